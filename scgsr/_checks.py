@@ -1,0 +1,70 @@
+"""Value checks, one wording: each names the argument, what was received and what is allowed."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+
+def positive_int(name: str, value: Any, *, minimum: int = 1) -> int:
+    """Return `value` as an int of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        msg = f"`{name}` must be an integer, got {value!r} of type {type(value).__name__}."
+        raise TypeError(msg)
+    if value < minimum:
+        msg = f"`{name}` must be at least {minimum}, got {value}."
+        raise ValueError(msg)
+    return int(value)
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    minimum: float = -math.inf,
+    maximum: float = math.inf,
+    exclusive: bool = False,
+) -> float:
+    """Return `value` as a finite float in [minimum, maximum], or strictly above `minimum` if `exclusive`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        msg = f"`{name}` must be a number, got {value!r} of type {type(value).__name__}."
+        raise TypeError(msg)
+    value = float(value)
+    too_low = value <= minimum if exclusive else value < minimum
+    if not math.isfinite(value) or too_low or value > maximum:
+        low = f"above {minimum:g}" if exclusive else f"at least {minimum:g}"
+        parts = [low] if minimum > -math.inf else []
+        parts += [f"at most {maximum:g}"] if maximum < math.inf else []
+        msg = f"`{name}` must be finite{''.join(' and ' + part for part in parts)}, got {value}."
+        raise ValueError(msg)
+    return value
+
+
+def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of the strings `allowed`."""
+    options = list(allowed)
+    if not isinstance(value, str):
+        msg = f"`{name}` must be a string, one of {options}, got {value!r} of type {type(value).__name__}."
+        raise TypeError(msg)
+    if value not in options:
+        msg = f"`{name}` must be one of {options}, got {value!r}."
+        raise ValueError(msg)
+    return value
+
+
+def instance(name: str, value: Any, types: type | tuple[type, ...], *, hint: str = "") -> None:
+    """Raise TypeError unless `value` is an instance of `types`."""
+    if not isinstance(value, types):
+        wanted = " or ".join(t.__name__ for t in (types if isinstance(types, tuple) else (types,)))
+        msg = f"`{name}` must be {wanted}, got {type(value).__name__}.{' ' + hint if hint else ''}"
+        raise TypeError(msg)
+
+
+def existing_key(name: str, key: Any, available: Iterable[Any], *, where: str, hint: str = "") -> None:
+    """Raise KeyError, listing what exists, unless `key` is among `available`."""
+    options = [option for option in available if option is not None]
+    if key not in options:
+        msg = f"`{name}`={key!r} is not in {where}, which has {options}.{' ' + hint if hint else ''}"
+        raise KeyError(msg)

@@ -1,0 +1,57 @@
+"""`key_added` -> slot names; the only place where a slot name is spelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_KEY = "gsr"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The slots that one fit owns in an AnnData."""
+
+    key: str = DEFAULT_KEY
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.key, str):
+            msg = f"`key_added` must be a string, got {self.key!r} of type {type(self.key).__name__}."
+            raise TypeError(msg)
+        if not self.key or "/" in self.key:
+            msg = f"`key_added` must be a non-empty string without '/', which AnnData files refuse, got {self.key!r}."
+            raise ValueError(msg)
+
+    @property
+    def activations(self) -> str:
+        """In `.obsm`: activations, (n_obs, n_neurons)."""
+        return f"X_{self.key}"
+
+    @property
+    def labels(self) -> str:
+        """In `.obs`: the module that dominates each cell."""
+        return self.key
+
+    @property
+    def confidence(self) -> str:
+        """In `.obs`: how clearly that module dominates."""
+        return f"{self.key}_confidence"
+
+    @property
+    def novelty(self) -> str:
+        """In `.obs`: how unlike the training cells a mapped cell is."""
+        return f"{self.key}_novelty"
+
+    @property
+    def record(self) -> str:
+        """In `.uns`: parameters, graphs, modules, history, model."""
+        return self.key
+
+    @property
+    def colors(self) -> str:
+        """In `.uns`: one hex colour per label, Scanpy's convention."""
+        return f"{self.key}_colors"
+
+    @property
+    def programs(self) -> str:
+        """In `.varm`: features x modules."""
+        return f"{self.key}_programs"

@@ -1,0 +1,143 @@
+"""Where to draw the neurons of a graph that has no natural places; no randomness."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components, shortest_path
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
+
+# Space left between components, in units of the distance between neighbours.
+_GAP = 2.5
+# Width over height that a drawing of several components aims at.
+_ASPECT = 1.6
+# The area that the nodes share out reaches this far from them. Wider closes holes; too wide buckles a path.
+_REACH = 0.8
+# Distance between the points that stand for the area.
+_FINE = 0.1
+_N_STRESS, _N_LLOYD = 100, 10
+
+
+def on_circle(turns: np.ndarray, radius: float) -> np.ndarray:
+    """Return the points at the given turns clockwise from the top of a circle, (n, 2)."""
+    return radius * np.column_stack([np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)])
+
+
+def circle(n: int, *, radius: float = 0.0) -> np.ndarray:
+    """Return n points around a circle, neighbours at distance 1 or more, radius at least as given, (n, 2)."""
+    spaced = 0.5 / np.sin(np.pi / n) if n > 1 else 0.0
+    return on_circle(np.arange(n) / n, max(radius, spaced))
+
+
+def pack(blocks: list[np.ndarray]) -> np.ndarray:
+    """Return drawings side by side in rows, with a gap between them, in the order given, (n, 2)."""
+    blocks = [block - block.min(axis=0) for block in blocks]
+    sizes = np.array([block.max(axis=0) for block in blocks]) + _GAP
+    candidates = [_shelves(sizes, width) for width in np.cumsum(sizes[:, 0])]
+    corners = min(candidates, key=lambda corners: (np.max(corners + sizes, axis=0) / (_ASPECT, 1)).max())
+    # Rows run downwards, so that the first drawing is at the top left.
+    shifts = np.column_stack([corners[:, 0], -corners[:, 1] - sizes[:, 1]])
+    return np.concatenate([block + shift for block, shift in zip(blocks, shifts, strict=True)])
+
+
+def layout(adjacency: csr_matrix) -> np.ndarray:
+    """
+    Return places for the nodes of any graph, neighbours about 1 apart and no two nodes in one place, (n, 2).
+
+    Components are drawn on their own and packed from the largest to the smallest; isolated nodes lie in rows beneath.
+    """
+    n_components, labels = connected_components(adjacency, directed=False)
+    members = sorted((np.flatnonzero(labels == c) for c in range(n_components)), key=len, reverse=True)
+    tied = [nodes for nodes in members if len(nodes) > 1]
+    positions = np.zeros((adjacency.shape[0], 2))
+    bottom_left, width = np.zeros(2), 0.0
+    if tied:
+        drawn = pack([_drawn(adjacency[nodes][:, nodes]) for nodes in tied])
+        positions[np.concatenate(tied)] = drawn
+        bottom_left, width = drawn.min(axis=0), float(np.ptp(drawn[:, 0]))
+    isolated = np.concatenate([np.zeros(0, dtype=int), *members[len(tied) :]])
+    columns = max(int(width) + 1, int(np.ceil(np.sqrt(len(isolated)))))
+    row, column = np.divmod(np.arange(len(isolated)), columns)
+    positions[isolated] = bottom_left + np.column_stack([column, -_GAP - row])
+    return positions
+
+
+def _shelves(sizes: np.ndarray, width: float) -> np.ndarray:
+    """Top left corners (x, depth) of boxes set one beside the other, a new row where `width` is full."""
+    corners, x, y, row_height = [], 0.0, 0.0, 0.0
+    for box_width, box_height in sizes:
+        if x > 0 and x + box_width > width * (1 + 1e-9):
+            x, y, row_height = 0.0, y + row_height, 0.0
+        corners.append((x, y))
+        x, row_height = x + box_width, max(row_height, box_height)
+    return np.array(corners)
+
+
+def _drawn(adjacency: csr_matrix) -> np.ndarray:
+    """Draw a connected graph: distances on paper follow distances on the graph, then the nodes share out the area."""
+    rough = _scaled(_stress(_distances(adjacency)), 0.9)  # most have a neighbour within reach: little is left empty
+    return _scaled(_evened(rough), 0.5)
+
+
+def _stress(target: np.ndarray) -> np.ndarray:
+    """
+    Place points so that their distances come near the target.
+
+    Stress majorization (Gansner, Koren and North, 2005, doi 10.1007/978-3-540-31843-9_25): each step solves
+    L_w X = L_b(X) X with weights w = d^-2, which never increases sum w (|x_i - x_j| - d)^2.
+    """
+    n = len(target)
+    weights = 1.0 / (target + np.eye(n)) ** 2 - np.eye(n)
+    inverse = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
+    positions = _start(target)
+    for _ in range(_N_STRESS):
+        pull = weights * target / np.maximum(cdist(positions, positions), 1e-9)
+        positions = inverse @ ((np.diag(pull.sum(axis=1)) - pull) @ positions)
+    return positions
+
+
+def _evened(positions: np.ndarray) -> np.ndarray:
+    """
+    Make the nodes' Voronoi cells alike; the outline and the holes stay.
+
+    Lloyd's algorithm (1982, doi 10.1109/TIT.1982.1056489): each node moves to the middle of the points nearest to it,
+    here among points over the area near any node.
+    """
+    radius = round(_REACH / _FINE)
+    offsets = np.mgrid[-radius : radius + 1, -radius : radius + 1].reshape(2, -1).T
+    offsets = offsets[np.linalg.norm(offsets, axis=1) <= radius]
+    area = np.unique((np.rint(positions / _FINE)[:, None] + offsets).reshape(-1, 2), axis=0) * _FINE
+    for _ in range(_N_LLOYD):
+        _, owner = cKDTree(positions).query(area)
+        size = np.bincount(owner, minlength=len(positions))[:, None]
+        total = np.column_stack([np.bincount(owner, axis, minlength=len(positions)) for axis in area.T])
+        positions = np.where(size > 0, total / np.maximum(size, 1), positions)
+    return positions
+
+
+def _scaled(positions: np.ndarray, share: float) -> np.ndarray:
+    """Return the positions in a unit such that this share of the nodes has another one within 1."""
+    apart = cdist(positions, positions)
+    np.fill_diagonal(apart, np.inf)
+    return positions / np.quantile(apart.min(axis=1), share)
+
+
+def _distances(adjacency: csr_matrix) -> np.ndarray:
+    """Hops, an edge being the longer the fewer neighbours its ends share: dense clusters open up."""
+    tied = adjacency.toarray() > 0
+    closed = (tied | np.eye(len(tied), dtype=bool)).astype(np.float64)
+    shared = closed @ closed.T
+    union = closed.sum(axis=1)[:, None] + closed.sum(axis=1)[None, :] - shared
+    lengths = np.where(tied, 1.5 - shared / union, 0.0)
+    return np.asarray(shortest_path(csr_matrix(lengths), directed=False))
+
+
+def _start(target: np.ndarray) -> np.ndarray:
+    """Classical scaling of the distances; a small spiral keeps equivalent nodes from starting in one place."""
+    centre = np.eye(len(target)) - 1.0 / len(target)
+    values, vectors = np.linalg.eigh(-0.5 * centre @ target**2 @ centre)
+    order = np.arange(len(target))
+    golden = (3 - np.sqrt(5)) / 2
+    spiral = np.sqrt((order + 1) / len(order))[:, None] * on_circle(golden * order, 0.01 * target.max())
+    return vectors[:, :-3:-1] * np.sqrt(np.maximum(values[:-3:-1], 0.0)) + spiral
