@@ -1,0 +1,83 @@
+"""The network: an autoencoder around a structured layer. No loss, no loop."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from scgsr import _checks
+from scgsr._random import seeded_init
+from scgsr.graphs import NeuronGraph
+from scgsr.nn import StructuredLayer
+
+# Slope of the hidden layers' leaky ReLU for negative input (the released setting).
+_NEGATIVE_SLOPE = 0.2
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """All that is needed to build the network again, apart from its graph and weights."""
+
+    n_features: int
+    hidden: tuple[int, ...]
+    threshold: float | None
+    noise: float
+    diffusion: int
+
+    def __post_init__(self) -> None:
+        _checks.positive_int("n_features", self.n_features)
+        hidden = [self.hidden] if isinstance(self.hidden, int) else list(self.hidden)
+        object.__setattr__(self, "hidden", tuple(_checks.positive_int("hidden", width) for width in hidden))
+        _checks.number("noise", self.noise, minimum=0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON-ready values."""
+        return asdict(self)
+
+
+class Autoencoder(nn.Module):
+    """features -> hidden widths -> structured layer -> mirrored hidden widths -> features."""
+
+    def __init__(self, config: AutoencoderConfig, graph: NeuronGraph) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.n_features, *config.hidden]
+        self.encoder = _stack(widths)
+        self.layer = StructuredLayer(widths[-1], graph, threshold=config.threshold, diffusion=config.diffusion)
+        self.decoder = _stack([graph.n_neurons, *config.hidden[::-1]])
+        self.output = nn.Linear(config.hidden[0] if config.hidden else graph.n_neurons, config.n_features)
+
+    @classmethod
+    def initialised(cls, config: AutoencoderConfig, graph: NeuronGraph, seed: int) -> Autoencoder:
+        """Return a network whose weights are drawn from `seed`; global random state stays as it was."""
+        with seeded_init(seed):
+            return cls(config, graph)
+
+    def encode(self, features: Tensor) -> Tensor:
+        """Return the activations: (batch, n_features) -> (batch, n_neurons)."""
+        return self.layer(self.encoder(features))
+
+    def decode(self, activations: Tensor) -> Tensor:
+        """Return the reconstruction: (batch, n_neurons) -> (batch, n_features)."""
+        return self.output(self.decoder(activations))
+
+    def forward(self, features: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Return activations and reconstruction; while training the decoder sees noisy activations."""
+        activations = self.encode(features)  # (batch, n_neurons)
+        seen = activations
+        if self.training and self.config.noise:
+            # In units of each neuron's spread: information must sit in which neurons fire, not in faint differences.
+            spread = activations.detach().std(dim=0, correction=0)  # (n_neurons,)
+            noise = torch.randn(activations.shape, generator=generator, device=activations.device)
+            seen = activations + self.config.noise * spread * noise
+        return activations, self.decode(seen)  # (batch, n_neurons), (batch, n_features)
+
+
+def _stack(widths: list[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(_NEGATIVE_SLOPE)]
+    return nn.Sequential(*layers)

@@ -1,0 +1,287 @@
+"""The one training loop: fixed or learned graph, early stop, history. It knows nothing of AnnData."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from scgsr import _checks, _random
+from scgsr._batches import Batches, n_batches
+from scgsr._losses import Loss, combine, squared_error
+from scgsr._model import Autoencoder, AutoencoderConfig
+from scgsr.graphs import LearnedGraph, NeuronGraph, correlation, similarity_graph
+from scgsr.graphs._layout import layout
+from scgsr.nn import GraphSpectralPenalty
+
+_log = logging.getLogger("scgsr")
+
+# An epoch count that is not given is chosen so that training takes about this many steps, within bounds.
+_STEPS = 1200
+_MIN_EPOCHS, _MAX_EPOCHS = 12, 200
+# Early stopping waits for this share of the epochs without improvement.
+_PATIENCE = 0.2
+# Cells from which a learned graph is estimated, and the weight of the newest estimate in the running average.
+_REFRESH_CELLS = 4096
+_REFRESH_WEIGHT = 0.5
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; independent of the network and of the data."""
+
+    smoothness: float
+    penalty: str
+    laplacian: str
+    n_epochs: int | None
+    batch_size: int
+    learning_rate: float
+    validation_fraction: float
+    early_stopping: bool
+
+    def __post_init__(self) -> None:
+        _checks.number("smoothness", self.smoothness, minimum=0)
+        if self.n_epochs is not None:
+            _checks.positive_int("n_epochs", self.n_epochs)
+        _checks.positive_int("batch_size", self.batch_size, minimum=2)
+        _checks.number("learning_rate", self.learning_rate, minimum=0, exclusive=True)
+        _checks.number("validation_fraction", self.validation_fraction, minimum=0, maximum=0.9)
+
+    def epochs(self, n_train: int) -> int:
+        """Return the number of epochs for `n_train` cells."""
+        if self.n_epochs is not None:
+            return self.n_epochs
+        wanted = -(-_STEPS // n_batches(n_train, self.batch_size))
+        return min(max(wanted, _MIN_EPOCHS), _MAX_EPOCHS)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives: the network in evaluation mode, its final graph, one history row per epoch."""
+
+    network: Autoencoder
+    graph: NeuronGraph
+    history: pd.DataFrame
+
+
+def split(n_cells: int, validation_fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return row numbers for training and validation; at least two cells train."""
+    n_validation = min(int(n_cells * validation_fraction), n_cells - 2)
+    order = rng.permutation(n_cells)
+    return np.sort(order[n_validation:]), np.sort(order[:n_validation])
+
+
+def train(
+    batches: Batches,
+    graph: NeuronGraph | LearnedGraph,
+    model_config: AutoencoderConfig,
+    config: TrainConfig,
+    *,
+    seed: int,
+    progress: bool | None = None,
+) -> Trained:
+    """Train an autoencoder whose structured layer lives on `graph`."""
+    init_seed, split_seed, order_seed, noise_seed = _random.spawn(seed, 4)
+    rows = split(batches.matrix.shape[0], config.validation_fraction, _random.generator(split_seed))
+    start = graph if isinstance(graph, NeuronGraph) else _edgeless(graph.n_neurons)
+    network = Autoencoder.initialised(model_config, start, init_seed).to(batches.device)
+    run = _Run(batches, rows, network, start, config, order_seed=order_seed, noise_seed=noise_seed)
+    learner = _GraphLearner(graph, run) if isinstance(graph, LearnedGraph) else None
+    history = run.fit(learner, progress)
+    run.calibrate()
+    final = run.graph if learner is None else replace(run.graph, positions=layout(run.graph.adjacency), name="learned")
+    network.eval()
+    return Trained(network, final, pd.DataFrame(history))
+
+
+class _Run:
+    """The state of one training run: network, penalty, optimiser, schedule."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        rows: tuple[np.ndarray, np.ndarray],
+        network: Autoencoder,
+        graph: NeuronGraph,
+        config: TrainConfig,
+        *,
+        order_seed: int,
+        noise_seed: int,
+    ) -> None:
+        self.batches, self.network, self.config, self.graph = batches, network, config, graph
+        self.train_rows, self.validation_rows = rows
+        self.penalty = GraphSpectralPenalty(graph, penalty=config.penalty, laplacian=config.laplacian)
+        self.penalty.to(batches.device)
+        self.order_rng = _random.generator(order_seed)
+        self.noise_rng = _random.torch_generator(noise_seed, batches.device)
+        self.n_epochs = config.epochs(len(self.train_rows))
+        self.n_steps = self.n_epochs * n_batches(len(self.train_rows), config.batch_size)
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, max_lr=config.learning_rate, total_steps=self.n_steps
+        )
+        self.step = 0
+
+    def set_graph(self, graph: NeuronGraph) -> None:
+        self.graph = graph
+        self.network.layer.set_graph(graph)
+        self.penalty.set_graph(graph)
+
+    def fit(self, learner: _GraphLearner | None, progress: bool | None) -> list[dict[str, float]]:
+        """Run all epochs, or fewer if the validation objective stops improving; keep the best network."""
+        from tqdm.auto import trange
+
+        history: list[dict[str, float]] = []
+        keeper = _BestKeeper(self.network, patience=max(3, round(_PATIENCE * self.n_epochs)))
+        # Until a learned graph is final the objective itself changes, so epochs cannot be compared.
+        settled = 0 if learner is None else learner.recipe.stop * self.n_epochs
+        disable = None if progress is None else not progress
+        for epoch in trange(self.n_epochs, desc="scgsr", unit="epoch", disable=disable, leave=False):
+            row = {"epoch": epoch, **self.train_epoch(learner), **self.validate()}
+            history.append(row)
+            if self.config.early_stopping and len(self.validation_rows) and epoch >= settled:
+                objective = row["validation_reconstruction"] + self.config.smoothness * row["validation_penalty"]
+                if keeper.should_stop(objective):
+                    break
+        keeper.restore()
+        return history
+
+    def train_epoch(self, learner: _GraphLearner | None) -> dict[str, float]:
+        self.network.train()
+        self.penalty.train()
+        sums = torch.zeros(2, device=self.batches.device)
+        for n_seen, features in enumerate(  # noqa: B007 (the count is read after the loop)
+            self.batches.shuffled(self.train_rows, self.config.batch_size, self.order_rng), start=1
+        ):
+            if learner is not None:
+                learner.before_step(self.step)
+            loss = self.train_step(features)
+            sums += torch.stack([loss.reconstruction, loss.penalty]).detach()
+        reconstruction, penalty = (sums / n_seen).tolist()
+        row = {
+            "train_reconstruction": reconstruction,
+            "train_penalty": penalty,
+            "learning_rate": self.schedule.get_last_lr()[0],
+        }
+        return row if learner is None else {**row, "edge_jaccard": learner.edge_jaccard}
+
+    def train_step(self, features: torch.Tensor) -> Loss:
+        activations, reconstruction = self.network(features, self.noise_rng)
+        loss = combine(squared_error(features, reconstruction), self.penalty(activations), self.config.smoothness)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.total.backward()
+        self.optimiser.step()
+        self.schedule.step()
+        self.step += 1
+        return loss
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return reconstruction, penalty and explained variance on held-out cells, without noise."""
+        names = ("validation_reconstruction", "validation_penalty", "validation_r2")
+        if not len(self.validation_rows):
+            return dict.fromkeys(names, float("nan"))
+        self.network.eval()
+        self.penalty.eval()
+        sums = np.zeros(4)  # cells, squared error, penalty, sum of squares
+        moments = 0.0
+        for features in self.batches.in_order(self.validation_rows):
+            activations, reconstruction = self.network(features)
+            error = float(squared_error(features, reconstruction))
+            sums += len(features) * np.array([1, error, float(self.penalty(activations)), float(features.square().mean())])
+            moments = moments + features.sum(dim=0).double()
+        n_cells, error, penalty, squares = sums / [1, sums[0], sums[0], sums[0]]
+        variance = squares - float((moments / n_cells).square().mean())
+        r2 = 1 - error / variance if variance > 0 else float("nan")
+        return dict(zip(names, (error, penalty, r2), strict=True))
+
+    @torch.no_grad()
+    def activations(self, rows: np.ndarray) -> np.ndarray:
+        """Return the code before diffusion, so that a learned graph does not confirm itself."""
+        training = self.network.training
+        self.network.eval()
+        parts = [self.network.layer.code(self.network.encoder(block)) for block in self.batches.in_order(rows)]
+        self.network.train(training)
+        return torch.cat(parts).cpu().numpy()
+
+    @torch.no_grad()
+    def calibrate(self) -> None:
+        """Replace the running moments of the normalisation by exact ones over the training cells."""
+        norm = self.network.layer.norm
+        if not isinstance(norm, torch.nn.BatchNorm1d):
+            return
+        self.network.eval()
+        layer = self.network.layer
+        total = squares = torch.zeros(layer.linear.out_features, dtype=torch.float64)
+        for features in self.batches.in_order(self.train_rows):
+            pre = layer.linear(self.network.encoder(features)).cpu().double()
+            total = total + pre.sum(dim=0)
+            squares = squares + pre.square().sum(dim=0)
+        mean = total / len(self.train_rows)
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(squares / len(self.train_rows) - mean.square())
+
+
+class _GraphLearner:
+    """Re-estimates the neuron graph from co-activations, by the recipe, as training goes on."""
+
+    def __init__(self, recipe: LearnedGraph, run: _Run) -> None:
+        self.recipe, self.run = recipe, run
+        first, last = round(recipe.warm_up * run.n_steps), round(recipe.stop * run.n_steps)
+        every = max(1, round(recipe.refresh_every * run.n_steps))
+        self.refresh_at = set(range(first, last + 1, every))
+        self.similarity: np.ndarray | None = None
+        self.edge_jaccard = float("nan")
+
+    def before_step(self, step: int) -> None:
+        if step in self.refresh_at:
+            self.refresh()
+
+    def refresh(self) -> None:
+        rows = self.run.train_rows
+        if len(rows) > _REFRESH_CELLS:
+            rows = np.sort(self.run.order_rng.choice(rows, _REFRESH_CELLS, replace=False))
+        newest = correlation(self.run.activations(rows))
+        if self.similarity is None:
+            self.similarity = newest
+        else:
+            self.similarity = _REFRESH_WEIGHT * newest + (1 - _REFRESH_WEIGHT) * self.similarity
+        adjacency = similarity_graph(self.similarity, kernel=self.recipe.kernel, n_neighbors=self.recipe.n_neighbors)
+        self.edge_jaccard = _jaccard(self.run.graph.adjacency, adjacency)
+        self.run.set_graph(replace(self.run.graph, adjacency=adjacency))
+
+
+class _BestKeeper:
+    """Remembers the weights with the lowest objective."""
+
+    def __init__(self, network: Autoencoder, *, patience: int) -> None:
+        self.network, self.patience = network, patience
+        self.best, self.since, self.weights = float("inf"), 0, None
+
+    def should_stop(self, objective: float) -> bool:
+        if objective < self.best:
+            self.best, self.since = objective, 0
+            self.weights = copy.deepcopy(self.network.state_dict())
+        else:
+            self.since += 1
+        return self.since >= self.patience
+
+    def restore(self) -> None:
+        if self.weights is not None:
+            self.network.load_state_dict(self.weights)
+
+
+def _edgeless(n_neurons: int) -> NeuronGraph:
+    # Without edges there is neither penalty nor diffusion; the layout comes with the final graph.
+    in_a_row = np.column_stack([np.arange(n_neurons), np.zeros(n_neurons)])
+    return NeuronGraph(sparse.csr_matrix((n_neurons, n_neurons)), in_a_row, name="learned")
+
+
+def _jaccard(one: sparse.csr_matrix, other: sparse.csr_matrix) -> float:
+    both, either = one.multiply(other).nnz, (one + other).nnz
+    return both / either if either else 1.0
