@@ -1,0 +1,5 @@
+"""`python -m scgsr`: the command line."""
+
+from scgsr.cli import main
+
+main()

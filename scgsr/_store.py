@@ -1,0 +1,159 @@
+"""Results -> AnnData and back; the only file that writes slots of the user's object. Computes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scgsr._fitted import SCHEMA, FittedModel
+from scgsr._keys import Keys
+from scgsr.graphs import NeuronGraph
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from scipy import sparse
+
+_log = logging.getLogger("scgsr")
+
+_PACKAGES = ("scgsr", "torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
+
+
+def write(
+    adata: AnnData,
+    keys: Keys,
+    *,
+    fitted: FittedModel,
+    activations: np.ndarray,
+    coactivation: sparse.csr_matrix,
+    history: pd.DataFrame,
+    params: dict[str, Any],
+) -> None:
+    """Write one fit's slots; what an earlier fit left under the same key goes, and a failure leaves all as it was."""
+    if adata.is_view:
+        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+    if keys.record in adata.uns or keys.activations in adata.obsm:
+        _log.info("overwriting the results under key %r", keys.key)
+    labels, confidence = fitted.modules.assign(activations)
+    present = [str(label) for label in np.unique(labels)]
+    categories = pd.Categorical(labels.astype(str), categories=present)
+    undo = _snapshot(adata, keys)
+    try:
+        _remove(adata, keys)
+        adata.obsm[keys.activations] = np.ascontiguousarray(activations, dtype=np.float32)
+        adata.obs[keys.labels] = pd.Series(categories, index=adata.obs_names)
+        adata.obs[keys.confidence] = confidence
+        adata.uns[keys.record] = _record(fitted, params=params, coactivation=coactivation, history=history)
+        adata.uns[keys.colors] = _palette(len(present))
+    except BaseException:
+        undo()
+        raise
+
+
+def _record(
+    fitted: FittedModel, *, params: dict[str, Any], coactivation: sparse.csr_matrix, history: pd.DataFrame
+) -> dict[str, Any]:
+    """Return what goes to `.uns`: only values that h5ad and zarr can hold."""
+    graph = fitted.graph
+    return {
+        "schema": SCHEMA,
+        "params": {name: np.array(value) if isinstance(value, tuple) else value for name, value in params.items()},
+        "graph": {
+            "adjacency": graph.adjacency.copy(),
+            "positions": graph.positions.copy(),
+            "image_shape": np.array(graph.image_shape or (), dtype=int),
+            "name": graph.name,
+        },
+        "coactivation": coactivation,
+        "modules": fitted.modules.labels,
+        "history": history.set_axis(history.index.astype(str), axis="index"),
+        "model": fitted.to_dict(),
+        "features": np.array(fitted.features, dtype=object),
+        "versions": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def read_record(adata: AnnData, key: str) -> dict[str, Any]:
+    """Return `.uns[key]`."""
+    return _slot(adata.uns, Keys(key).record, "uns", key)
+
+
+def read_activations(adata: AnnData, key: str) -> np.ndarray:
+    """Return the activations, (n_obs, n_neurons) float32."""
+    return _slot(adata.obsm, Keys(key).activations, "obsm", key)
+
+
+def read_graph(adata: AnnData, key: str) -> NeuronGraph:
+    """Return the neuron graph."""
+    stored = read_record(adata, key)["graph"]
+    shape = tuple(int(side) for side in stored["image_shape"])
+    return NeuronGraph(
+        stored["adjacency"], np.asarray(stored["positions"]), shape if len(shape) == 2 else None, str(stored["name"])
+    )
+
+
+def read_model(adata: AnnData, key: str) -> FittedModel:
+    """Return the fitted model."""
+    record = read_record(adata, key)
+    return FittedModel.from_dict(
+        record["model"], graph=read_graph(adata, key), features=list(record["features"]), modules=record["modules"]
+    )
+
+
+def _slot(mapping: Any, name: str, where: str, key: str) -> Any:
+    if name not in mapping:
+        found = [k for k in mapping if k is not None]
+        msg = f"`key`={key!r}: .{where}[{name!r}] is missing (found {found}); call `scgsr.tl.fit(adata, key_added={key!r})` first."
+        raise KeyError(msg)
+    return mapping[name]
+
+
+def _owned(adata: AnnData, keys: Keys) -> Iterable[tuple[Any, str]]:
+    """Yield each mapping with the slot that a fit owns in it."""
+    yield adata.obsm, keys.activations
+    yield adata.varm, keys.programs
+    yield adata.uns, keys.record
+    yield adata.uns, keys.colors
+    for column in (keys.labels, keys.confidence, keys.novelty):
+        yield adata.obs, column
+
+
+def _snapshot(adata: AnnData, keys: Keys) -> Callable[[], None]:
+    """Return a function that puts the owned slots back as they are now."""
+    before = [(mapping[name] if name in mapping else None) for mapping, name in _owned(adata, keys)]
+
+    def undo() -> None:
+        for value, (mapping, name) in zip(before, _owned(adata, keys), strict=True):
+            if value is not None:
+                mapping[name] = value
+            elif name in mapping:
+                del mapping[name]
+
+    return undo
+
+
+def _remove(adata: AnnData, keys: Keys) -> None:
+    for mapping, name in _owned(adata, keys):
+        if name in mapping:
+            del mapping[name]
+
+
+def _palette(n: int) -> np.ndarray:
+    """Return `n` hex colours from Scanpy's palettes."""
+    from scanpy.plotting import palettes
+
+    for palette in (palettes.default_20, palettes.default_28, palettes.default_102):
+        if n <= len(palette):
+            return np.array(palette[:n], dtype=object)
+    return np.array([palettes.default_102[i % 102] for i in range(n)], dtype=object)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "not installed"

@@ -1,0 +1,191 @@
+"""AnnData -> `MatrixView`: the values that a fit reads. Reads only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from scipy import sparse
+
+from scgsr import _checks
+from scgsr._batches import Matrix
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+_log = logging.getLogger("scgsr")
+
+# How many offending names an error message spells out.
+_NAMES_SHOWN = 5
+_ROWS_AT_ONCE = 1024
+
+
+class Unset:
+    """Says that `mask_var` was not given: use highly variable genes if they are marked, as `scanpy.pp.pca` does."""
+
+    def __repr__(self) -> str:
+        return "<unset>"
+
+
+UNSET: Final = Unset()
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixView:
+    """Checked values of the chosen features with what standardises them: (value - mean) / scale."""
+
+    matrix: Matrix  # (n_obs, n_features)
+    features: tuple[str, ...]
+    mean: np.ndarray  # (n_features,) float32
+    scale: np.ndarray  # (n_features,) float32
+
+
+def view(
+    adata: AnnData,
+    *,
+    layer: str | None = None,
+    use_rep: str | None = None,
+    mask_var: np.ndarray | str | None | Unset = UNSET,
+    scale: bool = True,
+) -> MatrixView:
+    """Return the values to train on: `.X`, a layer or a representation, restricted to the chosen features."""
+    if use_rep is not None and layer is not None:
+        msg = f"`layer`={layer!r} and `use_rep`={use_rep!r} exclude each other; give one."
+        raise ValueError(msg)
+    if use_rep is not None and not isinstance(mask_var, Unset) and mask_var is not None:
+        msg = f"`mask_var` chooses columns of `.X` or a layer and cannot be combined with `use_rep`={use_rep!r}."
+        raise ValueError(msg)
+    if use_rep is None:
+        mask = _mask(adata, mask_var)
+        matrix = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
+        matrix, names = (matrix, adata.var_names) if mask is None else (matrix[:, mask], adata.var_names[mask])
+    else:
+        _checks.existing_key("use_rep", use_rep, adata.obsm.keys(), where=".obsm")
+        matrix = _rows(adata.obsm[use_rep], f"obsm {use_rep!r}")
+        names = [f"{use_rep}_{column}" for column in range(matrix.shape[1])]
+    features = tuple(str(name) for name in names)
+    _check_values(matrix, features)
+    mean, sd = _moments(matrix)
+    if use_rep is not None:
+        return MatrixView(matrix, features, *_common_scale(mean, sd, scale=scale))
+    return MatrixView(matrix, features, *_own_scales(mean, sd, features, scale=scale))
+
+
+def _source(adata: AnnData, layer: str | None) -> Any:
+    if layer is not None:
+        _checks.existing_key("layer", layer, adata.layers.keys(), where=".layers")
+        return adata.layers[layer]
+    if adata.X is None:
+        msg = "`adata` has no `.X`; name a `layer` or a `use_rep` to train on."
+        raise ValueError(msg)
+    return adata.X
+
+
+def _rows(values: Any, where: str) -> Matrix:
+    """Return `values` as an ndarray or CSR matrix whose rows can be sliced."""
+    if hasattr(values, "to_numpy"):  # a data frame in `.obsm`
+        values = values.to_numpy()
+    if sparse.issparse(values):
+        matrix = sparse.csr_matrix(values)
+    elif isinstance(values, np.ndarray):
+        matrix = np.asarray(values)
+    else:
+        msg = (
+            f"`adata`: {where} is a {type(values).__name__}; a NumPy array or a SciPy sparse matrix in memory is "
+            "needed: load it first, for example with `adata.to_memory()`."
+        )
+        raise TypeError(msg)
+    if matrix.ndim != 2 or not (np.issubdtype(matrix.dtype, np.number) or matrix.dtype == bool):
+        msg = f"`adata`: {where} must be a table of real numbers, got shape {matrix.shape} of dtype {matrix.dtype}."
+        raise ValueError(msg)
+    if np.issubdtype(matrix.dtype, np.complexfloating):
+        msg = f"`adata`: {where} must hold real numbers, got dtype {matrix.dtype}."
+        raise ValueError(msg)
+    return matrix
+
+
+def _mask(adata: AnnData, mask_var: Any) -> np.ndarray | None:
+    if isinstance(mask_var, Unset):
+        if "highly_variable" not in adata.var:
+            return None
+        mask = adata.var["highly_variable"].to_numpy(dtype=bool)
+        _log.info("using the %d highly variable features of %d (`mask_var=None` takes all)", mask.sum(), len(mask))
+    elif mask_var is None:
+        return None
+    elif isinstance(mask_var, str):
+        _checks.existing_key("mask_var", mask_var, adata.var.columns, where=".var")
+        mask = adata.var[mask_var].to_numpy()
+    else:
+        mask = np.asarray(mask_var)
+    if mask.dtype != bool or mask.shape != (adata.n_vars,):
+        msg = (
+            f"`mask_var` must be {adata.n_vars} booleans or name a boolean column of `.var`, "
+            f"got shape {mask.shape} of dtype {mask.dtype}."
+        )
+        raise ValueError(msg)
+    if not mask.any():
+        msg = "`mask_var` selects no feature; at least one is needed (`mask_var=None` takes all)."
+        raise ValueError(msg)
+    return mask
+
+
+def _check_values(matrix: Matrix, features: tuple[str, ...]) -> None:
+    if 0 in matrix.shape:
+        msg = f"`adata` has no values to train on: {matrix.shape[0]} cells x {matrix.shape[1]} features."
+        raise ValueError(msg)
+    if matrix.shape[0] == 1:
+        msg = "`adata` has one cell; at least two are needed, and hundreds for a picture that means something."
+        raise ValueError(msg)
+    values = matrix.data if sparse.issparse(matrix) else matrix
+    if np.isfinite(values.sum(dtype=np.float64)) or np.isfinite(values).all():
+        return
+    if sparse.issparse(matrix):
+        bad = np.unique(matrix.indices[~np.isfinite(values)])
+    else:
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=0))
+    shown = ", ".join(features[column] for column in bad[:_NAMES_SHOWN])
+    more = f" and {len(bad) - _NAMES_SHOWN} more" if len(bad) > _NAMES_SHOWN else ""
+    msg = f"`adata` has NaN or infinite values in {len(bad)} features ({shown}{more}); remove or impute them first."
+    raise ValueError(msg)
+
+
+def _moments(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of each column, in float64, with the same arithmetic for dense and sparse."""
+    n_obs = matrix.shape[0]
+    mean = sum(block.sum(axis=0) for block in _blocks(matrix)) / n_obs
+    squares = sum(((block - mean) ** 2).sum(axis=0) for block in _blocks(matrix))
+    return mean, np.sqrt(squares / n_obs)
+
+
+def _blocks(matrix: Matrix) -> Iterator[np.ndarray]:
+    """Yield dense float64 blocks of rows; a sparse matrix is never densified whole."""
+    for start in range(0, matrix.shape[0], _ROWS_AT_ONCE):
+        block = matrix[start : start + _ROWS_AT_ONCE]
+        dense = block.toarray() if sparse.issparse(block) else block
+        yield np.ascontiguousarray(dense, dtype=np.float64)
+
+
+def _own_scales(
+    mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...], *, scale: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    # Rounding leaves a constant column with a tiny spread, which must not be blown up to one.
+    constant = sd <= 1e-6 * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
+    if constant.all():
+        msg = f"`adata`: all {len(features)} features are constant; there is nothing to learn."
+        raise ValueError(msg)
+    if constant.any():
+        _log.info("%d of %d features are constant and carry no information", constant.sum(), len(features))
+    factor = np.where(constant, 1.0, sd) if scale else np.ones_like(sd)
+    return mean.astype(np.float32), factor.astype(np.float32)
+
+
+def _common_scale(mean: np.ndarray, sd: np.ndarray, *, scale: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return one scale for all columns: in a representation their relative spread is information."""
+    common = float(np.sqrt(np.mean(sd**2)))
+    if common == 0:
+        msg = f"`use_rep`: all {len(sd)} columns are constant; there is nothing to learn."
+        raise ValueError(msg)
+    return mean.astype(np.float32), np.full(len(sd), common if scale else 1.0, dtype=np.float32)

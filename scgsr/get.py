@@ -1,0 +1,185 @@
+"""Stored results as AnnData, DataFrame or arrays. Never writes to the object that is asked.
+
+Public: `model`, `neurons`, `images`, `activations`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scgsr import _checks, _store
+from scgsr._keys import DEFAULT_KEY
+from scgsr._modules import Modules
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from scgsr._fitted import FittedModel
+
+__all__ = ["activations", "images", "model", "neurons"]
+
+
+def model(adata: AnnData, *, key: str = DEFAULT_KEY) -> FittedModel:
+    """Return the fitted model that is carried inside the AnnData.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on, also after writing and reading it.
+    key
+        The fit's `key_added`.
+
+    Returns
+    -------
+    FittedModel, on the CPU: ``.activations(matrix)`` and ``.reconstruct(matrix)`` apply it to unscaled values.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
+    >>> scgsr.get.model(adata).graph.n_neurons
+    20
+    """
+    return _store.read_model(adata, key)
+
+
+def neurons(adata: AnnData, *, key: str = DEFAULT_KEY) -> AnnData:
+    """Return the activations as an AnnData of cells x neurons, so that Scanpy's tools and plots work on neurons.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on.
+    key
+        The fit's `key_added`.
+
+    Returns
+    -------
+    A new AnnData, independent of `adata`: `.X` activations (n_obs, n_neurons) float32; `.obs`, `.obsm` and the colours
+    in `.uns` as in `adata`; ``.var["module"]`` categorical, missing for a dead neuron; ``.varp["graph"]`` the neuron
+    graph (n_neurons, n_neurons); ``.varm["positions"]`` (n_neurons, 2).
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
+    >>> neurons = scgsr.get.neurons(adata)
+    >>> sc.tl.rank_genes_groups(neurons, "bulk_labels")
+    >>> neurons.shape, neurons.var_names[0]
+    ((700, 20), 'neuron_0')
+    """
+    from anndata import AnnData
+
+    graph = _store.read_graph(adata, key)
+    modules = np.asarray(_store.read_record(adata, key)["modules"])
+    found = [str(module) for module in np.unique(modules[modules >= 0])]
+    var = pd.DataFrame(
+        {"module": pd.Categorical(modules.astype(str), categories=sorted(found, key=int))},
+        index=[f"neuron_{node}" for node in range(graph.n_neurons)],
+    )
+    return AnnData(
+        _store.read_activations(adata, key).copy(),
+        obs=adata.obs.copy(),
+        var=var,
+        obsm={name: adata.obsm[name].copy() for name in adata.obsm},
+        varm={"positions": graph.positions.copy()},
+        varp={"graph": graph.adjacency.copy()},
+        uns={name: np.array(value) for name, value in adata.uns.items() if name.endswith("_colors")},
+    )
+
+
+def images(adata: AnnData, *, key: str = DEFAULT_KEY) -> np.ndarray:
+    """Return each cell's activations as an image, for a fit on a grid or torus.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on.
+    key
+        The fit's `key_added`.
+
+    Returns
+    -------
+    ndarray of shape (n_obs, height, width), float32.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`.
+    ValueError
+        If the neuron graph is not a grid or torus.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
+    >>> scgsr.get.images(adata).shape
+    (700, 6, 8)
+    """
+    graph = _store.read_graph(adata, key)
+    if graph.image_shape is None:
+        msg = (
+            f"`key`={key!r}: the neuron graph {graph.name!r} is not a sheet of pixels; fit on `scgsr.graphs.grid(...)`, "
+            "or draw any graph with `scgsr.pl.activation_map`."
+        )
+        raise ValueError(msg)
+    return _store.read_activations(adata, key).reshape(-1, *graph.image_shape).copy()
+
+
+def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -> pd.DataFrame:
+    """Return the activations as a table, by neuron or summed within each module.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on.
+    by
+        ``"neuron"`` or ``"module"``. A cell's label is the module with the largest value in its row.
+    key
+        The fit's `key_added`.
+
+    Returns
+    -------
+    DataFrame of n_obs rows (`.obs_names`) and one column per neuron (``"neuron_0"``, ...) or module (``"0"``, ...).
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`.
+    ValueError
+        If `by` is something else.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
+    >>> scgsr.get.activations(adata).shape
+    (700, 20)
+    >>> by_module = scgsr.get.activations(adata, by="module")
+    >>> bool((by_module.idxmax(axis=1) == adata.obs["gsr"]).all())
+    True
+    """
+    _checks.one_of("by", by, ["neuron", "module"])
+    values = _store.read_activations(adata, key)
+    if by == "neuron":
+        return pd.DataFrame(values, index=adata.obs_names, columns=[f"neuron_{node}" for node in range(values.shape[1])])
+    modules = Modules(np.asarray(_store.read_record(adata, key)["modules"]))
+    shares = modules.shares(values)
+    return pd.DataFrame(shares, index=adata.obs_names, columns=[str(module) for module in range(modules.n_modules)])

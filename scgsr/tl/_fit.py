@@ -1,0 +1,231 @@
+"""The verb `fit`: view, train, find modules, store."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scgsr import _checks, _device, _modules, _random, _store, _view
+from scgsr._batches import Batches
+from scgsr._fitted import FittedModel
+from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr._model import AutoencoderConfig
+from scgsr._modules import Modules
+from scgsr._training import TrainConfig, train
+from scgsr.graphs import LearnedGraph, NeuronGraph, grid, learned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import torch
+    from anndata import AnnData
+
+    from scgsr._random import Rng
+
+_log = logging.getLogger("scgsr")
+
+# Below this share of explained variance on held-out cells the code says next to nothing.
+_COLLAPSED = 0.01
+
+
+def fit(
+    adata: AnnData,
+    graph: NeuronGraph | LearnedGraph | tuple[int, int] | None = None,
+    *,
+    smoothness: float = 0.1,
+    layer: str | None = None,
+    use_rep: str | None = None,
+    mask_var: np.ndarray | str | None | _view.Unset = _view.UNSET,
+    scale: bool = True,
+    hidden: int | Sequence[int] = (256,),
+    threshold: float | None = 1.0,
+    noise: float = 0.25,
+    diffusion: int | None = None,
+    penalty: str = "correlation",
+    laplacian: str = "combinatorial",
+    resolution: float = 1.0,
+    n_epochs: int | None = None,
+    batch_size: int = 256,
+    learning_rate: float = 9e-3,
+    validation_fraction: float = 0.1,
+    early_stopping: bool = True,
+    rng: Rng = 0,
+    device: str | torch.device | None = None,
+    progress: bool | None = None,
+    key_added: str = DEFAULT_KEY,
+    copy: bool = False,
+) -> AnnData | None:
+    """Train an autoencoder whose embedding neurons live on a graph, and label cells by the neurons they light.
+
+    The graph connects neurons, not cells. A penalty makes neighbouring neurons fire together, so each cell's
+    activations, drawn on the graph, are a picture; populations light different regions of it. Neurons that fire in
+    the same cells form modules, and each cell is labelled by the module that holds most of its activation.
+
+    Parameters
+    ----------
+    adata
+        Cells x features. Cytometry: transformed intensities; scRNA-seq: normalised, log-transformed expression.
+        Dense or sparse, in memory; it is not changed beyond the slots below.
+    graph
+        A graph of :mod:`scgsr.graphs`, a recipe from :func:`scgsr.graphs.learned`, or ``(height, width)`` of a grid.
+        None learns a graph of 100 neurons from their co-activations.
+    smoothness
+        Weight of the penalty against the reconstruction error, both without units. 0 trains the same network
+        without the penalty.
+    layer
+        Layer to train on instead of `.X`.
+    use_rep
+        Key of `.obsm` to train on instead, for example ``"X_pca"``; centred and divided by one common scale.
+    mask_var
+        Features to use: a boolean array or the name of a boolean column of `.var`. Unset: ``"highly_variable"``
+        where it exists. None: all.
+    scale
+        Divide each feature by its standard deviation.
+    hidden
+        Widths of the hidden layers of the encoder; the decoder mirrors them.
+    threshold
+        How many standard deviations above its mean a neuron must be to fire. Higher: fewer neurons per cell, sharper
+        regions, less detail in the reconstruction. None: linear neurons without normalisation.
+    noise
+        Standard deviation of the noise that the decoder must bear, in units of each neuron's standard deviation.
+    diffusion
+        Steps by which each neuron's activation spreads to its neighbours inside the layer. None: one on a given graph,
+        none on a learned one, whose neighbours fire together as it is and where spreading costs much reconstruction.
+    penalty
+        ``"correlation"``, ``"quadratic"`` or ``"rayleigh"``; see :class:`scgsr.nn.GraphSpectralPenalty`.
+    laplacian
+        ``"combinatorial"`` or ``"symmetric"``.
+    resolution
+        Resolution of the Leiden clustering of the neurons; higher gives more modules.
+    n_epochs
+        Passes over the cells. None: as many as give about 1,200 steps, at least 12 and at most 200.
+    batch_size
+        Cells per step.
+    learning_rate
+        Peak of the one-cycle schedule of Adam.
+    validation_fraction
+        Share of the cells that is held out to measure the reconstruction and to stop early.
+    early_stopping
+        Stop when the objective on the held-out cells no longer improves, and keep the best network.
+    rng
+        Seed: the same seed, data, machine and number of threads give the same bits.
+    device
+        For example ``"cpu"`` or ``"cuda:1"``. None: CUDA, else MPS, else CPU.
+    progress
+        Show a progress bar. None: only in a terminal.
+    key_added
+        Name of the results.
+    copy
+        Return a copy with the results instead of writing to `adata`.
+
+    Returns
+    -------
+    None, or the copy. The results, for ``key_added="gsr"``:
+
+    `.obsm["X_gsr"]` : float32 ndarray (n_obs, n_neurons)
+        Activations; column j is node j of the neuron graph.
+    `.obs["gsr"]` : categorical (n_obs,)
+        The module that dominates each cell; ``"0"`` wins most cells.
+    `.obs["gsr_confidence"]` : float32 (n_obs,)
+        (best module - second) / best, from 0 to 1.
+    `.uns["gsr"]` : dict
+        ``params``, ``graph``, ``coactivation``, ``modules``, ``history``, ``model``, ``features``, ``versions``.
+    `.uns["gsr_colors"]` : hex colours of the labels.
+
+    Raises
+    ------
+    KeyError
+        If `layer`, `use_rep` or `mask_var` names nothing that exists.
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If an argument is out of range, or the values are empty, not finite, constant or of a single cell. The
+        AnnData is then as before.
+
+    References
+    ----------
+    Tong et al., *Interpretable Neuron Structuring with Graph Spectral Regularization*, IDA 2020,
+    https://doi.org/10.1007/978-3-030-44584-3_40
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, (8, 8), n_epochs=5)
+    >>> adata.obsm["X_gsr"].shape
+    (700, 64)
+    """
+    keys = Keys(key_added)
+    neurons = _as_graph(graph)
+    if diffusion is None:
+        diffusion = 0 if isinstance(neurons, LearnedGraph) else 1
+    _checks.number("resolution", resolution, minimum=0, exclusive=True)
+    seed = _random.seed_from(rng)
+    train_seed, label_seed = _random.spawn(seed, 2)
+    training = TrainConfig(
+        smoothness, penalty, laplacian, n_epochs, batch_size, learning_rate, validation_fraction, early_stopping
+    )
+    view = _view.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
+    config = AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion)
+    chosen = _device.choose(device)
+    _log.info("training on %s", _device.describe(chosen))
+    batches = Batches(view.matrix, view.mean, view.scale, chosen)
+    trained = train(batches, neurons, config, training, seed=train_seed, progress=progress)
+
+    unlabelled = Modules.none(trained.graph.n_neurons)
+    fitted = FittedModel(trained.network, trained.graph, view.features, view.mean, view.scale, unlabelled)
+    code = fitted.code(view.matrix)
+    activations = fitted.diffuse(code)
+    cooccurrence = _modules.cooccurrence(code)
+    modules = _modules.find(cooccurrence, activations, resolution=resolution, seed=label_seed)
+    fitted = replace(fitted, modules=modules)
+    _report(code, modules, trained.history)
+
+    chosen_by = {"layer": layer, "use_rep": use_rep, "scale": scale, "seed": seed, "resolution": resolution}
+    target = adata.copy() if copy else adata
+    _store.write(
+        target,
+        keys,
+        fitted=fitted,
+        activations=activations,
+        coactivation=cooccurrence,
+        history=trained.history,
+        params={**config.to_dict(), **asdict(training), **chosen_by},
+    )
+    return target if copy else None
+
+
+def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> NeuronGraph | LearnedGraph:
+    if graph is None:
+        return learned()
+    if isinstance(graph, tuple) and len(graph) == 2:
+        return grid(*graph)
+    _checks.instance(
+        "graph",
+        graph,
+        (NeuronGraph, LearnedGraph),
+        hint="Make one with scgsr.graphs, or give (height, width) for a grid.",
+    )
+    return graph
+
+
+def _report(code: np.ndarray, modules: Modules, history: pd.DataFrame) -> None:
+    """Say in the log how the fit went, and warn of a code that carries little."""
+    r2 = history["validation_r2"].iloc[-1]
+    dead = int((modules.labels < 0).sum())
+    silent = float((code == 0).all(axis=1).mean())
+    held_out = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
+    _log.info("%d epochs, %s, %d modules of neurons", len(history), held_out, modules.n_modules)
+    if r2 < _COLLAPSED or dead > len(modules.labels) / 2 or silent > 1 / 2:
+        _log.warning(
+            "the code has collapsed: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
+            "lower `smoothness` or `threshold`",
+            held_out,
+            dead,
+            len(modules.labels),
+            100 * silent,
+        )
