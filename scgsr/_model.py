@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,15 +23,15 @@ class AutoencoderConfig:
     """All that is needed to build the network again, apart from its graph and weights."""
 
     n_features: int
-    hidden: tuple[int, ...]
+    hidden: tuple[int, ...]  # one width may be given as an int, several as any sequence
     threshold: float | None
     noise: float
     diffusion: int
 
     def __post_init__(self) -> None:
         _checks.positive_int("n_features", self.n_features)
-        hidden = [self.hidden] if isinstance(self.hidden, int) else list(self.hidden)
-        object.__setattr__(self, "hidden", tuple(_checks.positive_int("hidden", width) for width in hidden))
+        widths = self.hidden if isinstance(self.hidden, Iterable) else [self.hidden]
+        object.__setattr__(self, "hidden", tuple(_checks.positive_int("hidden", width) for width in widths))
         _checks.number("noise", self.noise, minimum=0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,14 +65,14 @@ class Autoencoder(nn.Module):
         """Return the reconstruction: (batch, n_neurons) -> (batch, n_features)."""
         return self.output(self.decoder(activations))
 
-    def forward(self, features: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Return activations and reconstruction; while training the decoder sees noisy activations."""
+    def forward(self, features: Tensor, noise_rng: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Return activations and reconstruction; with `noise_rng`, that is in training, the decoder sees them noisy."""
         activations = self.encode(features)  # (batch, n_neurons)
         seen = activations
-        if self.training and self.config.noise:
+        if noise_rng is not None and self.config.noise:
             # In units of each neuron's spread: information must sit in which neurons fire, not in faint differences.
             spread = activations.detach().std(dim=0, correction=0)  # (n_neurons,)
-            noise = torch.randn(activations.shape, generator=generator, device=activations.device)
+            noise = torch.randn(activations.shape, generator=noise_rng, device=activations.device)
             seen = activations + self.config.noise * spread * noise
         return activations, self.decode(seen)  # (batch, n_neurons), (batch, n_features)
 

@@ -73,9 +73,10 @@ def find(coactivation: sparse.csr_matrix, activations: np.ndarray, *, resolution
     A neuron that co-activates with no other is dead (-1) if it never fires, else a module of its own.
     """
     alive = np.flatnonzero((activations != 0).any(axis=0))
+    if not len(alive):
+        return Modules.none(activations.shape[1])
     labels = np.full(activations.shape[1], -1)
-    if len(alive):
-        labels[alive] = leiden(coactivation[alive][:, alive], resolution=resolution, seed=seed)
+    labels[alive] = leiden(coactivation[alive][:, alive], resolution=resolution, seed=seed)
     found = Modules(labels)
     won = np.bincount(found.assign(activations)[0], minlength=found.n_modules)
     rank = np.empty(found.n_modules, dtype=int)

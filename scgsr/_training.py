@@ -51,6 +51,7 @@ class TrainConfig:
         _checks.positive_int("batch_size", self.batch_size, minimum=2)
         _checks.number("learning_rate", self.learning_rate, minimum=0, exclusive=True)
         _checks.number("validation_fraction", self.validation_fraction, minimum=0, maximum=0.9)
+        _checks.instance("early_stopping", self.early_stopping, bool)
 
     def epochs(self, n_train: int) -> int:
         """Return the number of epochs for `n_train` cells."""

@@ -1,0 +1,98 @@
+"""The autoencoder: shapes, noise, symmetry under a renumbering of the neurons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from scgsr import graphs
+from scgsr._losses import combine, squared_error
+from scgsr._model import Autoencoder, AutoencoderConfig
+
+
+def make(graph, *, hidden=(20, 10), threshold=1.0, noise=0.3, diffusion=1, seed=0):
+    return Autoencoder.initialised(AutoencoderConfig(6, hidden, threshold, noise, diffusion), graph, seed)
+
+
+@pytest.fixture
+def features():
+    return torch.randn(64, 6, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("hidden", [(), (8,), (20, 10), 8])
+@pytest.mark.parametrize("graph", [graphs.grid(3, 4), graphs.tree(3), graphs.from_adjacency(np.zeros((1, 1)))])
+def test_shapes(hidden, graph, features):
+    activations, reconstruction = make(graph, hidden=hidden)(features)
+    assert activations.shape == (64, graph.n_neurons)
+    assert reconstruction.shape == features.shape
+
+
+def test_permuting_neurons_and_graph_together_permutes_the_activations(features):
+    graph, order = graphs.grid(3, 4), np.random.default_rng(0).permutation(12)
+    network = make(graph).eval()
+    other = make(graph.permuted(order)).eval()
+    weights = network.state_dict()
+    for name in ("layer.linear.weight", "layer.norm.running_mean", "layer.norm.running_var"):
+        weights[name] = weights[name][order]
+    weights["decoder.0.weight"] = weights["decoder.0.weight"][:, order]
+    other.load_state_dict(weights)
+    activations, reconstruction = network(features)
+    permuted, same = other(features)
+    torch.testing.assert_close(permuted, activations[:, order])
+    torch.testing.assert_close(same, reconstruction)
+
+
+def test_noise_reaches_the_decoder_only_where_asked_and_not_the_activations(features):
+    network = make(graphs.ring(12), noise=0.5)
+    quiet = make(graphs.ring(12), noise=0)
+    noise = torch.Generator().manual_seed(0)
+    assert torch.equal(network(features, noise)[0], quiet(features)[0])
+    assert not torch.allclose(network(features, noise)[1], quiet(features)[1])
+    assert torch.equal(network(features)[1], quiet(features)[1])
+
+
+def test_noise_is_in_units_of_each_neurons_spread(features):
+    network = make(graphs.ring(12), hidden=(), noise=0.5)
+    activations = network.encode(features).detach()
+    seen = []
+    network.decode = lambda x: seen.append(x.detach()) or x
+    noise = torch.Generator().manual_seed(0)
+    for _ in range(400):
+        network(features, noise)
+    spread = (torch.stack(seen) - activations).std(dim=(0, 1))
+    torch.testing.assert_close(spread, 0.5 * activations.std(dim=0, correction=0), rtol=0.05, atol=1e-3)
+
+
+def test_same_seed_same_weights():
+    one, same, other = (make(graphs.ring(12), seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["output.weight"], other["output.weight"])
+
+
+def test_config_rebuilds_the_network():
+    config = AutoencoderConfig(6, [20, 10], None, 0.0, 0)
+    assert AutoencoderConfig(**config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "name"),
+    [
+        ({"hidden": (0,)}, ValueError, "hidden"),
+        ({"hidden": "wide"}, TypeError, "hidden"),
+        ({"hidden": 2.5}, TypeError, "hidden"),
+        ({"noise": -1}, ValueError, "noise"),
+        ({"threshold": "x"}, TypeError, "threshold"),
+        ({"diffusion": 0.5}, TypeError, "diffusion"),
+    ],
+)
+def test_bad_settings_are_refused(change, error, name):
+    with pytest.raises(error, match=f"`{name}`"):
+        make(graphs.ring(5), **change)
+
+
+def test_losses_are_their_formulas(features):
+    error = squared_error(features, torch.zeros_like(features))
+    assert error.item() == pytest.approx(float((features**2).mean()))
+    loss = combine(error, torch.tensor(2.0), smoothness=0.25)
+    assert loss.total.item() == pytest.approx(error.item() + 0.5)

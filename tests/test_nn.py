@@ -1,0 +1,208 @@
+"""The structured layer and the penalty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from scgsr import graphs, nn
+from scgsr._random import seeded_init
+
+
+@pytest.fixture
+def activations():
+    return torch.randn(200, 12, generator=torch.Generator().manual_seed(1)).clamp_min(0)
+
+
+def make_layer(in_features, graph, **settings):
+    with seeded_init(0):
+        return nn.StructuredLayer(in_features, graph, **settings)
+
+
+def weighted_graph(n=12, seed=0):
+    weights = np.random.default_rng(seed).uniform(size=(n, n)) * (np.random.default_rng(seed + 1).uniform(size=(n, n)) < 0.3)
+    return graphs.from_adjacency(np.triu(weights, 1) + np.triu(weights, 1).T)
+
+
+def edge_mean(matrix, graph):
+    weights = graph.adjacency.toarray()
+    return (weights * matrix).sum() / weights.sum()
+
+
+def test_correlation_penalty_is_the_mean_over_edges_of_one_minus_the_correlation(activations):
+    graph = weighted_graph()
+    expected = 1 - edge_mean(np.corrcoef(activations.numpy(), rowvar=False), graph)
+    assert float(nn.GraphSpectralPenalty(graph)(activations)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_correlation_penalty_does_not_see_shift_or_scale(activations):
+    graph = weighted_graph()
+    moved = activations * torch.linspace(0.1, 30, 12) + torch.linspace(-2, 5, 12)
+    before, after = (float(nn.GraphSpectralPenalty(graph)(x)) for x in (activations, moved))
+    assert after == pytest.approx(before, abs=1e-4)
+
+
+@pytest.mark.parametrize("laplacian", ["combinatorial", "symmetric"])
+def test_quadratic_and_rayleigh_are_the_written_formulas(activations, laplacian):
+    graph = weighted_graph()
+    L, x = graph.laplacian(laplacian).toarray(), activations.double().numpy()
+    energy = np.einsum("ci,ij,cj->c", x, L, x)
+    quadratic = nn.GraphSpectralPenalty(graph, penalty="quadratic", laplacian=laplacian)
+    rayleigh = nn.GraphSpectralPenalty(graph, penalty="rayleigh", laplacian=laplacian)
+    assert float(quadratic(activations)) == pytest.approx(energy.mean(), rel=1e-4)
+    assert float(rayleigh(activations)) == pytest.approx((energy / (x**2).sum(axis=1)).mean(), rel=1e-4)
+
+
+def test_symmetric_correlation_penalty_weighs_edges_by_degree(activations):
+    graph = weighted_graph()
+    L, corr = graph.laplacian("symmetric").toarray(), np.corrcoef(activations.numpy(), rowvar=False)
+    expected = (L * corr).sum() / np.trace(L)
+    got = nn.GraphSpectralPenalty(graph, laplacian="symmetric")(activations)
+    assert float(got) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("penalty", nn.PENALTIES)
+def test_permuting_neurons_and_graph_leaves_the_penalty(activations, penalty):
+    graph, order = weighted_graph(), np.random.default_rng(3).permutation(12)
+    one = nn.GraphSpectralPenalty(graph, penalty=penalty)(activations)
+    other = nn.GraphSpectralPenalty(graph.permuted(order), penalty=penalty)(activations[:, order.copy()])
+    assert float(one) == pytest.approx(float(other), rel=1e-5)
+
+
+@pytest.mark.parametrize("penalty", nn.PENALTIES)
+def test_a_graph_without_edges_costs_nothing(activations, penalty):
+    empty = graphs.from_adjacency(np.zeros((12, 12)))
+    assert float(nn.GraphSpectralPenalty(empty, penalty=penalty)(activations)) == 0
+
+
+@pytest.mark.parametrize("penalty", nn.PENALTIES)
+def test_silent_and_rare_neurons_give_finite_values_and_gradients(activations, penalty):
+    module = nn.GraphSpectralPenalty(graphs.ring(12), penalty=penalty)
+    module(activations)  # the running variances have seen every neuron fire
+    batch = activations.clone()
+    batch[:, :4] = 0
+    batch[1:, 4] = 0
+    batch[3] = 0  # and a cell that lights nothing
+    batch.requires_grad_()
+    value = module(batch)
+    value.backward()
+    assert torch.isfinite(value)
+    assert torch.isfinite(batch.grad).all()
+
+
+def test_a_neuron_rare_in_one_batch_is_scaled_by_its_usual_spread(activations):
+    rare = activations.clone()
+    rare[:, 0] = 0
+    rare[0, 0] = 1e-4
+    seen, fresh = nn.GraphSpectralPenalty(graphs.ring(12)), nn.GraphSpectralPenalty(graphs.ring(12))
+    for _ in range(5):
+        seen(activations)
+
+    def steepest(module):
+        x = rare.clone().requires_grad_()
+        module(x).backward()
+        return float(x.grad[:, 0].abs().max())
+
+    assert steepest(seen) < steepest(fresh) / 100
+
+
+def test_gradient_agrees_with_finite_differences():
+    x = torch.rand(9, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    module = nn.GraphSpectralPenalty(graphs.ring(5)).double().eval()
+    assert torch.autograd.gradcheck(module, (x,))
+
+
+def test_random_walk_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match="unbounded below"):
+        nn.GraphSpectralPenalty(graphs.ring(5), laplacian="random_walk")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"penalty": "cosine"}, ValueError),
+        ({"laplacian": "normalized"}, ValueError),
+        ({"penalty": 1}, TypeError),
+        ({"momentum": 0}, ValueError),
+    ],
+)
+def test_penalty_refuses_bad_arguments(arguments, error):
+    with pytest.raises(error, match=f"`{next(iter(arguments))}`"):
+        nn.GraphSpectralPenalty(graphs.ring(5), **arguments)
+
+
+def test_selective_neurons_are_standardised_before_the_threshold():
+    layer = make_layer(6, graphs.ring(8), threshold=0.7, diffusion=0)
+    hidden = 100 + 50 * torch.randn(500, 6, generator=torch.Generator().manual_seed(0))
+    pre = layer.linear(hidden)
+    standard = (pre - pre.mean(dim=0)) / pre.std(dim=0, correction=0)
+    torch.testing.assert_close(layer(hidden), torch.relu(standard - 0.7), rtol=1e-3, atol=1e-3)
+
+
+def test_rescaling_the_weights_leaves_the_activations():
+    layer = make_layer(6, graphs.ring(8))
+    hidden = torch.randn(300, 6, generator=torch.Generator().manual_seed(0))
+    before = layer(hidden)
+    with torch.no_grad():
+        layer.linear.weight.mul_(0.3)
+    torch.testing.assert_close(layer(hidden), before, rtol=1e-2, atol=1e-2)  # the cheat of shrinking buys nothing
+
+
+def test_linear_layer_is_plainly_linear():
+    layer = make_layer(6, graphs.ring(8), threshold=None, diffusion=0)
+    hidden = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(layer(hidden), hidden @ layer.linear.weight.T + layer.linear.bias)
+
+
+@pytest.mark.parametrize("diffusion", [1, 2])
+def test_diffusion_lights_the_neighbours_and_nothing_else(diffusion):
+    layer = make_layer(3, graphs.path(9), diffusion=diffusion)
+    code = torch.zeros(1, 9)
+    code[0, 4] = 1
+    lit = torch.nonzero(layer.diffuse(code)[0]).ravel().tolist()
+    assert lit == list(range(4 - diffusion, 5 + diffusion))
+
+
+def test_no_diffusion_returns_the_code():
+    layer = make_layer(3, graphs.path(9), diffusion=0).eval()
+    hidden = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(layer(hidden), layer.code(hidden))
+
+
+def test_a_new_graph_changes_the_diffusion_and_not_the_weights():
+    layer = make_layer(3, graphs.path(9)).eval()
+    hidden = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    code, before = layer.code(hidden), layer(hidden)
+    layer.set_graph(graphs.star(9))
+    assert torch.equal(layer.code(hidden), code)
+    assert not torch.allclose(layer(hidden), before)
+
+
+def test_layer_and_penalty_train_in_somebody_elses_network():
+    graph = graphs.ring(16)
+    layer, penalty = make_layer(5, graph), nn.GraphSpectralPenalty(graph)
+    hidden = torch.randn(256, 5, generator=torch.Generator().manual_seed(0))
+    start = penalty(layer(hidden)).item()
+    optimiser = torch.optim.Adam(layer.parameters(), lr=0.01)
+    for _ in range(100):
+        optimiser.zero_grad()
+        penalty(layer(hidden)).backward()
+        optimiser.step()
+    assert penalty(layer(hidden)).item() < start / 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "name"),
+    [
+        ({"in_features": 0}, ValueError, "in_features"),
+        ({"graph": "ring"}, TypeError, "graph"),
+        ({"threshold": "high"}, TypeError, "threshold"),
+        ({"threshold": float("nan")}, ValueError, "threshold"),
+        ({"diffusion": -1}, ValueError, "diffusion"),
+    ],
+)
+def test_layer_refuses_bad_arguments(arguments, error, name):
+    settings = {"in_features": 3, "graph": graphs.ring(5), **arguments}
+    with pytest.raises(error, match=f"`{name}`"):
+        nn.StructuredLayer(settings.pop("in_features"), settings.pop("graph"), **settings)
