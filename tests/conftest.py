@@ -1,0 +1,93 @@
+"""What all tests share: the switch for downloads, two data fixtures, and two guards against side effects."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import anndata as ad
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+mpl.use("Agg")
+
+DATA_VARIABLE = "SCGSR_DATA"
+PUBLISHED = ["thymus_masscyt", "paul15"]
+
+
+def data_folder() -> Path | None:
+    """Return the folder that the environment names for data sets, if it exists."""
+    folder = os.environ.get(DATA_VARIABLE)
+    return Path(folder) if folder and Path(folder).is_dir() else None
+
+
+def pytest_addoption(parser):
+    parser.addoption("--internet", action="store_true", help="run the tests that download data")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip what would download data, unless that is allowed or the folder of data sets is there."""
+    if config.getoption("--internet"):
+        return
+    skip = pytest.mark.skip(reason=f"downloads data: pass --internet, or set {DATA_VARIABLE} to a folder that has them")
+    for item in items:
+        if item.get_closest_marker("internet") or (data_folder() is None and loads_published_data(item)):
+            item.add_marker(skip)
+
+
+def loads_published_data(item) -> bool:
+    """Whether an item is a tutorial, or the example of a loader that fetches its files."""
+    if isinstance(item, pytest.DoctestItem):
+        return any(f"datasets.{name}(" in example.source for example in item.dtest.examples for name in PUBLISHED)
+    return item.path.suffix == ".ipynb"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real data sets; the test is skipped where there is none."""
+    folder = data_folder()
+    if folder is None:
+        pytest.skip(f"the environment variable {DATA_VARIABLE} names no existing folder")
+    return folder
+
+
+@pytest.fixture
+def cells() -> ad.AnnData:
+    """240 cells x 12 features, dense float32: four groups, each high in three features of its own."""
+    rng = np.random.default_rng(0)
+    n_groups, n_per_group, n_features_per_group = 4, 60, 3
+    group = np.tile(np.arange(n_groups), n_per_group)
+    high = np.repeat(np.arange(n_groups), n_features_per_group)
+    matrix = 4 * (group[:, None] == high) + rng.normal(size=(len(group), len(high)))
+    return ad.AnnData(
+        matrix.astype(np.float32),
+        obs=pd.DataFrame(
+            {"group": pd.Categorical([f"group {i}" for i in group])}, index=[f"cell_{i}" for i in range(len(group))]
+        ),
+        var=pd.DataFrame(index=[f"feature_{i}" for i in range(len(high))]),
+    )
+
+
+@pytest.fixture(autouse=True)
+def _global_random_state_is_untouched():
+    """Fail any test whose code draws from, or seeds, a generator that belongs to the user."""
+    before = random.getstate(), np.random.get_state(legacy=False)["state"], torch.get_rng_state()
+    yield
+    after = random.getstate(), np.random.get_state(legacy=False)["state"], torch.get_rng_state()
+    assert before[0] == after[0], "the state of `random` changed"
+    assert before[1]["pos"] == after[1]["pos"], "the state of `numpy.random` changed"
+    assert np.array_equal(before[1]["key"], after[1]["key"]), "the state of `numpy.random` changed"
+    assert torch.equal(before[2], after[2]), "the state of `torch` changed"
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    """Leave no figure to the next test."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
