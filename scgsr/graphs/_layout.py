@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, shortest_path
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 
 # Space left between components, in units of the distance between neighbours.
 _GAP = 2.5
+# Space from one isolated node to the next: far enough to be seen one by one.
+_ALONE = 1.5
 # Width over height that a drawing of several components aims at.
 _ASPECT = 1.6
 # The area that the nodes share out reaches this far from them. Wider closes holes; too wide buckles a path.
@@ -57,9 +57,9 @@ def layout(adjacency: csr_matrix) -> np.ndarray:
         positions[np.concatenate(tied)] = drawn
         bottom_left, width = drawn.min(axis=0), float(np.ptp(drawn[:, 0]))
     isolated = np.concatenate([np.zeros(0, dtype=int), *members[len(tied) :]])
-    columns = max(int(width) + 1, int(np.ceil(np.sqrt(len(isolated)))))
+    columns = max(int(width / _ALONE) + 1, int(np.ceil(np.sqrt(len(isolated)))))
     row, column = np.divmod(np.arange(len(isolated)), columns)
-    positions[isolated] = bottom_left + np.column_stack([column, -_GAP - row])
+    positions[isolated] = bottom_left - (0, _GAP) + _ALONE * np.column_stack([column, -row])
     return positions
 
 
@@ -75,8 +75,9 @@ def _shelves(sizes: np.ndarray, width: float) -> np.ndarray:
 
 
 def _drawn(adjacency: csr_matrix) -> np.ndarray:
-    """Draw a connected graph: distances on paper follow distances on the graph, then the nodes share out the area."""
-    rough = _scaled(_stress(_distances(adjacency)), 0.9)  # most have a neighbour within reach: little is left empty
+    """Draw a connected graph: distances on paper follow hops on the graph, then the nodes share out the area."""
+    hops = np.asarray(shortest_path(adjacency, directed=False, unweighted=True))
+    rough = _scaled(_stress(hops), 0.9)  # most have a neighbour within reach: little is left empty
     return _scaled(_evened(rough), 0.5)
 
 
@@ -92,7 +93,7 @@ def _stress(target: np.ndarray) -> np.ndarray:
     inverse = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
     positions = _start(target)
     for _ in range(_N_STRESS):
-        pull = weights * target / np.maximum(cdist(positions, positions), 1e-9)
+        pull = weights * target / np.maximum(_apart(positions), 1e-9)
         positions = inverse @ ((np.diag(pull.sum(axis=1)) - pull) @ positions)
     return positions
 
@@ -104,6 +105,8 @@ def _evened(positions: np.ndarray) -> np.ndarray:
     Lloyd's algorithm (1982, doi 10.1109/TIT.1982.1056489): each node moves to the middle of the points nearest to it,
     here among points over the area near any node.
     """
+    from scipy.spatial import cKDTree  # slow to import, and only needed here
+
     radius = round(_REACH / _FINE)
     offsets = np.mgrid[-radius : radius + 1, -radius : radius + 1].reshape(2, -1).T
     offsets = offsets[np.linalg.norm(offsets, axis=1) <= radius]
@@ -118,19 +121,15 @@ def _evened(positions: np.ndarray) -> np.ndarray:
 
 def _scaled(positions: np.ndarray, share: float) -> np.ndarray:
     """Return the positions in a unit such that this share of the nodes has another one within 1."""
-    apart = cdist(positions, positions)
+    apart = _apart(positions)
     np.fill_diagonal(apart, np.inf)
     return positions / np.quantile(apart.min(axis=1), share)
 
 
-def _distances(adjacency: csr_matrix) -> np.ndarray:
-    """Hops, an edge being the longer the fewer neighbours its ends share: dense clusters open up."""
-    tied = adjacency.toarray() > 0
-    closed = (tied | np.eye(len(tied), dtype=bool)).astype(np.float64)
-    shared = closed @ closed.T
-    union = closed.sum(axis=1)[:, None] + closed.sum(axis=1)[None, :] - shared
-    lengths = np.where(tied, 1.5 - shared / union, 0.0)
-    return np.asarray(shortest_path(csr_matrix(lengths), directed=False))
+def _apart(positions: np.ndarray) -> np.ndarray:
+    """Return the distance of every two points, (n, n)."""
+    x, y = positions.T
+    return np.sqrt((x[:, None] - x) ** 2 + (y[:, None] - y) ** 2)
 
 
 def _start(target: np.ndarray) -> np.ndarray:

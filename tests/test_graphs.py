@@ -1,0 +1,174 @@
+"""Laws of the builders of neuron graphs."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist
+
+from scgsr import graphs
+
+# What each call builds: neurons, edges, components, sorted set of degrees.
+BUILT = {
+    "grid(3, 5)": (graphs.grid(3, 5), 15, 3 * 4 + 2 * 5, 1, {2, 3, 4}),
+    "grid(4)": (graphs.grid(4), 16, 24, 1, {2, 3, 4}),
+    "grid(1)": (graphs.grid(1), 1, 0, 1, {0}),
+    "grid(1, 7)": (graphs.grid(1, 7), 7, 6, 1, {1, 2}),
+    "grid(3, 5, diagonal)": (graphs.grid(3, 5, diagonal=True), 15, 22 + 2 * 2 * 4, 1, {3, 5, 8}),
+    "torus(3, 5)": (graphs.grid(3, 5, periodic=True), 15, 30, 1, {4}),
+    "torus(4, 5, diagonal)": (graphs.grid(4, 5, diagonal=True, periodic=True), 20, 80, 1, {8}),
+    "torus(1)": (graphs.grid(1, periodic=True), 1, 0, 1, {0}),
+    "torus(1, 5)": (graphs.grid(1, 5, periodic=True), 5, 5, 1, {2}),
+    "torus(2)": (graphs.grid(2, periodic=True), 4, 4, 1, {2}),
+    "torus(2, 5)": (graphs.grid(2, 5, periodic=True), 10, 15, 1, {3}),
+    "torus(2, 2, diagonal)": (graphs.grid(2, diagonal=True, periodic=True), 4, 6, 1, {3}),
+    "ring(3)": (graphs.ring(3), 3, 3, 1, {2}),
+    "ring(20)": (graphs.ring(20), 20, 20, 1, {2}),
+    "path(1)": (graphs.path(1), 1, 0, 1, {0}),
+    "path(10)": (graphs.path(10), 10, 9, 1, {1, 2}),
+    "star(2)": (graphs.star(2), 2, 1, 1, {1}),
+    "star(30)": (graphs.star(30), 30, 29, 1, {1, 29}),
+    "tree(1)": (graphs.tree(1), 3, 2, 1, {1, 2}),
+    "tree(5)": (graphs.tree(5), 63, 62, 1, {1, 2, 3}),
+    "tree(3, branching=3)": (graphs.tree(3, branching=3), 40, 39, 1, {1, 3, 4}),
+    "wishbone(8, 6)": (graphs.wishbone(8, 6), 20, 19, 1, {1, 2, 3}),
+    "wishbone(1, 1)": (graphs.wishbone(1, 1), 3, 2, 1, {1, 2}),
+    "wishbone(4, 3, n_branches=9)": (graphs.wishbone(4, 3, n_branches=9), 31, 30, 1, {1, 2, 10}),
+    "wishbone(2, 2, n_branches=1)": (graphs.wishbone(2, 2, n_branches=1), 4, 3, 1, {1, 2}),
+    "modules(4, 6)": (graphs.modules(4, 6), 24, 4 * 15, 4, {5}),
+    "modules(3, 1)": (graphs.modules(3, 1), 3, 0, 3, {0}),
+    "disjoint": (graphs.disjoint(graphs.grid(3), graphs.ring(5), graphs.path(1)), 15, 17, 3, {0, 2, 3, 4}),
+}
+built = pytest.mark.parametrize("name", BUILT)
+
+
+@built
+def test_builders_by_formula(name):
+    graph, n_neurons, n_edges, n_components, degrees = BUILT[name]
+    adjacency = graph.adjacency.toarray()
+    assert (graph.n_neurons, graph.n_edges, graph.components[0]) == (n_neurons, n_edges, n_components)
+    assert set(adjacency.sum(axis=0)) == degrees
+    np.testing.assert_array_equal(adjacency, adjacency.T)
+    assert set(np.unique(adjacency)) <= {0.0, 1.0}
+    assert not adjacency.diagonal().any()
+
+
+@built
+def test_every_builder_draws_neurons_apart(name):
+    graph = BUILT[name][0]
+    assert graph.positions.shape == (graph.n_neurons, 2)
+    assert np.isfinite(graph.positions).all()
+    assert pdist(graph.positions).min(initial=np.inf) > 0.3
+
+
+@pytest.mark.parametrize("name", ["grid(3, 5)", "ring(20)", "path(10)", "wishbone(8, 6)", "star(2)"])
+def test_tied_neurons_are_drawn_a_unit_apart(name):
+    graph = BUILT[name][0]
+    source, target = graph.adjacency.nonzero()
+    np.testing.assert_allclose(np.linalg.norm(graph.positions[source] - graph.positions[target], axis=1), 1)
+
+
+@pytest.mark.parametrize("name", ["modules(4, 6)", "modules(3, 1)", "disjoint"])
+def test_components_are_drawn_apart(name):
+    graph = BUILT[name][0]
+    _, labels = graph.components
+    for one, other in itertools.combinations(np.unique(labels), 2):
+        low, high = (
+            np.array([getattr(graph.positions[labels == c], f)(axis=0) for c in (one, other)]) for f in ("min", "max")
+        )
+        assert (low.max(axis=0) - high.min(axis=0)).max() > 1.5  # the boxes leave a gap in x or y
+
+
+def test_builders_have_nothing_to_log(caplog):
+    with caplog.at_level(logging.DEBUG, logger="scgsr"):
+        graphs.grid(1, periodic=True)
+        graphs.grid(2, periodic=True, diagonal=True)
+        graphs.modules(2, 1)
+    assert not caplog.records
+
+
+def test_grid_is_an_image_in_row_major_order_with_row_zero_at_the_top():
+    graph = graphs.grid(2, 3)
+    assert graph.image_shape == (2, 3)
+    np.testing.assert_array_equal(graph.positions, [[0, 0], [1, 0], [2, 0], [0, -1], [1, -1], [2, -1]])
+    np.testing.assert_array_equal(np.flatnonzero(graph.adjacency.toarray()[1]), [0, 2, 4])
+
+
+def test_torus_looks_the_same_from_every_neuron():
+    height, width = 3, 5
+    graph = graphs.grid(height, width, periodic=True)
+    index = np.arange(graph.n_neurons).reshape(height, width)
+    for shift in itertools.product(range(height), range(width)):
+        moved = graph.permuted(np.roll(index, shift, axis=(0, 1)).ravel())
+        np.testing.assert_array_equal(moved.adjacency.toarray(), graph.adjacency.toarray())
+
+
+def test_only_sheets_are_images():
+    assert [name for name in BUILT if BUILT[name][0].image_shape] == [
+        n for n in BUILT if n.startswith(("grid", "torus"))
+    ]
+
+
+def test_tree_numbers_its_generations():
+    graph = graphs.tree(3, branching=3)
+    for child in range(1, graph.n_neurons):
+        assert graph.adjacency[child, (child - 1) // 3] == 1
+    radius = np.linalg.norm(graph.positions, axis=1)
+    np.testing.assert_allclose(radius, np.repeat([0, 1, 2, 3], [1, 3, 9, 27]), atol=1e-12)
+
+
+def test_wishbone_splits_after_its_stem():
+    graph = graphs.wishbone(4, 3)
+    np.testing.assert_array_equal(np.flatnonzero(graph.adjacency.toarray()[3]), [2, 4, 7])
+    x, y = graph.positions.T
+    assert (x[:4] == 0).all()
+    assert (x[4:7] < 0).all()
+    assert (x[7:] > 0).all()
+    assert (np.diff(y[:7]) > 0).all()
+
+
+def test_disjoint_keeps_each_graph():
+    parts = [graphs.grid(3), graphs.ring(5), graphs.wishbone(2, 2)]
+    whole = graphs.disjoint(*parts)
+    start = 0
+    for part in parts:
+        own = slice(start, start + part.n_neurons)
+        np.testing.assert_array_equal(whole.adjacency[own, own].toarray(), part.adjacency.toarray())
+        np.testing.assert_allclose(pdist(whole.positions[own]), pdist(part.positions))
+        start += part.n_neurons
+
+
+@pytest.mark.parametrize(
+    ("build", "argument"),
+    [
+        (lambda value: graphs.grid(value), "height"),
+        (lambda value: graphs.grid(3, value), "width"),
+        (lambda value: graphs.ring(value), "n"),
+        (lambda value: graphs.path(value), "n"),
+        (lambda value: graphs.star(value), "n"),
+        (lambda value: graphs.tree(value), "depth"),
+        (lambda value: graphs.tree(2, branching=value), "branching"),
+        (lambda value: graphs.wishbone(value, 2), "n_stem"),
+        (lambda value: graphs.wishbone(2, value), "n_branch"),
+        (lambda value: graphs.wishbone(2, 2, n_branches=value), "n_branches"),
+        (lambda value: graphs.modules(value, 2), "n_modules"),
+        (lambda value: graphs.modules(2, value), "size"),
+        (lambda value: graphs.learned(value), "n_neurons"),
+        (lambda value: graphs.learned(n_neighbors=value), "n_neighbors"),
+    ],
+)
+def test_sizes_are_positive_integers(build, argument):
+    with pytest.raises(ValueError, match=f"`{argument}` must be at least [123], got 0"):
+        build(0)
+    with pytest.raises(TypeError, match=f"`{argument}` must be an integer"):
+        build(2.5)
+
+
+def test_disjoint_needs_graphs():
+    with pytest.raises(ValueError, match="at least one NeuronGraph"):
+        graphs.disjoint()
+    with pytest.raises(TypeError, match="`graphs` must be NeuronGraph, got int"):
+        graphs.disjoint(graphs.path(2), 3)

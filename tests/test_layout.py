@@ -1,0 +1,70 @@
+"""Laws of the layout that draws graphs without natural places."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from scipy.sparse.csgraph import shortest_path
+from scipy.spatial.distance import pdist
+
+from scgsr import graphs
+from scgsr.graphs._layout import _start, layout
+
+# Time depends on what else the machine does, so no deadline.
+quick = settings(deadline=None, max_examples=40)
+
+
+def random_graph(seed, n, density):
+    upper = np.triu(np.random.default_rng(seed).random((n, n)) < density, 1)
+    return sparse.csr_matrix((upper | upper.T).astype(float))
+
+
+@quick
+@given(st.integers(0, 10_000), st.integers(1, 40), st.floats(0, 1))
+def test_layout_of_any_graph_is_finite_apart_and_repeatable(seed, n, density):
+    adjacency = random_graph(seed, n, density)
+    positions = layout(adjacency)
+    assert positions.shape == (n, 2)
+    assert np.isfinite(positions).all()
+    assert pdist(positions).min(initial=np.inf) > 0.1
+    np.testing.assert_array_equal(layout(adjacency), positions)
+
+
+@pytest.mark.parametrize("graph", [graphs.grid(8), graphs.ring(20), graphs.path(12), graphs.wishbone(8, 6)], ids=repr)
+def test_layout_recovers_the_distances_of_a_drawing(graph):
+    distances = pdist(layout(graph.adjacency))
+    assert np.corrcoef(distances, pdist(graph.positions))[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("n", [5, 16, 40])
+def test_layout_puts_a_hub_in_the_middle_of_its_spokes(n):
+    positions = layout(graphs.star(n).adjacency)
+    spokes = np.linalg.norm(positions[1:] - positions[0], axis=1)
+    assert np.linalg.norm(positions[1:].mean(axis=0) - positions[0]) < 0.2 * spokes.mean()
+
+
+@pytest.mark.parametrize("graph", [graphs.tree(5), graphs.wishbone(3, 4, n_branches=8)], ids=repr)
+def test_equivalent_neurons_do_not_start_in_one_place(graph):
+    """Which classical scaling alone would do: the two leaves of a twig are at the same distance from all others."""
+    hops = shortest_path(graph.adjacency, directed=False, unweighted=True)
+    assert pdist(_start(hops)).min() > 1e-3
+
+
+def test_layout_draws_components_apart_and_isolated_neurons_beneath():
+    positions = layout(graphs.disjoint(graphs.grid(4), graphs.ring(9), *[graphs.path(1)] * 5).adjacency)
+    sheet, ring, alone = positions[:16], positions[16:25], positions[25:]
+    assert alone[:, 1].max() < min(sheet[:, 1].min(), ring[:, 1].min()) - 1
+    assert sheet[:, 0].max() < ring[:, 0].min() - 1
+
+
+def test_layout_spreads_neurons_evenly():
+    places = np.random.default_rng(0).random((100, 2))
+    similarity = 1 - np.linalg.norm(places[:, None] - places, axis=2)
+    positions = layout(graphs.similarity_graph(similarity, n_neighbors=10))
+    apart = np.linalg.norm(positions[:, None] - positions, axis=2) + 1e9 * np.eye(100)
+    nearest = apart.min(axis=1)
+    assert np.std(nearest) < 0.15 * np.mean(nearest)
+    assert np.corrcoef(pdist(positions), pdist(places))[0, 1] > 0.8
