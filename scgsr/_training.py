@@ -17,15 +17,18 @@ from scgsr._losses import Loss, combine, squared_error
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr.graphs import LearnedGraph, NeuronGraph, correlation, similarity_graph
 from scgsr.graphs._layout import layout
-from scgsr.nn import GraphSpectralPenalty
+from scgsr.nn import GraphSpectralPenalty, unit_pictures
 
 _log = logging.getLogger("scgsr")
 
 # An epoch count that is not given is chosen so that training takes about this many steps, within bounds.
 _STEPS = 1200
 _MIN_EPOCHS, _MAX_EPOCHS = 12, 200
-# Early stopping waits for this share of the epochs without improvement.
-_PATIENCE = 0.2
+# The one-cycle schedule raises the rate for this share of the steps and lowers it for the rest.
+_RISING = 0.3
+# Early stopping compares epochs from this share of the training on, when the rate has come down from its peak, and
+# waits for that share without improvement.
+_SETTLED, _PATIENCE = 0.5, 0.2
 # Cells from which a learned graph is estimated, and the weight of the newest estimate in the running average.
 _REFRESH_CELLS = 4096
 _REFRESH_WEIGHT = 0.5
@@ -124,7 +127,7 @@ class _Run:
         self.n_steps = self.n_epochs * n_batches(len(self.train_rows), config.batch_size)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, max_lr=config.learning_rate, total_steps=self.n_steps
+            self.optimiser, max_lr=config.learning_rate, total_steps=self.n_steps, pct_start=_RISING
         )
         self.step = 0
 
@@ -140,7 +143,7 @@ class _Run:
         history: list[dict[str, float]] = []
         keeper = _BestKeeper(self.network, patience=max(3, round(_PATIENCE * self.n_epochs)))
         # Until a learned graph is final the objective itself changes, so epochs cannot be compared.
-        settled = 0 if learner is None else learner.recipe.stop * self.n_epochs
+        settled = self.n_epochs * (_SETTLED if learner is None else max(_SETTLED, learner.recipe.stop))
         disable = None if progress is None else not progress
         for epoch in trange(self.n_epochs, desc="scgsr", unit="epoch", disable=disable, leave=False):
             row = {"epoch": epoch, **self.train_epoch(learner), **self.validate()}
@@ -202,13 +205,12 @@ class _Run:
         return dict(zip(names, (error, penalty, r2), strict=True))
 
     @torch.no_grad()
-    def activations(self, rows: np.ndarray) -> np.ndarray:
-        """Return the code before diffusion, so that a learned graph does not confirm itself."""
-        training = self.network.training
+    def pictures(self, rows: np.ndarray) -> np.ndarray:
+        """Return the code before diffusion, so that a learned graph does not confirm itself, all cells as bright."""
         self.network.eval()
         parts = [self.network.layer.code(self.network.encoder(block)) for block in self.batches.in_order(rows)]
-        self.network.train(training)
-        return torch.cat(parts).cpu().numpy()
+        self.network.train()
+        return unit_pictures(torch.cat(parts)).cpu().numpy()
 
     @torch.no_grad()
     def calibrate(self) -> None:
@@ -247,7 +249,7 @@ class _GraphLearner:
         rows = self.run.train_rows
         if len(rows) > _REFRESH_CELLS:
             rows = np.sort(self.run.order_rng.choice(rows, _REFRESH_CELLS, replace=False))
-        newest = correlation(self.run.activations(rows))
+        newest = correlation(self.run.pictures(rows))
         if self.similarity is None:
             self.similarity = newest
         else:

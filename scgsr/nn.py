@@ -26,6 +26,8 @@ LAPLACIANS = ("combinatorial", "symmetric")
 
 # A standard deviation below this share of a typical neuron's counts as no variation at all.
 _SD_FLOOR = 1e-3
+# A cell this much fainter than the mean cell is half normalised: what is nearly silent must not be blown up.
+_FAINT = 0.1
 
 
 class StructuredLayer(nn.Module):
@@ -109,8 +111,10 @@ class GraphSpectralPenalty(nn.Module):
 
     With L the Laplacian of the neuron graph and x the activations of one cell:
 
-    - ``"correlation"``: the mean over edges of 1 - corr(x_i, x_j) over the batch, written as
-      1 + sum_(i != j) L_ij corr(x_i, x_j) / trace(L). It has no unit: it means the same for every data set.
+    - ``"correlation"``: the mean over edges of 1 - corr(u_i, u_j) over the batch, written as
+      1 + sum_(i != j) L_ij corr(u_i, u_j) / trace(L), where u = x / (|x| + 0.1 mean |x|) is the picture of a cell
+      regardless of its brightness. Without this step a few cells that light every neuron very brightly would satisfy
+      the penalty for all others. It has no unit: it means the same for every data set.
     - ``"quadratic"``: the mean over cells of x^T L x, as published. It can be lowered by shrinking x.
     - ``"rayleigh"``: the mean over cells of x^T L x / x^T x.
 
@@ -190,7 +194,8 @@ class GraphSpectralPenalty(nn.Module):
         return energy.mean()
 
     def _correlation(self, activations: Tensor) -> Tensor:
-        centred = activations - activations.mean(dim=0)  # (batch, n_neurons)
+        pictures = unit_pictures(activations)  # (batch, n_neurons)
+        centred = pictures - pictures.mean(dim=0)
         batch_var = centred.square().mean(dim=0)  # (n_neurons,)
         if self.training:
             self._update_running(batch_var.detach())
@@ -207,3 +212,9 @@ class GraphSpectralPenalty(nn.Module):
         # The first batches are averaged, so that the zeros of the start leave no trace.
         weight = torch.clamp(1 / self.batches_seen, min=self.momentum)
         self.running_var += weight * (batch_var - self.running_var)
+
+
+def unit_pictures(activations: Tensor) -> Tensor:
+    """Return each cell's activations regardless of their brightness: (batch, n_neurons) -> (batch, n_neurons)."""
+    norm = torch.linalg.vector_norm(activations, dim=1, keepdim=True)  # (batch, 1)
+    return activations / (norm + _FAINT * norm.mean()).clamp_min(torch.finfo(norm.dtype).tiny)
