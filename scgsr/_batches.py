@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
 
-Matrix = np.ndarray | sparse.csr_matrix
+Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
 # Rows per batch where nothing is learned: large enough to keep the cores busy, small enough to stay in memory.
 _ROWS_AT_ONCE = 8192
@@ -26,8 +27,7 @@ class Batches:
 
     def rows(self, index: np.ndarray | slice) -> Tensor:
         """Return the rows `index`, standardised."""
-        block = self.matrix[index]
-        dense = block.toarray() if sparse.issparse(block) else block
+        dense = dense_rows(self.matrix, index)
         values = torch.as_tensor(np.ascontiguousarray(dense, dtype=np.float32)).to(self.device)
         return (values - self._mean) / self._scale
 
@@ -42,6 +42,12 @@ class Batches:
         for start in range(0, n_rows, batch_size):
             part = slice(start, min(start + batch_size, n_rows))
             yield self.rows(part if index is None else index[part])
+
+
+def dense_rows(matrix: Matrix, index: np.ndarray | slice) -> np.ndarray:
+    """Return the rows `index` of a dense or sparse matrix as an ndarray."""
+    block: Any = matrix[index]
+    return block.toarray() if sparse.issparse(block) else block
 
 
 def n_batches(n_rows: int, batch_size: int) -> int:

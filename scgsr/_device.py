@@ -27,7 +27,9 @@ def describe(device: torch.device) -> str:
 
 def _usable(device: str | torch.device) -> torch.device:
     if not isinstance(device, str | torch.device):
-        msg = f"`device` must be None, a string such as 'cpu' or 'cuda:0', or a torch.device, got {type(device).__name__}."
+        msg = (
+            f"`device` must be None, a name such as 'cpu' or 'cuda:0', or a torch.device, got {type(device).__name__}."
+        )
         raise TypeError(msg)
     try:
         chosen = torch.device(device)

@@ -86,7 +86,9 @@ class FittedModel:
     def code(self, matrix: Matrix) -> np.ndarray:
         """Return the activations before they diffuse over the graph: (n_cells, n_features) -> (n_cells, n_neurons)."""
         network = self.network
-        return _joined([network.layer.code(network.encoder(rows)) for rows in self._blocks(matrix)], self.graph.n_neurons)
+        return _joined(
+            [network.layer.code(network.encoder(rows)) for rows in self._blocks(matrix)], self.graph.n_neurons
+        )
 
     @torch.no_grad()
     def diffuse(self, code: np.ndarray) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ class AutoencoderConfig:
     """All that is needed to build the network again, apart from its graph and weights."""
 
     n_features: int
-    hidden: tuple[int, ...]  # one width may be given as an int, several as any sequence
+    hidden: int | Sequence[int]  # kept as a tuple
     threshold: float | None
     noise: float
     diffusion: int
@@ -33,6 +34,11 @@ class AutoencoderConfig:
         widths = self.hidden if isinstance(self.hidden, Iterable) else [self.hidden]
         object.__setattr__(self, "hidden", tuple(_checks.positive_int("hidden", width) for width in widths))
         _checks.number("noise", self.noise, minimum=0)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the encoder's hidden layers."""
+        return tuple(self.hidden)  # type: ignore[arg-type]  # a tuple since __post_init__
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""
@@ -45,11 +51,12 @@ class Autoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig, graph: NeuronGraph) -> None:
         super().__init__()
         self.config = config
-        widths = [config.n_features, *config.hidden]
+        widths = [config.n_features, *config.widths]
         self.encoder = _stack(widths)
         self.layer = StructuredLayer(widths[-1], graph, threshold=config.threshold, diffusion=config.diffusion)
-        self.decoder = _stack([graph.n_neurons, *config.hidden[::-1]])
-        self.output = nn.Linear(config.hidden[0] if config.hidden else graph.n_neurons, config.n_features)
+        mirrored = [graph.n_neurons, *config.widths[::-1]]
+        self.decoder = _stack(mirrored)
+        self.output = nn.Linear(mirrored[-1], config.n_features)
 
     @classmethod
     def initialised(cls, config: AutoencoderConfig, graph: NeuronGraph, seed: int) -> Autoencoder:
@@ -79,6 +86,6 @@ class Autoencoder(nn.Module):
 
 def _stack(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+    for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(_NEGATIVE_SLOPE)]
     return nn.Sequential(*layers)

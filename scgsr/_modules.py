@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from scgsr import _random
-
 # leidenalg takes its seed as a C int.
 _MAX_SEED = 2**31 - 1
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-
 Rng = int | np.integer | np.random.SeedSequence | np.random.Generator
 
 
@@ -25,7 +24,7 @@ def seed_from(rng: Rng) -> int:
     if isinstance(rng, np.random.SeedSequence):
         return int(rng.generate_state(1, np.uint64)[0] >> np.uint64(1))
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
-        msg = f"`rng` must be an integer, a numpy SeedSequence or a numpy Generator, got {rng!r} of type {type(rng).__name__}."
+        msg = f"`rng` must be an integer, a SeedSequence or a Generator of NumPy, got {rng!r} of {type(rng).__name__}."
         raise TypeError(msg)
     if not 0 <= rng < 2**63:
         msg = f"`rng` must be an integer from 0 to 2**63 - 1, got {rng}."

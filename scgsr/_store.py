@@ -106,8 +106,8 @@ def read_model(adata: AnnData, key: str) -> FittedModel:
 
 def _slot(mapping: Any, name: str, where: str, key: str) -> Any:
     if name not in mapping:
-        found = [k for k in mapping if k is not None]
-        msg = f"`key`={key!r}: .{where}[{name!r}] is missing (found {found}); call `scgsr.tl.fit(adata, key_added={key!r})` first."
+        call = f"scgsr.tl.fit(adata, key_added={key!r})"
+        msg = f"`key`={key!r}: .{where}[{name!r}] is missing (found {list(mapping)}); call `{call}` first."
         raise KeyError(msg)
     return mapping[name]
 
@@ -124,7 +124,7 @@ def _owned(adata: AnnData, keys: Keys) -> Iterable[tuple[Any, str]]:
 
 def _snapshot(adata: AnnData, keys: Keys) -> Callable[[], None]:
     """Return a function that puts the owned slots back as they are now."""
-    before = [(mapping[name] if name in mapping else None) for mapping, name in _owned(adata, keys)]
+    before = [mapping.get(name) for mapping, name in _owned(adata, keys)]
 
     def undo() -> None:
         for value, (mapping, name) in zip(before, _owned(adata, keys), strict=True):

@@ -192,15 +192,15 @@ class _Run:
             return dict.fromkeys(names, float("nan"))
         self.network.eval()
         self.penalty.eval()
-        sums = np.zeros(4)  # cells, squared error, penalty, sum of squares
-        moments = 0.0
+        sums = np.zeros(3)  # squared error, penalty, squares: means over a batch times its cells
+        feature_sums = torch.zeros(self.network.config.n_features, device=self.batches.device)
         for features in self.batches.in_order(self.validation_rows):
             activations, reconstruction = self.network(features)
-            error = float(squared_error(features, reconstruction))
-            sums += len(features) * np.array([1, error, float(self.penalty(activations)), float(features.square().mean())])
-            moments = moments + features.sum(dim=0).double()
-        n_cells, error, penalty, squares = sums / [1, sums[0], sums[0], sums[0]]
-        variance = squares - float((moments / n_cells).square().mean())
+            parts = squared_error(features, reconstruction), self.penalty(activations), features.square().mean()
+            sums += len(features) * torch.stack(parts).cpu().numpy()
+            feature_sums += features.sum(dim=0)
+        error, penalty, squares = sums / len(self.validation_rows)
+        variance = squares - float((feature_sums / len(self.validation_rows)).square().mean())
         r2 = 1 - error / variance if variance > 0 else float("nan")
         return dict(zip(names, (error, penalty, r2), strict=True))
 
@@ -226,8 +226,8 @@ class _Run:
             total = total + pre.sum(dim=0)
             squares = squares + pre.square().sum(dim=0)
         mean = total / len(self.train_rows)
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(squares / len(self.train_rows) - mean.square())
+        moments = {"running_mean": mean, "running_var": squares / len(self.train_rows) - mean.square()}
+        norm.load_state_dict({**norm.state_dict(), **moments})
 
 
 class _GraphLearner:
@@ -264,7 +264,8 @@ class _BestKeeper:
 
     def __init__(self, network: Autoencoder, *, patience: int) -> None:
         self.network, self.patience = network, patience
-        self.best, self.since, self.weights = float("inf"), 0, None
+        self.best, self.since = float("inf"), 0
+        self.weights: dict[str, torch.Tensor] = {}
 
     def should_stop(self, objective: float) -> bool:
         if objective < self.best:
@@ -275,7 +276,7 @@ class _BestKeeper:
         return self.since >= self.patience
 
     def restore(self) -> None:
-        if self.weights is not None:
+        if self.weights:
             self.network.load_state_dict(self.weights)
 
 

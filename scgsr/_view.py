@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from scgsr import _checks
-from scgsr._batches import Matrix
+from scgsr._batches import Matrix, dense_rows
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -48,7 +48,7 @@ def view(
     *,
     layer: str | None = None,
     use_rep: str | None = None,
-    mask_var: np.ndarray | str | None | Unset = UNSET,
+    mask_var: np.ndarray | str | Unset | None = UNSET,
     scale: bool = True,
 ) -> MatrixView:
     """Return the values to train on: `.X`, a layer or a representation, restricted to the chosen features."""
@@ -135,20 +135,19 @@ def _mask(adata: AnnData, mask_var: Any) -> np.ndarray | None:
     return mask
 
 
-def _check_values(matrix: Matrix, features: tuple[str, ...]) -> None:
+def _check_values(matrix: Any, features: tuple[str, ...]) -> None:
     if 0 in matrix.shape:
         msg = f"`adata` has no values to train on: {matrix.shape[0]} cells x {matrix.shape[1]} features."
         raise ValueError(msg)
     if matrix.shape[0] == 1:
         msg = "`adata` has one cell; at least two are needed, and hundreds for a picture that means something."
         raise ValueError(msg)
-    values = matrix.data if sparse.issparse(matrix) else matrix
-    if np.isfinite(values.sum(dtype=np.float64)) or np.isfinite(values).all():
-        return
     if sparse.issparse(matrix):
-        bad = np.unique(matrix.indices[~np.isfinite(values)])
+        bad = np.unique(matrix.indices[~np.isfinite(matrix.data)])
     else:
-        bad = np.flatnonzero(~np.isfinite(values).all(axis=0))
+        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
+    if not len(bad):
+        return
     shown = ", ".join(features[column] for column in bad[:_NAMES_SHOWN])
     more = f" and {len(bad) - _NAMES_SHOWN} more" if len(bad) > _NAMES_SHOWN else ""
     msg = f"`adata` has NaN or infinite values in {len(bad)} features ({shown}{more}); remove or impute them first."
@@ -166,9 +165,7 @@ def _moments(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
 def _blocks(matrix: Matrix) -> Iterator[np.ndarray]:
     """Yield dense float64 blocks of rows; a sparse matrix is never densified whole."""
     for start in range(0, matrix.shape[0], _ROWS_AT_ONCE):
-        block = matrix[start : start + _ROWS_AT_ONCE]
-        dense = block.toarray() if sparse.issparse(block) else block
-        yield np.ascontiguousarray(dense, dtype=np.float64)
+        yield np.ascontiguousarray(dense_rows(matrix, slice(start, start + _ROWS_AT_ONCE)), dtype=np.float64)
 
 
 def _own_scales(

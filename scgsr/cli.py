@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from scgsr._keys import Keys
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -29,8 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="fit 700 blood cells and draw them",
-        description="Fit the 700 blood cells (PBMC) that Scanpy ships, label them, compare the labels with the published "
-        "cell types, and draw each type's activations on the graph of neurons. Takes less than a minute; no network.",
+        description="Fit the 700 blood cells (PBMC) that Scanpy ships, label them, compare the labels with the "
+        "published cell types, and draw each type's activations on the graph of neurons. Takes less than a minute; "
+        "no network.",
     )
     demo.add_argument(
         "--out", type=Path, default=Path("scgsr_demo"), metavar="DIR", help="folder to write to (default: scgsr_demo)"
@@ -63,15 +66,18 @@ def _demo(options: argparse.Namespace) -> None:
     print("\nwritten:")
     for path in [options.out / "pbmc.h5ad", *written]:
         print(f"  {path}")
-    print("\nEach picture of activation_map.png is a cell type: the mean activation of its cells on one graph of neurons.")
+    print(
+        "\nEach picture of activation_map.png is a cell type: the mean activation of its cells on one graph of neurons."
+    )
 
 
 def _draw(adata: AnnData, out: Path) -> list[Path]:
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
 
     from scgsr import pl
 
-    figures = {
+    figures: dict[str, Any] = {
         "activation_map": pl.activation_map(adata, groupby="bulk_labels", ncols=5, show=False),
         "neuron_graph": pl.neuron_graph(adata, show=False),
         "segmentation": pl.segmentation(adata, "bulk_labels", show=False),
@@ -79,7 +85,7 @@ def _draw(adata: AnnData, out: Path) -> list[Path]:
     }
     paths = []
     for name, drawn in figures.items():
-        figure = getattr(drawn, "figure", None) or drawn
+        figure: Any = drawn.figure if isinstance(drawn, Axes) else drawn
         paths.append(out / f"{name}.png")
         figure.savefig(paths[-1], dpi=150, bbox_inches="tight")
         plt.close(figure)
@@ -89,10 +95,10 @@ def _draw(adata: AnnData, out: Path) -> list[Path]:
 def _print_agreement(adata: AnnData) -> None:
     from sklearn.metrics import adjusted_rand_score
 
-    score = adjusted_rand_score(adata.obs["bulk_labels"], adata.obs["gsr"])
+    found, published = adata.obs[Keys().labels], adata.obs["bulk_labels"]
     print(
-        f"{adata.obs['gsr'].nunique()} clusters against {adata.obs['bulk_labels'].nunique()} published cell types: "
-        f"adjusted Rand index {score:.2f} (1 is perfect, 0 is chance)"
+        f"{found.nunique()} clusters against {published.nunique()} published cell types: "
+        f"adjusted Rand index {adjusted_rand_score(published, found):.2f} (1 is perfect, 0 is chance)"
     )
 
 

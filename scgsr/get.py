@@ -135,8 +135,8 @@ def images(adata: AnnData, *, key: str = DEFAULT_KEY) -> np.ndarray:
     graph = _store.read_graph(adata, key)
     if graph.image_shape is None:
         msg = (
-            f"`key`={key!r}: the neuron graph {graph.name!r} is not a sheet of pixels; fit on `scgsr.graphs.grid(...)`, "
-            "or draw any graph with `scgsr.pl.activation_map`."
+            f"`key`={key!r}: the neuron graph {graph.name!r} is not a sheet of pixels; fit on "
+            "`scgsr.graphs.grid(...)`, or draw any graph with `scgsr.pl.activation_map`."
         )
         raise ValueError(msg)
     return _store.read_activations(adata, key).reshape(-1, *graph.image_shape).copy()
@@ -179,7 +179,9 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
     _checks.one_of("by", by, ["neuron", "module"])
     values = _store.read_activations(adata, key)
     if by == "neuron":
-        return pd.DataFrame(values, index=adata.obs_names, columns=[f"neuron_{node}" for node in range(values.shape[1])])
+        return pd.DataFrame(
+            values, index=adata.obs_names, columns=[f"neuron_{node}" for node in range(values.shape[1])]
+        )
     modules = Modules(np.asarray(_store.read_record(adata, key)["modules"]))
     shares = modules.shares(values)
     return pd.DataFrame(shares, index=adata.obs_names, columns=[str(module) for module in range(modules.n_modules)])

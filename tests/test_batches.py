@@ -26,7 +26,9 @@ def moments():
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, lambda m: m.astype(np.float64), np.asfortranarray])
 def test_every_kind_of_matrix_gives_the_same_standardised_rows(matrix, moments, kind):
     got = Batches(kind(matrix), *moments, CPU).rows(np.array([3, 0, 99]))
-    torch.testing.assert_close(got, torch.as_tensor((matrix[[3, 0, 99]] - moments[0]) / moments[1], dtype=torch.float32))
+    torch.testing.assert_close(
+        got, torch.as_tensor((matrix[[3, 0, 99]] - moments[0]) / moments[1], dtype=torch.float32)
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100, 101, 5000])

@@ -21,7 +21,9 @@ def make_layer(in_features, graph, **settings):
 
 
 def weighted_graph(n=12, seed=0):
-    weights = np.random.default_rng(seed).uniform(size=(n, n)) * (np.random.default_rng(seed + 1).uniform(size=(n, n)) < 0.3)
+    weights = np.random.default_rng(seed).uniform(size=(n, n)) * (
+        np.random.default_rng(seed + 1).uniform(size=(n, n)) < 0.3
+    )
     return graphs.from_adjacency(np.triu(weights, 1) + np.triu(weights, 1).T)
 
 

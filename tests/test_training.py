@@ -62,7 +62,9 @@ def test_smoothness_makes_neighbours_agree(cells):
 
 def test_smoothness_zero_runs_the_same_network(cells):
     with_penalty, without = run(cells, smoothness=0.5).network, run(cells, smoothness=0).network
-    shapes = [{name: value.shape for name, value in network.state_dict().items()} for network in (with_penalty, without)]
+    shapes = [
+        {name: value.shape for name, value in network.state_dict().items()} for network in (with_penalty, without)
+    ]
     assert shapes[0] == shapes[1]
     assert str(with_penalty) == str(without)
 

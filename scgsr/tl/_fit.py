@@ -39,7 +39,7 @@ def fit(
     smoothness: float = 0.1,
     layer: str | None = None,
     use_rep: str | None = None,
-    mask_var: np.ndarray | str | None | _view.Unset = _view.UNSET,
+    mask_var: np.ndarray | str | _view.Unset | None = _view.UNSET,
     scale: bool = True,
     hidden: int | Sequence[int] = (256,),
     threshold: float | None = 1.0,

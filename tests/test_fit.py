@@ -1,0 +1,372 @@
+"""`tl.fit` and `tl.cluster` as a user calls them."""
+
+from __future__ import annotations
+
+import logging
+
+import anndata as ad
+import numpy as np
+import pytest
+import scanpy as sc
+from scipy import sparse
+from sklearn.metrics import adjusted_rand_score
+
+import scgsr
+from scgsr import graphs, tl
+
+QUICK = {"n_epochs": 5, "hidden": 16}
+SLOTS = {"obs": {"gsr", "gsr_confidence"}, "obsm": {"X_gsr"}, "uns": {"gsr", "gsr_colors"}}
+
+
+def same(one, other):
+    """Whether two AnnData hold the same values in the slots of a fit."""
+    records = [data.uns["gsr"] for data in (one, other)]
+    return (
+        np.array_equal(one.obsm["X_gsr"], other.obsm["X_gsr"])
+        and one.obs["gsr"].equals(other.obs["gsr"])
+        and one.obs["gsr_confidence"].equals(other.obs["gsr_confidence"])
+        and records[0]["history"].equals(records[1]["history"])
+        and all(
+            np.array_equal(value, records[1]["model"]["arrays"][name])
+            for name, value in records[0]["model"]["arrays"].items()
+        )
+    )
+
+
+def state(adata):
+    """Everything in an AnnData, in a form that can be compared."""
+    return {
+        "X": adata.X.copy(),
+        "obs": adata.obs.copy(),
+        "var": adata.var.copy(),
+        **{name: dict(getattr(adata, name)) for name in ("obsm", "varm", "uns", "obsp", "layers")},
+    }
+
+
+def unchanged(before, adata):
+    after = state(adata)
+    return (
+        np.array_equal(before["X"], after["X"])
+        and before["obs"].equals(after["obs"])
+        and before["var"].equals(after["var"])
+        and all(before[name].keys() == after[name].keys() for name in ("obsm", "varm", "uns", "obsp", "layers"))
+        and all(before["obsm"][name] is after["obsm"][name] for name in before["obsm"])
+    )
+
+
+@pytest.fixture
+def fitted(cells):
+    tl.fit(cells, (4, 5), **QUICK)
+    return cells
+
+
+GRAPHS = {
+    "default": None,
+    "pair": (4, 5),
+    "torus": graphs.grid(4, 5, periodic=True),
+    "ring": graphs.ring(12),
+    "path": graphs.path(10),
+    "star": graphs.star(9),
+    "tree": graphs.tree(3),
+    "wishbone": graphs.wishbone(4, 4),
+    "modules": graphs.modules(3, 5),
+    "disjoint": graphs.disjoint(graphs.ring(5), graphs.path(4)),
+    "own": graphs.from_adjacency(sparse.random(11, 11, 0.4, rng=0).maximum(sparse.random(11, 11, 0.4, rng=0).T)),
+    "learned": graphs.learned(20, n_neighbors=4),
+    "coactivation": graphs.coactivation(np.random.default_rng(0).uniform(size=(50, 14)), n_neighbors=3),
+    "one neuron": graphs.from_adjacency(np.zeros((1, 1))),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_graph_writes_the_promised_slots(cells, name):
+    before = state(cells)
+    assert tl.fit(cells, GRAPHS[name], **QUICK) is None
+    n_neurons = cells.uns["gsr"]["graph"]["adjacency"].shape[0]
+    assert cells.obsm["X_gsr"].shape == (240, n_neurons)
+    assert cells.obsm["X_gsr"].dtype == np.float32
+    assert cells.obsm["X_gsr"].flags.c_contiguous
+    assert cells.obs["gsr"].cat.categories.tolist() == [str(i) for i in range(cells.obs["gsr"].nunique())]
+    assert cells.obs["gsr_confidence"].dtype == np.float32
+    assert cells.obs["gsr_confidence"].between(0, 1).all()
+    assert len(cells.uns["gsr_colors"]) == cells.obs["gsr"].nunique()
+    assert cells.uns["gsr"]["modules"].shape == (n_neurons,)
+    for mapping, added in SLOTS.items():
+        assert set(getattr(cells, mapping).keys()) - set(before[mapping].keys()) == added
+
+
+def test_nothing_else_changes(cells):
+    cells.layers["counts"] = sparse.csr_matrix(np.abs(cells.X).round())
+    cells.obsm["X_pca"] = cells.X[:, :2].copy()
+    cells.obs["score"] = np.arange(240, dtype=np.float16)
+    cells.var["highly_variable"] = True
+    cells.uns["mine"] = {"a": 1}
+    before = state(cells)
+    tl.fit(cells, (4, 5), **QUICK)
+    for mapping, added in SLOTS.items():
+        for name in added:
+            del getattr(cells, mapping)[name]
+    assert unchanged(before, cells)
+    assert cells.obs["score"].dtype == np.float16
+
+
+def test_groups_are_found_and_light_different_neurons(cells):
+    tl.fit(cells, (6, 6), n_epochs=60, hidden=32)
+    assert adjusted_rand_score(cells.obs["group"], cells.obs["gsr"]) > 0.9
+    means = scgsr.get.activations(cells).groupby(cells.obs["group"], observed=True).mean().to_numpy()
+    assert len(set(means.argmax(axis=1))) == 4
+
+
+def test_labels_are_the_modules_with_most_activation(fitted):
+    shares = scgsr.get.activations(fitted, by="module")
+    fires = fitted.obsm["X_gsr"].any(axis=1)
+    assert (shares.idxmax(axis=1) == fitted.obs["gsr"])[fires].all()
+    counts = fitted.obs["gsr"].value_counts()[fitted.obs["gsr"].cat.categories].to_numpy()
+    assert (np.diff(counts) <= 0).all()
+
+
+def test_dense_and_sparse_give_the_same_bits(cells):
+    tl.fit(cells, (4, 5), **QUICK)
+    for kind in (sparse.csr_matrix, sparse.csc_matrix, np.asfortranarray, lambda m: m.astype(np.float64)):
+        other = ad.AnnData(kind(cells.X), obs=cells.obs[["group"]], var=cells.var)
+        tl.fit(other, (4, 5), **QUICK)
+        assert same(cells, other), kind
+
+
+def test_same_seed_same_bits_and_another_seed_others(cells):
+    first, second, other = (
+        tl.fit(cells, graphs.learned(20, n_neighbors=4), rng=rng, copy=True, **QUICK) for rng in (3, 3, 4)
+    )
+    assert same(first, second)
+    assert not same(first, other)
+    assert first.uns["gsr"]["params"]["seed"] == 3
+
+
+def test_generator_and_seed_sequence_repeat_too(cells):
+    for make in (np.random.default_rng, np.random.SeedSequence):
+        assert same(*(tl.fit(cells, (4, 5), rng=make(1), copy=True, **QUICK) for _ in range(2)))
+
+
+def test_copy_leaves_the_original(cells):
+    before = state(cells)
+    copied = tl.fit(cells, (4, 5), copy=True, **QUICK)
+    assert unchanged(before, cells)
+    assert "X_gsr" in copied.obsm
+
+
+def test_layer_rep_and_mask_choose_what_is_trained_on(cells):
+    cells.layers["other"] = cells.X[::-1].copy()
+    cells.obsm["X_pca"] = cells.X[:, :3].copy()
+    cells.var["some"] = np.arange(12) < 7
+    tl.fit(cells, (3, 3), layer="other", key_added="a", **QUICK)
+    tl.fit(cells, (3, 3), use_rep="X_pca", key_added="b", **QUICK)
+    tl.fit(cells, (3, 3), mask_var="some", key_added="c", **QUICK)
+    model = scgsr.get.model(cells, key="a")
+    np.testing.assert_allclose(model.activations(cells.layers["other"]), cells.obsm["X_a"], atol=1e-5)
+    assert list(cells.uns["b"]["features"]) == ["X_pca_0", "X_pca_1", "X_pca_2"]
+    assert list(cells.uns["c"]["features"]) == list(cells.var_names[:7])
+
+
+@pytest.mark.parametrize("n_obs", [2, 3, 33, 65, 129])
+def test_any_number_of_cells(cells, n_obs):
+    few = cells[:n_obs].copy()
+    tl.fit(few, (3, 3), batch_size=32, **QUICK)
+    assert np.isfinite(few.obsm["X_gsr"]).all()
+
+
+def test_a_view_works_and_its_parent_stays(cells, caplog):
+    before, view = state(cells), cells[cells.obs["group"] != "group 1"]
+    with caplog.at_level(logging.INFO, logger="scgsr"), pytest.warns(ad.ImplicitModificationWarning):
+        tl.fit(view, (4, 5), **QUICK)
+    assert view.obsm["X_gsr"].shape == (180, 20)
+    assert "is a view" in caplog.text
+    assert unchanged(before, cells)
+
+
+def test_a_second_fit_replaces_the_first_without_stale_slots(fitted, caplog):
+    fitted.obs["gsr_novelty"] = 0.0
+    fitted.varm["gsr_programs"] = np.zeros((12, 3))
+    fitted.uns["gsr"]["scores"] = {"old": 1}
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        tl.fit(fitted, graphs.ring(7), **QUICK)
+    assert "overwriting the results under key 'gsr'" in caplog.text
+    assert fitted.obsm["X_gsr"].shape == (240, 7)
+    assert "gsr_novelty" not in fitted.obs
+    assert "gsr_programs" not in fitted.varm
+    assert "scores" not in fitted.uns["gsr"]
+
+
+def test_keys_live_side_by_side(fitted):
+    first = fitted.obsm["X_gsr"].copy()
+    tl.fit(fitted, graphs.ring(7), key_added="ring", **QUICK)
+    assert fitted.obsm["X_ring"].shape == (240, 7)
+    assert {"ring", "ring_confidence"} <= set(fitted.obs)
+    assert np.array_equal(fitted.obsm["X_gsr"], first)
+
+
+@pytest.mark.parametrize("fmt", ["h5ad", "zarr"])
+@pytest.mark.parametrize("graph", [(4, 5), graphs.learned(20, n_neighbors=4), graphs.tree(3)])
+@pytest.mark.filterwarnings("ignore:Writing zarr v2:UserWarning")  # anndata 0.12 tells of a coming default
+def test_results_survive_files(cells, tmp_path, fmt, graph):
+    tl.fit(cells, graph, threshold=None, **QUICK)
+    path = tmp_path / f"cells.{fmt}"
+    getattr(cells, f"write_{fmt}")(path)
+    read = getattr(ad, f"read_{fmt}")(path)
+    assert same(cells, read)
+    assert read.uns["gsr"]["params"].keys() == cells.uns["gsr"]["params"].keys()
+    assert (read.uns["gsr"]["coactivation"] != cells.uns["gsr"]["coactivation"]).nnz == 0
+    model, stored = scgsr.get.model(cells), scgsr.get.model(read)
+    assert np.array_equal(model.activations(cells.X), stored.activations(read.X))
+    assert stored.graph.image_shape == model.graph.image_shape
+    assert np.array_equal(stored.graph.positions, model.graph.positions)
+    again = read.copy()
+    tl.cluster(again)
+    assert again.obs["gsr"].dtype == "category"
+
+
+def test_the_model_applied_to_the_training_cells_gives_the_stored_activations(fitted):
+    model = scgsr.get.model(fitted)
+    np.testing.assert_allclose(model.activations(fitted.X), fitted.obsm["X_gsr"], atol=1e-5)
+    labels, _ = model.modules.assign(fitted.obsm["X_gsr"])
+    assert (labels.astype(str) == fitted.obs["gsr"]).all()
+
+
+class TestFailuresLoseNothing:
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    @pytest.mark.parametrize("where", ["scgsr.tl._fit.train", "scgsr._modules.leiden", "scgsr._store._palette"])
+    @pytest.mark.parametrize("fitted_before", [False, True])
+    def test_whatever_stops_a_fit(self, cells, monkeypatch, error, where, fitted_before):
+        if fitted_before:
+            tl.fit(cells, (3, 3), **QUICK)
+        before = state(cells)
+
+        def fail(*_, **__):
+            raise error
+
+        monkeypatch.setattr(where, fail)
+        with pytest.raises(error):
+            tl.fit(cells, (4, 5), **QUICK)
+        assert unchanged(before, cells)
+        assert all(before["uns"][name] is cells.uns[name] for name in before["uns"])
+
+    @pytest.mark.parametrize(
+        ("arguments", "error", "name"),
+        [
+            ({"graph": "grid"}, TypeError, "graph"),
+            ({"graph": (3,)}, TypeError, "graph"),
+            ({"graph": (0, 3)}, ValueError, "height"),
+            ({"smoothness": -1}, ValueError, "smoothness"),
+            ({"layer": "x"}, KeyError, "layer"),
+            ({"use_rep": "x"}, KeyError, "use_rep"),
+            ({"mask_var": "x"}, KeyError, "mask_var"),
+            ({"hidden": 0}, ValueError, "hidden"),
+            ({"threshold": "x"}, TypeError, "threshold"),
+            ({"noise": -1}, ValueError, "noise"),
+            ({"diffusion": -1}, ValueError, "diffusion"),
+            ({"penalty": "x"}, ValueError, "penalty"),
+            ({"laplacian": "random_walk"}, ValueError, "laplacian"),
+            ({"resolution": 0}, ValueError, "resolution"),
+            ({"n_epochs": 0}, ValueError, "n_epochs"),
+            ({"batch_size": 1}, ValueError, "batch_size"),
+            ({"learning_rate": 0}, ValueError, "learning_rate"),
+            ({"validation_fraction": 1}, ValueError, "validation_fraction"),
+            ({"rng": "x"}, TypeError, "rng"),
+            ({"device": "x"}, ValueError, "device"),
+            ({"key_added": "a/b"}, ValueError, "key_added"),
+        ],
+    )
+    def test_bad_arguments(self, cells, arguments, error, name):
+        before = state(cells)
+        with pytest.raises(error, match=f"`{name}`"):
+            tl.fit(cells, **arguments)
+        assert unchanged(before, cells)
+
+
+def test_device_and_result_are_said_in_the_log(cells, caplog):
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        tl.fit(cells, (4, 5), device="cpu", **QUICK)
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum(line.startswith("training on cpu") for line in lines) == 1
+    assert any("5 epochs, R2" in line and "modules" in line for line in lines)
+
+
+def test_a_collapsed_code_is_warned_about(cells, caplog):
+    tl.fit(cells, (4, 5), threshold=8, **QUICK)
+    assert "the code has collapsed" in caplog.text
+    assert (cells.obs["gsr"] == "0").all()
+    assert (cells.obs["gsr_confidence"] == 0).all()
+
+
+@pytest.mark.parametrize("progress", [True, False, None])
+def test_progress_is_shown_when_asked_or_in_a_terminal(cells, capsys, progress):
+    tl.fit(cells, (4, 5), progress=progress, **QUICK)
+    assert ("epoch" in capsys.readouterr().err) is (progress is True)
+
+
+def test_given_graphs_diffuse_and_learned_ones_do_not_unless_asked(cells):
+    for graph, expected in (((4, 5), 1), (graphs.learned(20, n_neighbors=4), 0)):
+        tl.fit(cells, graph, **QUICK)
+        assert cells.uns["gsr"]["params"]["diffusion"] == expected
+        tl.fit(cells, graph, diffusion=2, **QUICK)
+        assert cells.uns["gsr"]["params"]["diffusion"] == 2
+
+
+class TestCluster:
+    def test_another_resolution_under_the_same_key(self, fitted):
+        before = fitted.obsm["X_gsr"].copy()
+        tl.cluster(fitted, resolution=20)
+        many = fitted.obs["gsr"].nunique()
+        tl.cluster(fitted, resolution=0.01)
+        assert fitted.obs["gsr"].nunique() == 1 < many
+        assert np.array_equal(fitted.obsm["X_gsr"], before)
+        assert fitted.uns["gsr"]["params"]["resolution"] == 0.01
+        assert len(fitted.uns["gsr_colors"]) == 1
+        assert scgsr.get.model(fitted).modules.n_modules == 1
+
+    def test_the_resolution_of_the_fit_gives_the_labels_of_the_fit(self, cells):
+        tl.fit(cells, (6, 6), n_epochs=60, hidden=32)
+        again = tl.cluster(cells, copy=True)
+        assert adjusted_rand_score(cells.obs["gsr"], again.obs["gsr"]) > 0.9
+
+    def test_another_key_is_a_full_set_of_results(self, fitted):
+        before = state(fitted)
+        tl.cluster(fitted, resolution=5, key_added="fine")
+        assert np.array_equal(fitted.obsm["X_fine"], fitted.obsm["X_gsr"])
+        assert scgsr.get.images(fitted, key="fine").shape == (240, 4, 5)
+        assert before["uns"]["gsr"] is fitted.uns["gsr"]
+        fitted.obsm["X_fine"][:] = 0
+        assert fitted.obsm["X_gsr"].any()
+
+    def test_copy(self, fitted):
+        before = state(fitted)
+        copied = tl.cluster(fitted, resolution=0.01, copy=True)
+        assert unchanged(before, fitted)
+        assert copied.obs["gsr"].nunique() == 1
+
+    def test_without_a_fit(self, cells):
+        with pytest.raises(KeyError, match=r"scgsr\.tl\.fit"):
+            tl.cluster(cells)
+        with pytest.raises(KeyError, match="'other'"):
+            tl.cluster(tl.fit(cells, (3, 3), copy=True, **QUICK), key="other")
+
+    @pytest.mark.parametrize("resolution", [0, -1, float("nan")])
+    def test_bad_resolution(self, fitted, resolution):
+        before = state(fitted)
+        with pytest.raises(ValueError, match="`resolution`"):
+            tl.cluster(fitted, resolution=resolution)
+        assert unchanged(before, fitted)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [graphs.grid(8), graphs.ring(40), graphs.tree(5), graphs.learned(64)],
+    ids=["grid", "ring", "tree", "learned"],
+)
+def test_blood_progenitors_after_the_usual_preprocessing(shared_data, graph):
+    adata = ad.read_h5ad(shared_data / "paul15_counts.h5ad")
+    sc.pp.normalize_total(adata)
+    sc.pp.log1p(adata)
+    sc.pp.highly_variable_genes(adata, n_top_genes=500)
+    tl.fit(adata, graph, n_epochs=15)
+    assert adata.uns["gsr"]["history"]["validation_r2"].iloc[-1] > 0.02
+    assert adjusted_rand_score(adata.obs["cell_type"], adata.obs["gsr"]) > 0.1
