@@ -51,29 +51,17 @@ class Modules:
         return labels, confidence
 
 
-def cooccurrence(code: np.ndarray) -> sparse.csr_matrix:
-    """Return how much pairs of neurons share the same cells: (n_cells, n_neurons) -> (n_neurons, n_neurons).
-
-    Each cell's activations are scaled to sum one, the rows of P; the weights are P^T P without the diagonal. Unlike
-    a correlation they know how many cells lie between two neurons.
-    """
-    strength = np.abs(code).astype(np.float64)  # a linear neuron may be negative; how strongly it answers is its size
-    total = strength.sum(axis=1, keepdims=True)
-    shares = np.divide(strength, total, out=np.zeros_like(strength), where=total > 0)
-    weights = shares.T @ shares
-    np.fill_diagonal(weights, 0)
-    return sparse.csr_matrix((weights + weights.T) / 2)
-
-
 def find(coactivation: sparse.csr_matrix, activations: np.ndarray, *, resolution: float, seed: int) -> Modules:
     """Cluster the neurons by Leiden on their co-activation graph, numbered by how many cells each module wins.
 
-    A neuron that co-activates with no other is dead (-1) if it never fires, else a module of its own.
+    A neuron without edges never fires: it is dead, -1. Only where no neuron has an edge, each that fires is a module.
     """
-    alive = np.flatnonzero((activations != 0).any(axis=0))
+    alive = np.flatnonzero(coactivation.sum(axis=1))
     if not len(alive):
-        return Modules.none(activations.shape[1])
+        alive = np.flatnonzero((activations != 0).any(axis=0))
     labels = np.full(activations.shape[1], -1)
+    if not len(alive):
+        return Modules(labels)
     labels[alive] = leiden(coactivation[alive][:, alive], resolution=resolution, seed=seed)
     found = Modules(labels)
     won = np.bincount(found.assign(activations)[0], minlength=found.n_modules)

@@ -40,6 +40,8 @@ def test_neurons_are_independent_of_the_original(fitted):
     assert fitted.obsm["X_umap"].any()
 
 
+# Scanpy and the libraries below it call what matplotlib will deprecate.
+@pytest.mark.filterwarnings("ignore:The set_bad function:PendingDeprecationWarning")
 def test_scanpy_works_on_neurons(fitted):
     neurons = get.neurons(fitted)
     sc.tl.rank_genes_groups(neurons, "group", method="wilcoxon")

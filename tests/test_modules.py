@@ -8,6 +8,7 @@ from scipy import sparse
 
 from scgsr import _modules
 from scgsr._modules import Modules
+from scgsr.graphs import correlation, similarity_graph
 
 
 @pytest.fixture
@@ -21,21 +22,8 @@ def code():
 
 
 def find(code, seed=0, resolution=1.0):
-    return _modules.find(_modules.cooccurrence(code), code, resolution=resolution, seed=seed)
-
-
-def test_cooccurrence_is_its_formula(code):
-    shares = code / code.sum(axis=1, keepdims=True)
-    expected = shares.T @ shares
-    np.fill_diagonal(expected, 0)
-    np.testing.assert_allclose(_modules.cooccurrence(code).toarray(), expected, rtol=1e-4)
-
-
-def test_cooccurrence_ignores_silent_cells_and_the_sign_of_linear_neurons(code):
-    reference = _modules.cooccurrence(code).toarray()
-    padded = np.vstack([code, np.zeros((20, 16), dtype=np.float32)])
-    np.testing.assert_allclose(_modules.cooccurrence(padded).toarray(), reference)
-    np.testing.assert_allclose(_modules.cooccurrence(-code).toarray(), reference)
+    coactivation = similarity_graph(correlation(code))
+    return _modules.find(coactivation, code, resolution=resolution, seed=seed)
 
 
 def test_modules_are_found_and_numbered_by_cells_won(code):
@@ -94,6 +82,13 @@ def test_a_dead_code_has_no_modules():
     labels, confidence = modules.assign(code)
     assert not labels.any()
     assert not confidence.any()
+
+
+def test_a_dead_neuron_that_neighbours_diffuse_to_is_in_no_module(code):
+    diffused = code.copy()
+    diffused[:, 15] = 0.3 * code[:, 0]
+    coactivation = similarity_graph(correlation(code))
+    assert _modules.find(coactivation, diffused, resolution=1.0, seed=0).labels[15] == -1
 
 
 def test_leiden_on_two_cliques():

@@ -112,17 +112,20 @@ def test_without_validation_all_epochs_run_and_nothing_is_made_up(cells):
 
 
 def test_early_stopping_keeps_the_best_network(cells):
-    # A rate this high breaks a network that was good: only what was kept can be better than the end.
-    settings = {"n_epochs": 60, "learning_rate": 0.3, "threshold": None, "smoothness": 0.0, "noise": 0.0}
+    # Thirty cells without noise are soon learned by heart: the held-out error rises again.
+    settings = {"rows": 60, "n_epochs": 150, "batch_size": 8, "learning_rate": 2e-2, "validation_fraction": 0.5}
+    settings |= {"threshold": None, "noise": 0.0, "smoothness": 0.0}
     stopped = run(cells, **settings)
-    best = stopped.history["validation_reconstruction"].min()
-    assert len(stopped.history) < 60
-    assert len(run(cells, **settings, early_stopping=False).history) == 60
-    scaled = (cells.X - cells.X.mean(axis=0)) / cells.X.std(axis=0)
-    held_out = torch.as_tensor(scaled[split(len(scaled), 0.1, _random.generator(_random.spawn(0, 4)[1]))[1]])
+    errors = stopped.history["validation_reconstruction"][75:]  # compared once the rate has come down
+    assert len(stopped.history) < 150
+    assert errors.iloc[-1] > errors.min()
+    assert len(run(cells, **settings, early_stopping=False).history) == 150
+    matrix = cells.X[:60]
+    scaled = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
+    held_out = torch.as_tensor(scaled[split(60, 0.5, _random.generator(_random.spawn(0, 4)[1]))[1]])
     with torch.no_grad():
         error = float((stopped.network(held_out)[1] - held_out).square().mean())
-    assert error == pytest.approx(best, rel=1e-4)
+    assert error == pytest.approx(errors.min(), rel=1e-4)
 
 
 @pytest.mark.parametrize("kernel", ["knn", "adaptive", "soft"])

@@ -15,7 +15,7 @@ from scgsr._keys import DEFAULT_KEY, Keys
 from scgsr._model import AutoencoderConfig
 from scgsr._modules import Modules
 from scgsr._training import TrainConfig, train
-from scgsr.graphs import LearnedGraph, NeuronGraph, grid, learned
+from scgsr.graphs import LearnedGraph, NeuronGraph, correlation, grid, learned, similarity_graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ def fit(
     resolution: float = 1.0,
     n_epochs: int | None = None,
     batch_size: int = 256,
-    learning_rate: float = 9e-3,
+    learning_rate: float = 5e-3,
     validation_fraction: float = 0.1,
     early_stopping: bool = True,
     rng: Rng = 0,
@@ -180,8 +180,8 @@ def fit(
     fitted = FittedModel(trained.network, trained.graph, view.features, view.mean, view.scale, unlabelled)
     code = fitted.code(view.matrix)
     activations = fitted.diffuse(code)
-    cooccurrence = _modules.cooccurrence(code)
-    modules = _modules.find(cooccurrence, activations, resolution=resolution, seed=label_seed)
+    coactivation = similarity_graph(correlation(code))
+    modules = _modules.find(coactivation, activations, resolution=resolution, seed=label_seed)
     fitted = replace(fitted, modules=modules)
     _report(code, modules, trained.history)
 
@@ -192,7 +192,7 @@ def fit(
         keys,
         fitted=fitted,
         activations=activations,
-        coactivation=cooccurrence,
+        coactivation=coactivation,
         history=trained.history,
         params={**config.to_dict(), **asdict(training), **chosen_by},
     )
