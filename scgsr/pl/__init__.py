@@ -1,0 +1,12 @@
+"""Pictures. They read an AnnData and never write to it, not even colours.
+
+Each function returns an Axes (one panel) or a Figure (many). As in Scanpy, a picture that was shown is not returned, so
+that a notebook does not draw it twice: ``show=False`` always returns it, ready for ``savefig``.
+"""
+
+from scgsr.pl._activation_map import activation_map
+from scgsr.pl._history import history
+from scgsr.pl._neuron_graph import neuron_graph
+from scgsr.pl._segmentation import segmentation
+
+__all__ = ["activation_map", "history", "neuron_graph", "segmentation"]

@@ -1,0 +1,169 @@
+"""Panels, titles, legends and showing: what every picture needs around it."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
+
+# Inches: a picture among others and one alone, the room between them and around, the least height of a page.
+_PANEL, _ONE_PANEL, _GAP, _LEAST_PAGE = 1.9, 4.0, 0.2, 2.2
+# Inches: height and width of a colour bar.
+_BAR_HEIGHT, _BAR_WIDTH = 2.0, 0.12
+# Lines in one column of a legend, as long as there are not too many columns, and letters in a line.
+_LEGEND_LINES, _LEGEND_COLUMNS, _LEGEND_LETTERS = 22, 3, 32
+# A letter's width and a line's height, in units of the font size.
+_LETTER, _LINE = 0.6, 1.4
+
+
+def panels(titles: Sequence[str], *, aspect: float, ncols: int = 1, ax: Axes | None = None) -> list[Axes]:
+    """Return titled axes of a new figure, for pictures of this width over height; or `ax`.
+
+    The places are exact, in inches, as no layout engine knows that pictures keep their aspect. What comes to stand
+    beside them, a colour bar or a legend, widens the page.
+    """
+    import matplotlib.pyplot as plt
+
+    if ax is not None:
+        return [_titled(ax, titles[0], ax.bbox.width / ax.figure.dpi)]
+    ncols = min(ncols, len(titles))
+    size = _PANEL if len(titles) > 1 else _ONE_PANEL
+    width, height = size * min(1.0, aspect), size * min(1.0, 1 / aspect)
+    # A tall picture still needs the width of its title, and low ones need the height of what stands beside them.
+    column = max(width, 0.7 * size)
+    heads = [_head(titles[start : start + ncols], column) for start in range(0, len(titles), ncols)]
+    used = sum(heads) + len(heads) * (height + _GAP)
+    page = np.array([ncols * (column + _GAP), max(used, _LEAST_PAGE)])
+    figure = plt.figure(figsize=tuple(page), layout="none")
+    axes = []
+    for place, title in enumerate(titles):
+        row, col = divmod(place, ncols)
+        left = col * (column + _GAP) + (_GAP + column - width) / 2
+        bottom = (page[1] + used) / 2 - sum(heads[: row + 1]) - (row + 1) * height - (row + 0.5) * _GAP
+        new = figure.add_axes((left / page[0], bottom / page[1], width / page[0], height / page[1]))
+        axes.append(_titled(new, title, column))
+    return axes
+
+
+def colorbar(artist: ScalarMappable, axes: Sequence[Axes], label: str, *, widen: bool) -> None:
+    """Draw one colour bar for all `axes`; `widen` the figure to hold it, or take its room from the axes."""
+    figure = axes[0].figure
+    if widen:
+        width, height = cast("Figure", figure).get_size_inches()
+        long = min(_BAR_HEIGHT, 0.9 * height)
+        place = figure.add_axes((1, (1 - long / height) / 2, _BAR_WIDTH / width, long / height), label="<colorbar>")
+        bar = figure.colorbar(artist, cax=place)
+    else:
+        bar = figure.colorbar(artist, ax=list(axes), shrink=0.8, aspect=16)
+    bar.set_label(label, fontsize="small")
+    bar.ax.tick_params(labelsize="small")
+    bar.outline.set_visible(False)
+    if widen:
+        _widen(axes[0], cast("Bbox", bar.ax.get_tightbbox()))
+
+
+def legend_labels(names: Sequence[str], counts: Iterable[int]) -> list[str]:
+    """Return ``name (count)``, broken into lines that a legend can hold."""
+    pairs = zip(names, counts, strict=True)
+    return [textwrap.fill(f"{name} ({count:,})", _LEGEND_LETTERS) for name, count in pairs]
+
+
+def legend(ax: Axes, handles: Sequence[Artist], labels: Sequence[str], *, heading: str, widen: bool) -> None:
+    """Write a legend right of the panel, in as many columns as it takes; `widen` the figure to hold it."""
+    lines = sum(label.count("\n") + 1 for label in labels)
+    drawn = ax.legend(
+        list(handles),
+        [str(place) for place in range(len(labels))],
+        title=heading,
+        ncols=min(math.ceil(lines / _LEGEND_LINES), _LEGEND_COLUMNS),
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+        frameon=False,
+        fontsize="small",
+        title_fontsize="small",
+        alignment="left",
+    )
+    # Set afterwards: matplotlib would drop labels that begin with an underscore, and read formulas into dollars.
+    for text, label in zip(drawn.get_texts(), labels, strict=True):
+        text.set(text=label, parse_math=False)
+    if widen:
+        _widen(ax, drawn.get_window_extent())
+
+
+def _widen(ax: Axes, needed: Bbox) -> None:
+    """Give the page of `ax` the width, and the height below, that something on its right takes; all else stays."""
+    figure = cast("Figure", ax.figure)
+    width, height = figure.get_size_inches()
+    wider = max(width, needed.x1 / figure.dpi) + _GAP / 2
+    below = max(0.0, -needed.y0 / figure.dpi)
+    for each in figure.axes:
+        x, y, dx, dy = each.get_position(original=True).bounds
+        taller = height + below
+        each.set_position((x * width / wider, (y * height + below) / taller, dx * width / wider, dy * height / taller))
+    figure.set_size_inches(wider, height + below)
+
+
+def finish(axes: Sequence[Axes], *, ax: Axes | None, show: bool | None) -> Axes | Figure | None:
+    """Show the picture or return it: the Axes of one panel, the Figure of many.
+
+    `show=None` follows Scanpy's `settings.autoshow` where there is a screen or a notebook to show it on, and never
+    shows a figure that the caller made. A notebook displays what a cell returns; so what was shown is not returned.
+    """
+    if show is None:
+        show = ax is None and _autoshow()
+    if not show:
+        return axes[0] if len(axes) == 1 else cast("Figure", axes[0].figure)
+    import matplotlib.pyplot as plt
+
+    plt.show()
+    return None
+
+
+def _autoshow() -> bool:
+    import matplotlib.pyplot as plt
+    import scanpy as sc
+    from matplotlib.backends.registry import BackendFilter, backend_registry
+
+    silent = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
+    return bool(sc.settings.autoshow) and plt.get_backend().lower() not in silent
+
+
+def _points() -> float:
+    """Return the user's font size in points."""
+    import matplotlib as mpl
+
+    return float(mpl.rcParams["font.size"])
+
+
+def _head(titles: Sequence[str], inches: float) -> float:
+    """Return the height of the tallest title in inches."""
+    lines = max(_fill(title, inches).count("\n") + 1 for title in titles)
+    return lines * _LINE * _points() / 72 + 0.15
+
+
+def _fill(title: str, inches: float) -> str:
+    """Break a title into lines that fit; a count in brackets at its end stays in one piece."""
+    letters = max(8, int(inches * 72 / (_LETTER * _points())))
+    if len(title) <= letters:
+        return title
+    name, bracket, count = title.rpartition(" (n = ")
+    if not bracket:
+        return textwrap.fill(title, letters)
+    return f"{textwrap.fill(name, letters)}\n{bracket.lstrip()}{count}"
+
+
+def _titled(ax: Axes, title: str, inches: float) -> Axes:
+    """Write the title above `ax`, in lines no longer than given."""
+    # A dollar sign in a group's name is no formula.
+    ax.set_title(_fill(title, inches), fontsize="medium", parse_math=False)
+    return ax

@@ -1,0 +1,221 @@
+"""The neuron graph itself: which neurons are neighbours, which module each belongs to, how active each is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import triu
+from scipy.spatial import cKDTree
+
+from scgsr import _checks, _store
+from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr.pl import _axes, _groups, _scale
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.collections import EllipseCollection
+    from matplotlib.figure import Figure
+
+    from scgsr.graphs import NeuronGraph
+
+_DEAD = "0.6"
+
+
+def neuron_graph(
+    adata: AnnData,
+    *,
+    color: str | Sequence[float] | np.ndarray = "module",
+    key: str = DEFAULT_KEY,
+    ax: Axes | None = None,
+    show: bool | None = None,
+) -> Axes | Figure | None:
+    """Draw the graph that structures the layer. Its nodes are neurons, not cells.
+
+    A node's area is the neuron's mean absolute activation over all cells, an edge's width its weight. A dead neuron,
+    one that never fires, is a hollow grey circle. The edges that close a torus leave the sheet as short stubs.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on.
+    color
+        ``"module"``: the neuron's module, in the colour of the cell label with the same number. ``"activation"``: its
+        mean activation over all cells. Or one number per neuron, for instance the mean over a group of cells.
+    key
+        The fit's `key_added`.
+    ax
+        Draw into these axes.
+    show
+        Show the picture instead of returning it; ``None`` as in Scanpy.
+
+    Returns
+    -------
+    Axes; ``None`` if it was shown.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`.
+    TypeError
+        If `color` is neither a string nor numbers.
+    ValueError
+        If `color` is another string, or not one finite number per neuron.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
+    >>> ax = scgsr.pl.neuron_graph(adata, show=False)
+    >>> ax.get_title()
+    'ring: 20 neurons (not cells), 20 edges'
+    """
+    graph = _store.read_graph(adata, key)
+    activations = _store.read_activations(adata, key)
+    modules = np.asarray(_store.read_record(adata, key)["modules"])
+    diameters = _diameters(graph, np.abs(activations).mean(axis=0, dtype=np.float64))
+    title = f"{graph.name}: {graph.n_neurons} neurons (not cells), {graph.n_edges:,} edges"
+    if isinstance(color, str) and _checks.one_of("color", color, ["module", "activation"]) == "module":
+        panel = _by_module(graph, title, diameters, modules, _module_colors(adata, key, modules), ax)
+    elif isinstance(color, str):
+        mean = activations.mean(axis=0, dtype=np.float64)
+        panel = _by_value(graph, title, diameters, mean, "mean activation", ax)
+    else:
+        panel = _by_value(graph, title, diameters, _numbers(color, graph.n_neurons), "", ax)
+    return _axes.finish([panel], ax=ax, show=show)
+
+
+def _by_module(
+    graph: NeuronGraph, title: str, diameters: np.ndarray, modules: np.ndarray, colors: list[str], ax: Axes | None
+) -> Axes:
+    """Draw each neuron in the colour of its module, with a legend and the module's number among its neurons."""
+    from matplotlib.lines import Line2D
+
+    counts = np.bincount(np.where(modules < 0, len(colors), modules), minlength=len(colors) + 1)
+    shown = len(counts) if counts[-1] else len(colors)
+    labels = _axes.legend_labels([*map(str, range(len(colors))), "dead"][:shown], counts[:shown])
+    panel = _axes.panels([title], aspect=_aspect(graph), ax=ax)[0]
+    faces, rims = [*colors, "none"], ["white"] * len(colors) + [_DEAD]
+    _draw(panel, graph, diameters, facecolors=[faces[m] for m in modules], edgecolors=[rims[m] for m in modules])
+    dot: dict[str, Any] = {"linestyle": "", "marker": "o"}
+    handles = [Line2D([], [], color=color, **dot) for color in colors]
+    handles.append(Line2D([], [], color=_DEAD, markerfacecolor="none", **dot))
+    _axes.legend(panel, handles[:shown], labels, heading="module (neurons)", widen=ax is None)
+    for module in np.flatnonzero(counts[: len(colors)]):
+        _number(panel, str(module), graph.positions[modules == module])
+    return panel
+
+
+def _by_value(
+    graph: NeuronGraph, title: str, diameters: np.ndarray, values: np.ndarray, label: str, ax: Axes | None
+) -> Axes:
+    """Draw each neuron in the colour of its value, with a colour bar."""
+    panel = _axes.panels([title], aspect=_aspect(graph), ax=ax)[0]
+    nodes = _draw(panel, graph, diameters, edgecolors="white", array=values, cmap="viridis", norm=_scale.norm(values))
+    _axes.colorbar(nodes, [panel], label, widen=ax is None)
+    return panel
+
+
+def _draw(ax: Axes, graph: NeuronGraph, diameters: np.ndarray, **style: Any) -> EllipseCollection:
+    """Draw the edges, and the nodes above them; return the nodes."""
+    from matplotlib.collections import EllipseCollection, LineCollection
+
+    segments, weights = _segments(graph)
+    # Thinner where edges are many, or they bury the nodes.
+    thin = min(1.0, 2 * graph.n_neurons / max(graph.n_edges, 1)) ** 0.5
+    widths = thin * (0.4 + weights / weights.max(initial=1e-300))
+    ax.add_collection(LineCollection(list(segments), colors="0.72", linewidths=widths, zorder=1))
+    # Diameters are in units of the layout, so that nodes keep clear of each other at any size of the figure.
+    nodes = EllipseCollection(
+        diameters,
+        diameters,
+        np.zeros_like(diameters),
+        units="xy",
+        offsets=graph.positions,
+        offset_transform=ax.transData,
+        linewidths=0.8,
+        zorder=2,
+        **style,
+    )
+    ax.add_collection(nodes)
+    left, right, bottom, top = _bounds(graph)
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xticks=[], yticks=[], frame_on=False)
+    return nodes
+
+
+def _segments(graph: NeuronGraph) -> tuple[np.ndarray, np.ndarray]:
+    """Return edges as segments (m, 2, 2) with their weights (m,); one that wraps round a sheet becomes two stubs."""
+    edges = triu(graph.adjacency, k=1).tocoo()
+    start, end, weights = graph.positions[edges.row], graph.positions[edges.col], edges.data
+    if graph.image_shape is None:
+        return np.stack([start, end], axis=1), weights
+    period = np.array(graph.image_shape[::-1])
+    step = end - start
+    wrapped = step - np.round(step / period) * period
+    # Only steps to a lattice neighbour beyond the border; any other long edge is drawn as it is.
+    stub = (wrapped != step).any(axis=1) & (np.abs(wrapped).max(axis=1) <= 1)
+    pieces = [
+        np.stack([start[~stub], end[~stub]], axis=1),
+        np.stack([start[stub], start[stub] + 0.7 * wrapped[stub]], axis=1),
+        np.stack([end[stub], end[stub] - 0.7 * wrapped[stub]], axis=1),
+    ]
+    return np.concatenate(pieces), np.concatenate([weights[~stub], weights[stub], weights[stub]])
+
+
+def _number(ax: Axes, text: str, positions: np.ndarray) -> None:
+    """Write a module's number on that of its neurons which lies nearest to their middle."""
+    from matplotlib.patheffects import withStroke
+
+    x, y = positions[np.linalg.norm(positions - np.median(positions, axis=0), axis=1).argmin()]
+    halo = [withStroke(linewidth=2, foreground="white")]
+    ax.text(x, y, text, ha="center", va="center", fontsize="small", fontweight="bold", path_effects=halo, zorder=3)
+
+
+def _module_colors(adata: AnnData, key: str, modules: np.ndarray) -> list[str]:
+    """Return a colour for each module: that of the cell label with the same number, where any cell has it."""
+    n_modules, labels = int(modules.max(initial=-1)) + 1, Keys(key).labels
+    found = list(adata.obs[labels].cat.categories) if labels in adata.obs else []
+    known = dict(zip(found, _groups.colors(adata, labels, found), strict=True)) if found else {}
+    spare = iter([color for color in _groups.default_colors(2 * n_modules) if color not in known.values()])
+    return [known.get(str(module)) or next(spare) for module in range(n_modules)]
+
+
+def _numbers(color: Any, n: int) -> np.ndarray:
+    """Return the user's value for each neuron."""
+    values = np.asarray(color)
+    if values.dtype.kind not in "biuf":
+        msg = f"`color` must be 'module', 'activation' or {n} numbers, one per neuron, got {values.dtype}."
+        raise TypeError(msg)
+    if values.shape != (n,) or not np.isfinite(values).all():
+        msg = f"`color` must be 'module', 'activation' or {n} finite numbers, one per neuron, got shape {values.shape}."
+        raise ValueError(msg)
+    return values.astype(np.float64)
+
+
+def _room(graph: NeuronGraph) -> float:
+    """Return the typical distance from a node to the next one, connected or not (1 for a single node)."""
+    if graph.n_neurons == 1:
+        return 1.0
+    return float(np.median(cKDTree(graph.positions).query(graph.positions, k=2)[0][:, 1]))
+
+
+def _diameters(graph: NeuronGraph, strength: np.ndarray) -> np.ndarray:
+    """Return node diameters: areas in proportion to `strength`, none too small to be seen."""
+    share = strength / strength.max(initial=1e-300)
+    diameters: np.ndarray = 0.75 * _room(graph) * np.maximum(np.sqrt(share), 0.35)
+    return diameters
+
+
+def _bounds(graph: NeuronGraph) -> tuple[float, float, float, float]:
+    """Return left, right, bottom and top, with a margin for the outermost nodes and stubs."""
+    (left, bottom), (right, top) = graph.positions.min(axis=0), graph.positions.max(axis=0)
+    margin = 0.8 * _room(graph)
+    return left - margin, right + margin, bottom - margin, top + margin
+
+
+def _aspect(graph: NeuronGraph) -> float:
+    left, right, bottom, top = _bounds(graph)
+    return (right - left) / (top - bottom)

@@ -1,0 +1,71 @@
+"""From values and the user's limits to one colour scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scgsr import _checks
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Normalize
+
+
+def norm(
+    values: np.ndarray,
+    *,
+    vmin: float | str | None = None,
+    vmax: float | str | None = None,
+    vcenter: float | None = None,
+) -> Normalize:
+    """Return the colour scale for `values`; limits are numbers or percentiles such as ``"p99"``.
+
+    Without `vcenter` the scale starts at 0, silence, or below if values are. With it the scale is symmetric about it,
+    unless both limits are given: then each side has its own.
+    """
+    low, high = _limit("vmin", vmin, values), _limit("vmax", vmax, values)
+    if vcenter is None:
+        return _sequential(values, low, high)
+    return _diverging(values, low, high, _checks.number("vcenter", vcenter))
+
+
+def _sequential(values: np.ndarray, low: float | None, high: float | None) -> Normalize:
+    from matplotlib.colors import Normalize
+
+    low = min(0.0, float(values.min())) if low is None else low
+    if high is None:
+        largest = float(values.max())
+        # Where all is silent any width will do.
+        high = largest if largest > low else low + 1
+    if not low < high:
+        msg = f"`vmin` must be below `vmax`, got {low:g} and {high:g}."
+        raise ValueError(msg)
+    return Normalize(low, high)
+
+
+def _diverging(values: np.ndarray, low: float | None, high: float | None, centre: float) -> Normalize:
+    from matplotlib.colors import TwoSlopeNorm
+
+    if low is not None:
+        reach = centre - low
+    elif high is not None:
+        reach = high - centre
+    else:
+        reach = float(np.abs(values - centre).max()) or 1.0
+    low, high = centre - reach if low is None else low, centre + reach if high is None else high
+    if not low < centre < high:
+        msg = f"`vcenter` must lie between `vmin` and `vmax`, got {centre:g} for {low:g} and {high:g}."
+        raise ValueError(msg)
+    return TwoSlopeNorm(centre, low, high)
+
+
+def _limit(name: str, limit: float | str | None, values: np.ndarray) -> float | None:
+    """Return a limit as a number."""
+    if limit is None or not isinstance(limit, str):
+        return None if limit is None else _checks.number(name, limit)
+    try:
+        return float(np.percentile(values, float(limit.removeprefix("p"))))
+    except ValueError:
+        msg = f"`{name}` must be a number or a percentile such as 'p99', got {limit!r}."
+        raise ValueError(msg) from None

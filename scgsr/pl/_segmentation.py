@@ -1,0 +1,114 @@
+"""Segmentation: the sheet as a map of territories, one for each group of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scgsr import _checks, _store
+from scgsr._keys import DEFAULT_KEY
+from scgsr.pl import _axes, _groups
+from scgsr.pl._sheet import Sheet
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_NO_GROUP = "0.85"
+
+
+def segmentation(
+    adata: AnnData,
+    groupby: str,
+    *,
+    groups: str | Sequence[Any] | None = None,
+    normalize: str | None = "share",
+    key: str = DEFAULT_KEY,
+    ax: Axes | None = None,
+    show: bool | None = None,
+) -> Axes | Figure | None:
+    """Colour each neuron by the group of cells that lights it most.
+
+    A neuron that no group lights more than all cells of `adata` do together is grey, such as a dead one. A large
+    territory means many neurons, not many cells, and a colour does not tell by how much its group is ahead: for that
+    see :func:`scgsr.pl.activation_map`.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on.
+    groupby
+        Column of `.obs` with the groups. Cells with a missing value count in the mean over all cells only.
+    groups
+        Which groups may own a neuron; all by default.
+    normalize
+        ``"share"`` compares how a group spreads its activation: its mean at each neuron, divided by the sum over all
+        neurons. Few bright cells then do not take the sheet from many dim ones. ``None`` compares the means themselves.
+    key
+        The fit's `key_added`.
+    ax
+        Draw into these axes.
+    show
+        Show the picture instead of returning it; ``None`` as in Scanpy.
+
+    Returns
+    -------
+    Axes; ``None`` if it was shown. Colours are those of ``.uns[f"{groupby}_colors"]`` if stored, else Scanpy's; none
+    are written.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`, or no such column.
+    TypeError
+        If `groupby` names a column of numbers.
+    ValueError
+        If `groups` names a group that does not exist, or none has cells, or `normalize` is something else.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
+    >>> ax = scgsr.pl.segmentation(adata, "bulk_labels", show=False)
+    >>> ax.images[0].get_array().shape
+    (6, 8, 4)
+    """
+    from matplotlib.colors import to_rgba_array
+    from matplotlib.patches import Patch
+
+    if normalize is not None:
+        _checks.one_of("normalize", normalize, ["share"])
+    activations = _store.read_activations(adata, key)
+    of = _groups.grouping(adata, groupby, groups)
+    means, overall = _groups.means(activations, of)[1], activations.mean(axis=0, dtype=np.float64)
+    owner = _owners(means, overall) if normalize is None else _owners(_shares(means), _shares(overall))
+    owner[np.ptp(activations, axis=0) == 0] = -1
+    palette = [*_groups.colors(adata, groupby, list(of.categories)), _NO_GROUP]
+    names = [*map(str, of.categories), "none"]
+    counts = np.bincount(np.where(owner < 0, len(of.categories), owner), minlength=len(names))
+    shown = len(names) if counts[-1] else len(names) - 1
+    labels = _axes.legend_labels(names[:shown], counts[:shown])
+    graph = _store.read_graph(adata, key)
+    sheet = Sheet.of(graph)
+    title = f"{graph.name}: neurons by the group that lights them most"
+    panel = _axes.panels([title], aspect=sheet.aspect, ax=ax)[0]
+    sheet.draw(panel, to_rgba_array(palette)[owner])
+    patches = [Patch(color=color) for color in palette[:shown]]
+    _axes.legend(panel, patches, labels, heading=f"{groupby} (neurons)", widen=ax is None)
+    return _axes.finish([panel], ax=ax, show=show)
+
+
+def _owners(lights: np.ndarray, overall: np.ndarray) -> np.ndarray:
+    """Return the group (row) with the largest value for each neuron (column), -1 where none is above `overall`."""
+    rounding = 1e-9 * np.abs(overall)
+    return np.where(lights.max(axis=0) > overall + rounding, lights.argmax(axis=0), -1)
+
+
+def _shares(means: np.ndarray) -> np.ndarray:
+    """Divide by the sum over neurons; of absolute values, as those of a linear code may be negative."""
+    total = np.abs(means).sum(axis=-1, keepdims=True)
+    return np.divide(means, total, out=np.zeros_like(means), where=total > 0)

@@ -1,0 +1,139 @@
+"""The sheet: each neuron drawn as an area, so that activations on any graph read as a picture.
+
+Neurons with an image shape are pixels. Any other graph is drawn as the Voronoi cells of its node positions. What bounds
+the outer cells is a rim of *ghost* sites laid around the nodes wherever there is room: no clipping, and the same few
+lines serve a blob, a ring with its hole, a line, separate islands and a single neuron.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.spatial import Voronoi, cKDTree
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+
+    from scgsr.graphs import NeuronGraph
+
+# In units of the typical distance between connected neighbours: how far from the nodes the rim lies (cells end half way
+# to it), and the least where unconnected parts come close.
+_RIM, _NARROW_RIM = 1.6, 0.5
+# A gap within a connected part is a hole if a circle fits in whose radius is this many typical edges.
+_HOLE = 1.2
+_RIM_SITES = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Areas for the n neurons of a graph: pixels if there is an `image_shape`, else n convex `polygons`.
+
+    `outline` (m, 2, 2) are the segments around each connected part of the graph; `bounds` is left, right, bottom, top.
+    """
+
+    image_shape: tuple[int, int] | None
+    polygons: list[np.ndarray]
+    outline: np.ndarray
+    bounds: tuple[float, float, float, float]
+
+    @classmethod
+    def of(cls, graph: NeuronGraph) -> Sheet:
+        """Return the sheet of a neuron graph."""
+        if graph.image_shape is not None:
+            height, width = graph.image_shape
+            left, right, bottom, top = -0.5, width - 0.5, 0.5 - height, 0.5
+            corners = np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
+            outline = np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
+            return cls(graph.image_shape, [], outline, (left, right, bottom, top))
+        polygons, outline = _cells(graph)
+        low, high = np.concatenate(polygons).min(axis=0), np.concatenate(polygons).max(axis=0)
+        return cls(None, polygons, outline, (low[0], high[0], low[1], high[1]))
+
+    @property
+    def aspect(self) -> float:
+        """Width over height."""
+        left, right, bottom, top = self.bounds
+        return (right - left) / (top - bottom)
+
+    def draw(self, ax: Axes, values: np.ndarray, **style: Any) -> ScalarMappable:
+        """Draw `values`, numbers (n,) for `cmap` and `norm` in `style` or colours (n, 4), and return the artist."""
+        from matplotlib.collections import LineCollection, PolyCollection
+
+        artist: ScalarMappable
+        if self.image_shape is not None:
+            image = values.reshape(*self.image_shape, *values.shape[1:])
+            artist = ax.imshow(image, origin="upper", extent=self.bounds, interpolation="nearest", **style)
+        else:
+            # Edges in the colour of the face hide the hairlines that anti-aliasing leaves between neighbours.
+            style |= {"facecolors": values} if values.ndim == 2 else {"array": values}
+            artist = ax.add_collection(PolyCollection(self.polygons, edgecolors="face", linewidths=0.4, **style))
+        ax.add_collection(LineCollection(list(self.outline), colors="0.55", linewidths=0.7, clip_on=False))
+        left, right, bottom, top = self.bounds
+        ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xticks=[], yticks=[], frame_on=False)
+        return artist
+
+
+def _cells(graph: NeuronGraph) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return one convex polygon per node, counter-clockwise, and the outline segments (m, 2, 2)."""
+    # Around the origin, because Qhull loses precision far from it.
+    middle = graph.positions.mean(axis=0)
+    nodes, parts = graph.positions - middle, graph.components[1]
+    voronoi = Voronoi(np.concatenate([nodes, _rim(graph) - middle]))
+    polygons = []
+    for node, centre in enumerate(nodes):
+        corners = voronoi.vertices[voronoi.regions[voronoi.point_region[node]]]
+        angle = np.arctan2(*(corners - centre).T[::-1])
+        polygons.append(corners[np.argsort(angle)] + middle)
+    # A border lies between a node and the rim, or between nodes of parts that no edge connects.
+    part = np.concatenate([parts, np.full(len(voronoi.points) - len(nodes), -1)])
+    sides = part[voronoi.ridge_points]
+    border = sides[:, 0] != sides[:, 1]
+    return polygons, voronoi.vertices[np.array(voronoi.ridge_vertices)[border]] + middle
+
+
+def _rim(graph: NeuronGraph) -> np.ndarray:
+    """Return the ghost sites, around each connected part of the graph on its own."""
+    nodes, (n_parts, part) = graph.positions, graph.components
+    edges = graph.adjacency.tocoo()
+    lengths = np.linalg.norm(nodes[edges.row] - nodes[edges.col], axis=1)
+    unit = _unit(nodes, edges.row, lengths)
+    rim = []
+    for each in range(n_parts):
+        own, others = nodes[part == each], nodes[part != each]
+        gap = _distance(own, others).min() if len(others) else np.inf
+        reach = float(np.clip(gap / 2, _NARROW_RIM * unit, _RIM * unit))
+        inside = lengths[part[edges.row] == each]
+        sites = _around(own, reach, hole=_HOLE * float(np.median(inside)) if len(inside) else 0.0)
+        rim.append(sites[_distance(sites, nodes) > reach * (1 - 1e-9)])
+    return np.concatenate(rim)
+
+
+def _around(nodes: np.ndarray, reach: float, *, hole: float = 0.0) -> np.ndarray:
+    """Return sites at distance `reach` around the nodes, but none in a gap too narrow for a circle of radius `hole`."""
+    turn = 2 * np.pi * np.arange(_RIM_SITES) / _RIM_SITES
+    sites = (nodes[:, None] + reach * np.column_stack([np.cos(turn), np.sin(turn)])).reshape(-1, 2)
+    sites = sites[_distance(sites, nodes) > reach * (1 - 1e-9)]
+    if hole <= reach:
+        return sites
+    # The circle fits where its centre is `hole` away from the nodes; it keeps the sites that it covers.
+    centres, slack = _around(nodes, hole), hole * np.pi / _RIM_SITES
+    return sites[_distance(sites, centres) <= hole - reach + slack]
+
+
+def _distance(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Return the distance from each point to the nearest node."""
+    return np.asarray(cKDTree(nodes).query(points)[0])
+
+
+def _unit(nodes: np.ndarray, row: np.ndarray, lengths: np.ndarray) -> float:
+    """Return the typical distance from a node to the nearest one that it is connected to, else to the nearest one."""
+    if len(nodes) == 1:
+        return 1.0
+    if len(lengths) == 0:
+        return float(np.median(cKDTree(nodes).query(nodes, k=2)[0][:, 1]))
+    nearest = np.full(len(nodes), np.inf)
+    np.minimum.at(nearest, row, lengths)
+    return float(np.median(nearest[np.isfinite(nearest)]))
