@@ -45,7 +45,7 @@ class FittedModel:
     >>> adata = sc.datasets.pbmc68k_reduced()
     >>> scgsr.tl.fit(adata, n_epochs=2)
     >>> model = scgsr.get.model(adata)
-    >>> model.activations(adata.X[:5]).shape
+    >>> model.activations(adata[:5, list(model.features)].X).shape
     (5, 100)
     """
 

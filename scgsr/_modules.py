@@ -63,12 +63,12 @@ def find(coactivation: sparse.csr_matrix, activations: np.ndarray, *, resolution
     if not len(alive):
         return Modules(labels)
     labels[alive] = leiden(coactivation[alive][:, alive], resolution=resolution, seed=seed)
-    found = Modules(labels)
+    silent = _faintest(Modules(labels), activations)
+    found = Modules(labels, silent)
     won = np.bincount(found.assign(activations)[0], minlength=found.n_modules)
     rank = np.empty(found.n_modules, dtype=int)
     rank[np.argsort(-won, kind="stable")] = np.arange(found.n_modules)
-    labels[alive] = rank[labels[alive]]
-    return Modules(labels, _faintest(Modules(labels), activations))
+    return Modules(np.where(labels >= 0, rank[labels], -1), int(rank[silent]))
 
 
 def leiden(adjacency: sparse.csr_matrix, *, resolution: float, seed: int) -> np.ndarray:

@@ -150,7 +150,7 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     by
-        ``"neuron"`` or ``"module"``. A cell's label is the module with the largest value in its row.
+        ``"neuron"`` or ``"module"``. The label of a cell that lights any neuron is the module with the largest value.
     key
         The fit's `key_added`.
 
@@ -173,7 +173,8 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
     >>> scgsr.get.activations(adata).shape
     (700, 20)
     >>> by_module = scgsr.get.activations(adata, by="module")
-    >>> bool((by_module.idxmax(axis=1) == adata.obs["gsr"]).all())
+    >>> lit = adata.obsm["X_gsr"].any(axis=1)
+    >>> bool((by_module.idxmax(axis=1) == adata.obs["gsr"])[lit].all())
     True
     """
     _checks.one_of("by", by, ["neuron", "module"])

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 
 from scgsr._checks import instance
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from numpy.typing import NDArray
 
 __all__ = ["read_fcs"]
@@ -102,6 +102,8 @@ def read_fcs(path: str | os.PathLike[str]) -> AnnData:
         marker or channel or f"P{n}"
         for n, (channel, marker) in enumerate(zip(events.channels, events.markers, strict=True), start=1)
     ]
+    from anndata import AnnData  # slow to import
+
     return AnnData(
         _as_float32(events.values, path),
         obs=pd.DataFrame(index=[str(i) for i in range(len(events.values))]),

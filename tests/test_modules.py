@@ -92,7 +92,7 @@ def test_a_dead_neuron_that_neighbours_diffuse_to_is_in_no_module(code):
 
 
 def test_leiden_on_two_cliques():
-    clique = np.ones((4, 4)) - np.eye(4)
+    clique = sparse.csr_matrix(np.ones((4, 4)) - np.eye(4))
     adjacency = sparse.block_diag([clique, clique]).tolil()
     adjacency[0, 4] = adjacency[4, 0] = 0.1
     labels = _modules.leiden(adjacency.tocsr(), resolution=1.0, seed=2**62)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
 from scipy import sparse
 
 from scgsr.datasets._registry import fetch, provenance
@@ -15,6 +14,8 @@ from scgsr.io import read_events
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from anndata import AnnData
 
 _POSITIVE = 2.0  # arcsinh scale: the valley between the modes of CD4 and of CD8
 
@@ -64,6 +65,8 @@ def thymus_masscyt() -> AnnData:
     {'DP': 21518, 'CD4SP': 2126, 'CD8SP': 956, 'DN': 400}
     """
     events = read_events(fetch("thymus_masscyt", "sample_masscyt.fcs"))
+    from anndata import AnnData  # slow to import
+
     adata = AnnData(
         events.values.astype(np.float32),
         obs=pd.DataFrame(index=[f"cell_{i}" for i in range(len(events.values))]),
@@ -123,6 +126,8 @@ def paul15() -> AnnData:
     counts = _read_rda(fetch("paul15", "tradeSeq_counts.rda"))["counts"]  # genes x cells
     cell_type = _read_rda(fetch("paul15", "tradeSeq_celltype.rda"))["celltype"]
     genes, cells = counts["names"]
+    from anndata import AnnData  # slow to import
+
     return AnnData(
         sparse.csr_matrix(counts["values"].T, dtype=np.float32),
         obs=pd.DataFrame({"cell_type": pd.Categorical(cell_type)}, index=cells),
