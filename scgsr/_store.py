@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 _log = logging.getLogger("scgsr")
 
 _PACKAGES = ("scgsr", "torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
+
+
+def check_free(adata: AnnData, keys: Keys) -> None:
+    """Raise ValueError if `keys` would overwrite what no fit has written."""
+    record = adata.uns.get(keys.record)
+    earlier_fit = isinstance(record, Mapping) and "schema" in record
+    # Concatenation drops `.uns` and keeps the rest.
+    without_uns = keys.activations in adata.obsm and keys.confidence in adata.obs
+    if earlier_fit or without_uns:
+        return
+    taken = [name for mapping, name in _owned(adata, keys) if name in mapping]
+    if taken:
+        msg = f"`key_added`={keys.key!r} would overwrite {taken}, which no fit has written; choose another name."
+        raise ValueError(msg)
 
 
 def write(

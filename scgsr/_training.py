@@ -99,6 +99,11 @@ def train(
     history = run.fit(learner, progress)
     run.calibrate()
     final = run.graph if learner is None else replace(run.graph, positions=layout(run.graph.adjacency), name="learned")
+    if config.laplacian == "symmetric" and len(np.unique(final.adjacency.sum(axis=1).round(6))) > 1:
+        _log.warning(
+            "`laplacian`='symmetric' on the irregular graph %r penalises a constant image; consider 'combinatorial'",
+            final.name,
+        )
     network.eval()
     return Trained(network, final, pd.DataFrame(history))
 

@@ -52,9 +52,6 @@ def view(
     scale: bool = True,
 ) -> MatrixView:
     """Return the values to train on: `.X`, a layer or a representation, restricted to the chosen features."""
-    from anndata import AnnData
-
-    _checks.instance("adata", adata, AnnData)
     if use_rep is not None and layer is not None:
         msg = f"`layer`={layer!r} and `use_rep`={use_rep!r} exclude each other; give one."
         raise ValueError(msg)

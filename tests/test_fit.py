@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 import pytest
 import scanpy as sc
+import torch
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
@@ -196,6 +197,27 @@ def test_a_second_fit_replaces_the_first_without_stale_slots(fitted, caplog):
     assert "scores" not in fitted.uns["gsr"]
 
 
+@pytest.mark.parametrize("key", ["group", "pca", "mine"])
+def test_what_no_fit_has_written_is_never_overwritten(cells, key):
+    cells.obsm["X_pca"] = cells.X[:, :2].copy()
+    cells.uns["mine"] = {"a": 1}
+    before = state(cells)
+    with pytest.raises(ValueError, match=f"`key_added`='{key}' would overwrite"):
+        tl.fit(cells, (3, 3), key_added=key, **QUICK)
+    assert unchanged(before, cells)
+    tl.fit(cells, (3, 3), **QUICK)
+    with pytest.raises(ValueError, match="would overwrite"):
+        tl.cluster(cells, key_added=key)
+    assert cells.obs["group"].nunique() == 4
+
+
+def test_a_fit_whose_uns_was_lost_can_be_repeated(fitted):
+    joined = ad.concat([fitted, fitted.copy()], index_unique="-")
+    assert "gsr" not in joined.uns
+    tl.fit(joined, (3, 3), **QUICK)
+    assert joined.obsm["X_gsr"].shape == (480, 9)
+
+
 def test_keys_live_side_by_side(fitted):
     first = fitted.obsm["X_gsr"].copy()
     tl.fit(fitted, graphs.ring(7), key_added="ring", **QUICK)
@@ -309,6 +331,41 @@ def test_given_graphs_diffuse_and_learned_ones_do_not_unless_asked(cells):
         assert cells.uns["gsr"]["params"]["diffusion"] == expected
         tl.fit(cells, graph, diffusion=2, **QUICK)
         assert cells.uns["gsr"]["params"]["diffusion"] == 2
+
+
+@pytest.mark.parametrize("n_obs", [2, 3, 40])
+@pytest.mark.parametrize("n_epochs", [1, 2])
+def test_the_shortest_training(cells, n_obs, n_epochs):
+    few = cells[:n_obs].copy()
+    tl.fit(few, graphs.learned(6, n_neighbors=2), n_epochs=n_epochs, hidden=4)
+    assert len(few.uns["gsr"]["history"]) == n_epochs
+
+
+def test_a_learned_graph_that_is_never_learned_has_no_edges(cells):
+    tl.fit(cells, graphs.learned(6, n_neighbors=2, warm_up=1, stop=1), **QUICK)
+    assert cells.uns["gsr"]["graph"]["adjacency"].nnz == 0
+    assert cells.obs["gsr"].nunique() >= 1
+
+
+@pytest.mark.parametrize(("graph", "warned"), [(graphs.ring(8), False), (graphs.star(8), True)])
+def test_the_symmetric_laplacian_warns_on_an_irregular_graph(cells, caplog, graph, warned):
+    tl.fit(cells, graph, laplacian="symmetric", **QUICK)
+    assert ("penalises a constant image" in caplog.text) is warned
+
+
+def test_not_an_anndata():
+    with pytest.raises(TypeError, match="`adata` must be AnnData"):
+        tl.fit(np.zeros((5, 3)))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("graph", [(4, 5), graphs.learned(20, n_neighbors=4)])
+def test_the_same_weights_give_the_same_activations_on_a_gpu(cells, graph):
+    tl.fit(cells, graph, device="cuda", **QUICK)
+    on_cpu = scgsr.get.model(cells).activations(cells.X)
+    np.testing.assert_allclose(on_cpu, cells.obsm["X_gsr"], atol=1e-3)
+    assert same(cells, tl.fit(cells, graph, device="cuda", copy=True, **QUICK))
 
 
 class TestCluster:

@@ -162,8 +162,3 @@ def test_values_that_are_no_numbers(cells):
     for name in ("words", "complex"):
         with pytest.raises(ValueError, match="real numbers"):
             _view.view(cells, use_rep=name)
-
-
-def test_not_an_anndata():
-    with pytest.raises(TypeError, match="`adata` must be AnnData"):
-        _view.view(np.zeros((5, 3)))

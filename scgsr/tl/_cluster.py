@@ -51,7 +51,7 @@ def cluster(
     KeyError
         If there is no fit under `key`.
     TypeError, ValueError
-        If an argument has the wrong type or range.
+        If an argument has the wrong type or range, or `key_added` names slots that no fit has written.
 
     References
     ----------
@@ -71,6 +71,7 @@ def cluster(
     record, activations = _store.read_record(adata, key), _store.read_activations(adata, key)
     coactivation = record["coactivation"]
     modules = _modules.find(coactivation, activations, resolution=resolution, seed=_random.seed_from(rng))
+    _store.check_free(adata, keys)
     target = adata.copy() if copy else adata
     _store.write(
         target,

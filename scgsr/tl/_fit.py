@@ -143,8 +143,8 @@ def fit(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If an argument is out of range, or the values are empty, not finite, constant or of a single cell. The
-        AnnData is then as before.
+        If an argument is out of range, if the values are empty, not finite, constant or of a single cell, or if
+        `key_added` names slots that no fit has written. The AnnData is then as before.
 
     References
     ----------
@@ -159,6 +159,8 @@ def fit(
     >>> adata.obsm["X_gsr"].shape
     (700, 64)
     """
+    from anndata import AnnData
+
     keys = Keys(key_added)
     neurons = _as_graph(graph)
     if diffusion is None:
@@ -169,6 +171,8 @@ def fit(
     training = TrainConfig(
         smoothness, penalty, laplacian, n_epochs, batch_size, learning_rate, validation_fraction, early_stopping
     )
+    _checks.instance("adata", adata, AnnData)
+    _store.check_free(adata, keys)
     view = _view.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     config = AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion)
     chosen = _device.choose(device)
