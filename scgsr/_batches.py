@@ -51,5 +51,5 @@ def dense_rows(matrix: Matrix, index: np.ndarray | slice) -> np.ndarray:
 
 
 def n_batches(n_rows: int, batch_size: int) -> int:
-    """Return how many batches an epoch has; equal sizes mean that none is ever left with a single cell."""
-    return max(1, -(-n_rows // batch_size))
+    """Return how many batches of nearly equal size an epoch has; none is ever left with a single cell."""
+    return max(1, min(-(-n_rows // batch_size), n_rows // 2))

@@ -66,11 +66,15 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gives: the network in evaluation mode, its final graph, one history row per epoch."""
+    """What training gives: the network in evaluation mode, its final graph, one history row per epoch.
+
+    `validation_r2` is that of the network that was kept, NaN without held-out cells.
+    """
 
     network: Autoencoder
     graph: NeuronGraph
     history: pd.DataFrame
+    validation_r2: float
 
 
 def split(n_cells: int, validation_fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -104,8 +108,8 @@ def train(
             "`laplacian`='symmetric' on the irregular graph %r penalises a constant image; consider 'combinatorial'",
             final.name,
         )
-    network.eval()
-    return Trained(network, final, pd.DataFrame(history))
+    validation = run.validate()
+    return Trained(network.eval(), final, pd.DataFrame(history), validation["validation_r2"])
 
 
 class _Run:

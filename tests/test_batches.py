@@ -39,15 +39,16 @@ def test_chunks_in_order_make_the_whole(matrix, moments, batch_size):
     assert torch.equal(torch.cat(list(batches.in_order(index, batch_size=batch_size))), batches.rows(index))
 
 
-@pytest.mark.parametrize("n", [2, 3, 32, 33, 63, 64, 65, 101])
-def test_shuffled_batches_hold_every_row_once_and_never_a_single_cell(matrix, moments, n):
+@pytest.mark.parametrize("batch_size", [2, 3, 32])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 32, 33, 63, 64, 65, 101])
+def test_shuffled_batches_hold_every_row_once_and_never_a_single_cell(matrix, moments, n, batch_size):
     index = np.arange(n)
-    parts = list(Batches(matrix, *moments, CPU).shuffled(index, 32, np.random.default_rng(0)))
+    parts = list(Batches(matrix, *moments, CPU).shuffled(index, batch_size, np.random.default_rng(0)))
     rows = torch.cat(parts)
     expected = Batches(matrix, *moments, CPU).rows(index)
     assert torch.equal(rows.sort(dim=0).values, expected.sort(dim=0).values)
-    assert len(parts) == n_batches(n, 32)
-    assert all(2 <= len(part) <= 32 for part in parts)
+    assert len(parts) == n_batches(n, batch_size)
+    assert all(2 <= len(part) <= max(batch_size, 3) for part in parts)  # three cells cannot be two batches
 
 
 def test_the_order_changes_with_every_epoch_and_repeats_with_the_seed(matrix, moments):

@@ -314,7 +314,7 @@ def test_device_and_result_are_said_in_the_log(cells, caplog):
 
 def test_a_collapsed_code_is_warned_about(cells, caplog):
     tl.fit(cells, (4, 5), threshold=8, **QUICK)
-    assert "the code has collapsed" in caplog.text
+    assert "the code carries next to nothing" in caplog.text
     assert (cells.obs["gsr"] == "0").all()
     assert (cells.obs["gsr_confidence"] == 0).all()
 

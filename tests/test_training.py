@@ -103,6 +103,7 @@ def test_validation_r2_is_its_formula(cells):
     variance = ((held_out - held_out.mean(axis=0)) ** 2).sum()
     expected = 1 - ((held_out - reconstruction) ** 2).sum() / variance
     assert result.history["validation_r2"].iloc[-1] == pytest.approx(expected, abs=1e-4)
+    assert result.validation_r2 == pytest.approx(expected, abs=1e-4)
 
 
 def test_without_validation_all_epochs_run_and_nothing_is_made_up(cells):

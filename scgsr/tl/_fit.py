@@ -14,13 +14,12 @@ from scgsr._fitted import FittedModel
 from scgsr._keys import DEFAULT_KEY, Keys
 from scgsr._model import AutoencoderConfig
 from scgsr._modules import Modules
-from scgsr._training import TrainConfig, train
+from scgsr._training import TrainConfig, Trained, train
 from scgsr.graphs import LearnedGraph, NeuronGraph, correlation, grid, learned, similarity_graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     import torch
     from anndata import AnnData
 
@@ -187,7 +186,7 @@ def fit(
     coactivation = similarity_graph(correlation(code))
     modules = _modules.find(coactivation, activations, resolution=resolution, seed=label_seed)
     fitted = replace(fitted, modules=modules)
-    _report(code, modules, trained.history)
+    _report(code, modules, trained)
 
     chosen_by = {"layer": layer, "use_rep": use_rep, "scale": scale, "seed": seed, "resolution": resolution}
     target = adata.copy() if copy else adata
@@ -217,17 +216,17 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     return graph
 
 
-def _report(code: np.ndarray, modules: Modules, history: pd.DataFrame) -> None:
+def _report(code: np.ndarray, modules: Modules, trained: Trained) -> None:
     """Say in the log how the fit went, and warn of a code that carries little."""
-    r2 = history["validation_r2"].iloc[-1]
+    r2 = trained.validation_r2
     dead = int((modules.labels < 0).sum())
     silent = float((code == 0).all(axis=1).mean())
     held_out = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
-    _log.info("%d epochs, %s, %d modules of neurons", len(history), held_out, modules.n_modules)
+    _log.info("%d epochs, %s, %d modules of neurons", len(trained.history), held_out, modules.n_modules)
     if r2 < _COLLAPSED or dead > len(modules.labels) / 2 or silent > 1 / 2:
         _log.warning(
-            "the code has collapsed: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
-            "lower `smoothness` or `threshold`",
+            "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
+            "lower `smoothness` or `threshold`, or train longer",
             held_out,
             dead,
             len(modules.labels),
