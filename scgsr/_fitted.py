@@ -77,8 +77,10 @@ class FittedModel:
 
         Raises
         ------
+        TypeError
+            If it is neither an array nor a sparse matrix: names of columns would not be looked at.
         ValueError
-            If the number of columns differs from the number of features.
+            If the number of columns differs from the number of features, or a value is not finite.
         """
         return self.diffuse(self.code(matrix))
 
@@ -110,8 +112,10 @@ class FittedModel:
 
         Raises
         ------
+        TypeError
+            If it is neither an array nor a sparse matrix: names of columns would not be looked at.
         ValueError
-            If the number of columns differs from the number of features.
+            If the number of columns differs from the number of features, or a value is not finite.
         """
         scaled = _joined([self.network(rows)[1] for rows in self._blocks(matrix)], len(self.features))
         return (scaled * self.scale + self.mean).astype(np.float32)
@@ -129,7 +133,7 @@ class FittedModel:
     ) -> FittedModel:
         """Build the model again from what `to_dict` returned, with the graph, features and modules beside it."""
         config = json.loads(str(stored["config"]))
-        arrays = {name: np.asarray(value) for name, value in stored["arrays"].items()}
+        arrays = {name: np.array(value) for name, value in stored["arrays"].items()}
         mean, scale, silent = (arrays.pop(name) for name in ("mean", "scale", "silent"))
         network = Autoencoder.initialised(AutoencoderConfig(**config["network"]), graph, seed=0)
         network.load_state_dict({name: torch.tensor(value) for name, value in arrays.items()})
@@ -140,11 +144,20 @@ class FittedModel:
             tuple(str(name) for name in features),
             mean,
             scale,
-            Modules(np.asarray(modules), int(silent)),
+            Modules(np.array(modules), int(silent)),
             config["likelihood"],
         )
 
-    def _blocks(self, matrix: Matrix) -> Iterator[torch.Tensor]:
+    def _blocks(self, matrix: Any) -> Iterator[torch.Tensor]:
+        if not (isinstance(matrix, np.ndarray) or sparse.issparse(matrix)):
+            msg = (
+                f"`matrix` must be a NumPy array or a SciPy sparse matrix, got {type(matrix).__name__}; its columns "
+                "are those of `adata[:, list(model.features)].X`."
+            )
+            raise TypeError(msg)
+        if not np.isfinite(matrix.data if sparse.issparse(matrix) else matrix).all():
+            msg = "`matrix` has NaN or infinite values; remove or impute them first."
+            raise ValueError(msg)
         if matrix.ndim != 2 or matrix.shape[1] != len(self.features):
             msg = f"`matrix` must have {len(self.features)} columns, one per feature of the model, got {matrix.shape}."
             raise ValueError(msg)

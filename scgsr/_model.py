@@ -33,7 +33,10 @@ class AutoencoderConfig:
         _checks.positive_int("n_features", self.n_features)
         widths = self.hidden if isinstance(self.hidden, Iterable) else [self.hidden]
         object.__setattr__(self, "hidden", tuple(_checks.positive_int("hidden", width) for width in widths))
-        _checks.number("noise", self.noise, minimum=0)
+        if self.threshold is not None:
+            object.__setattr__(self, "threshold", _checks.number("threshold", self.threshold))
+        object.__setattr__(self, "noise", _checks.number("noise", self.noise, minimum=0))
+        object.__setattr__(self, "diffusion", _checks.positive_int("diffusion", self.diffusion, minimum=0))
 
     @property
     def widths(self) -> tuple[int, ...]:

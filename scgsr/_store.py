@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scgsr import _checks
 from scgsr._fitted import SCHEMA, FittedModel
 from scgsr._keys import Keys
 from scgsr.graphs import NeuronGraph
@@ -20,21 +21,29 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("scgsr")
 
-_PACKAGES = ("scgsr", "torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
+_PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
 
 
 def check_free(adata: AnnData, keys: Keys) -> None:
     """Raise ValueError if `keys` would overwrite what no fit has written."""
     record = adata.uns.get(keys.record)
-    earlier_fit = isinstance(record, Mapping) and "schema" in record
-    # Concatenation drops `.uns` and keeps the rest.
-    without_uns = keys.activations in adata.obsm and keys.confidence in adata.obs
-    if earlier_fit or without_uns:
+    if adata.obs.index.name in (keys.labels, keys.confidence):
+        msg = f"`key_added`={keys.key!r}: the index of `.obs` is named {adata.obs.index.name!r}; choose another name."
+        raise ValueError(msg)
+    earlier_fit = isinstance(record, Mapping) and {"schema", "model", "modules"} <= set(record)
+    if earlier_fit or _lost_its_record(adata, keys):
         return
     taken = [name for mapping, name in _owned(adata, keys) if name in mapping]
     if taken:
         msg = f"`key_added`={keys.key!r} would overwrite {taken}, which no fit has written; choose another name."
         raise ValueError(msg)
+
+
+def _lost_its_record(adata: AnnData, keys: Keys) -> bool:
+    """Whether the slots look like those of a fit without `.uns`, which concatenation drops."""
+    if keys.activations not in adata.obsm or keys.confidence not in adata.obs or keys.record in adata.uns:
+        return False
+    return adata.obsm[keys.activations].dtype == np.float32 and adata.obs[keys.confidence].dtype == np.float32
 
 
 def write(
@@ -46,8 +55,12 @@ def write(
     coactivation: sparse.csr_matrix,
     history: pd.DataFrame,
     params: dict[str, Any],
+    versions: dict[str, str] | None = None,
 ) -> None:
-    """Write one fit's slots; what an earlier fit left under the same key goes, and a failure leaves all as it was."""
+    """Write one fit's slots; what an earlier fit left under the same key goes, and a failure leaves all as it was.
+
+    `versions` are those of the packages that trained the network, by default what runs now.
+    """
     if adata.is_view:
         _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
     if keys.record in adata.uns or keys.activations in adata.obsm:
@@ -61,7 +74,9 @@ def write(
         adata.obsm[keys.activations] = np.ascontiguousarray(activations, dtype=np.float32)
         adata.obs[keys.labels] = pd.Series(categories, index=adata.obs_names)
         adata.obs[keys.confidence] = confidence
-        adata.uns[keys.record] = _record(fitted, params=params, coactivation=coactivation, history=history)
+        adata.uns[keys.record] = _record(
+            fitted, params=params, coactivation=coactivation, history=history, versions=versions or _versions()
+        )
         adata.uns[keys.colors] = _palette(len(present))
     except BaseException:
         undo()
@@ -69,7 +84,12 @@ def write(
 
 
 def _record(
-    fitted: FittedModel, *, params: dict[str, Any], coactivation: sparse.csr_matrix, history: pd.DataFrame
+    fitted: FittedModel,
+    *,
+    params: dict[str, Any],
+    coactivation: sparse.csr_matrix,
+    history: pd.DataFrame,
+    versions: dict[str, str],
 ) -> dict[str, Any]:
     """Return what goes to `.uns`: only values that h5ad and zarr can hold."""
     graph = fitted.graph
@@ -87,12 +107,21 @@ def _record(
         "history": history.set_axis(history.index.astype(str), axis="index"),
         "model": fitted.to_dict(),
         "features": np.array(fitted.features, dtype=object),
-        "versions": {name: _version(name) for name in _PACKAGES},
+        "versions": versions,
     }
 
 
 def read_record(adata: AnnData, key: str) -> dict[str, Any]:
     """Return `.uns[key]`."""
+    from anndata import AnnData
+
+    _checks.instance("adata", adata, AnnData)
+    if _lost_its_record(adata, Keys(key)):
+        msg = (
+            f"`key`={key!r}: .uns[{key!r}] is missing, though the activations are there; concatenation drops `.uns` "
+            "unless told `uns_merge='same'`. Concatenate again, or call `scgsr.tl.fit`."
+        )
+        raise KeyError(msg)
     return _slot(adata.uns, Keys(key).record, "uns", key)
 
 
@@ -166,8 +195,9 @@ def _palette(n: int) -> np.ndarray:
     return np.array([palettes.default_102[i % 102] for i in range(n)], dtype=object)
 
 
-def _version(package: str) -> str:
+def _versions() -> dict[str, str]:
+    found = {name: version(name) for name in _PACKAGES}
     try:
-        return version(package)
+        return {**found, "scgsr": version("scgsr")}
     except PackageNotFoundError:  # run from a source tree that is not installed
-        return "not installed"
+        return {**found, "scgsr": "not installed"}

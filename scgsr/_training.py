@@ -49,9 +49,10 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _checks.number("smoothness", self.smoothness, minimum=0)
+        # NumPy's integers are accepted and kept as Python's, which torch and JSON want.
         if self.n_epochs is not None:
-            _checks.positive_int("n_epochs", self.n_epochs)
-        _checks.positive_int("batch_size", self.batch_size, minimum=2)
+            object.__setattr__(self, "n_epochs", _checks.positive_int("n_epochs", self.n_epochs))
+        object.__setattr__(self, "batch_size", _checks.positive_int("batch_size", self.batch_size, minimum=2))
         _checks.number("learning_rate", self.learning_rate, minimum=0, exclusive=True)
         _checks.number("validation_fraction", self.validation_fraction, minimum=0, maximum=0.9)
         _checks.instance("early_stopping", self.early_stopping, bool)
@@ -159,9 +160,11 @@ class _Run:
             history.append(row)
             if self.config.early_stopping and len(self.validation_rows) and epoch >= settled:
                 objective = row["validation_reconstruction"] + self.config.smoothness * row["validation_penalty"]
-                if keeper.should_stop(objective):
+                if keeper.should_stop(epoch, objective):
                     break
         keeper.restore()
+        for row in history:
+            row["kept"] = row["epoch"] == (history[-1]["epoch"] if keeper.epoch is None else keeper.epoch)
         return history
 
     def train_epoch(self, learner: _GraphLearner | None) -> dict[str, float]:
@@ -274,11 +277,12 @@ class _BestKeeper:
     def __init__(self, network: Autoencoder, *, patience: int) -> None:
         self.network, self.patience = network, patience
         self.best, self.since = float("inf"), 0
+        self.epoch: int | None = None
         self.weights: dict[str, torch.Tensor] = {}
 
-    def should_stop(self, objective: float) -> bool:
+    def should_stop(self, epoch: int, objective: float) -> bool:
         if objective < self.best:
-            self.best, self.since = objective, 0
+            self.best, self.since, self.epoch = objective, 0, epoch
             self.weights = copy.deepcopy(self.network.state_dict())
         else:
             self.since += 1

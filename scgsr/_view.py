@@ -52,6 +52,9 @@ def view(
     scale: bool = True,
 ) -> MatrixView:
     """Return the values to train on: `.X`, a layer or a representation, restricted to the chosen features."""
+    if adata.isbacked:
+        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
+        raise TypeError(msg)
     if use_rep is not None and layer is not None:
         msg = f"`layer`={layer!r} and `use_rep`={use_rep!r} exclude each other; give one."
         raise ValueError(msg)
@@ -69,9 +72,15 @@ def view(
     features = tuple(str(name) for name in names)
     _check_values(matrix, features)
     mean, sd = _moments(matrix)
-    if use_rep is not None:
-        return MatrixView(matrix, features, *_common_scale(mean, sd, scale=scale))
-    return MatrixView(matrix, features, *_own_scales(mean, sd, features, scale=scale))
+    varies = _varying(mean, sd, features)
+    if not varies.all():
+        matrix, mean, sd = matrix[:, varies], mean[varies], sd[varies]
+        features = tuple(name for name, keep in zip(features, varies, strict=True) if keep)
+    if not scale:
+        sd = np.ones_like(sd)
+    elif use_rep is not None:  # the relative spread of its columns is information
+        sd = np.full_like(sd, np.sqrt(np.mean(sd**2)))
+    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32))
 
 
 def _source(adata: AnnData, layer: str | None) -> Any:
@@ -111,8 +120,8 @@ def _mask(adata: AnnData, mask_var: Any) -> np.ndarray | None:
     if isinstance(mask_var, Unset):
         if "highly_variable" not in adata.var:
             return None
-        mask = adata.var["highly_variable"].to_numpy(dtype=bool)
-        _log.info("using the %d highly variable features of %d (`mask_var=None` takes all)", mask.sum(), len(mask))
+        mask = adata.var["highly_variable"].to_numpy()
+        _log.info("using `.var['highly_variable']` of %d features (`mask_var=None` takes all)", len(mask))
     elif mask_var is None:
         return None
     elif isinstance(mask_var, str):
@@ -122,8 +131,8 @@ def _mask(adata: AnnData, mask_var: Any) -> np.ndarray | None:
         mask = np.asarray(mask_var)
     if mask.dtype != bool or mask.shape != (adata.n_vars,):
         msg = (
-            f"`mask_var` must be {adata.n_vars} booleans or name a boolean column of `.var`, "
-            f"got shape {mask.shape} of dtype {mask.dtype}."
+            f"`mask_var` (unset: 'highly_variable') must be {adata.n_vars} booleans or name a column of `.var` "
+            f"of them, got shape {mask.shape} of dtype {mask.dtype}."
         )
         raise ValueError(msg)
     if not mask.any():
@@ -155,7 +164,8 @@ def _moments(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of each column, in float64, with the same arithmetic for dense and sparse."""
     n_obs = matrix.shape[0]
     mean = sum(block.sum(axis=0) for block in _blocks(matrix)) / n_obs
-    squares = sum(((block - mean) ** 2).sum(axis=0) for block in _blocks(matrix))
+    with np.errstate(over="ignore"):  # what overflows is refused by name below
+        squares = sum(((block - mean) ** 2).sum(axis=0) for block in _blocks(matrix))
     return mean, np.sqrt(squares / n_obs)
 
 
@@ -165,24 +175,20 @@ def _blocks(matrix: Matrix) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(dense_rows(matrix, slice(start, start + _ROWS_AT_ONCE)), dtype=np.float64)
 
 
-def _own_scales(
-    mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...], *, scale: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _varying(mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...]) -> np.ndarray:
+    """Return which features carry information; constant ones would only dilute the reconstruction error."""
+    largest = np.finfo(np.float32).max
+    too_large = ~((np.abs(mean) < largest) & (sd < largest))
+    if too_large.any():
+        names = ", ".join(features[column] for column in np.flatnonzero(too_large)[:_NAMES_SHOWN])
+        msg = f"`adata` has values too large for float32 in {too_large.sum()} features ({names}); rescale them."
+        raise ValueError(msg)
     # Rounding leaves a constant column with a tiny spread, which must not be blown up to one.
-    constant = sd <= 1e-6 * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
-    if constant.all():
+    varies = sd > 1e-6 * np.abs(mean)
+    if not varies.any():
         msg = f"`adata`: all {len(features)} features are constant; there is nothing to learn."
         raise ValueError(msg)
-    if constant.any():
-        _log.info("%d of %d features are constant and carry no information", constant.sum(), len(features))
-    factor = np.where(constant, 1.0, sd) if scale else np.ones_like(sd)
-    return mean.astype(np.float32), factor.astype(np.float32)
-
-
-def _common_scale(mean: np.ndarray, sd: np.ndarray, *, scale: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return one scale for all columns: in a representation their relative spread is information."""
-    common = float(np.sqrt(np.mean(sd**2)))
-    if common == 0:
-        msg = f"`use_rep`: all {len(sd)} columns are constant; there is nothing to learn."
-        raise ValueError(msg)
-    return mean.astype(np.float32), np.full(len(sd), common if scale else 1.0, dtype=np.float32)
+    if not varies.all():
+        n_constant = len(varies) - int(varies.sum())
+        _log.info("leaving out %d of %d features, constant up to a millionth of their mean", n_constant, len(varies))
+    return varies

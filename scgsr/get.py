@@ -178,7 +178,7 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
     True
     """
     _checks.one_of("by", by, ["neuron", "module"])
-    values = _store.read_activations(adata, key)
+    values = _store.read_activations(adata, key).copy()
     if by == "neuron":
         return pd.DataFrame(
             values, index=adata.obs_names, columns=[f"neuron_{node}" for node in range(values.shape[1])]

@@ -88,6 +88,7 @@ class StructuredLayer(nn.Module):
 
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh; the weights stay."""
+        _check_size(graph, self.linear.out_features)
         if self.diffusion:
             matrix = diffusion_matrix(graph.adjacency, self.diffusion)
             self.diffusion_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=self.linear.weight.device)
@@ -107,11 +108,11 @@ class StructuredLayer(nn.Module):
 
 
 class GraphSpectralPenalty(nn.Module):
-    """How much the activations of neighbouring neurons disagree: zero if neighbours always fire together.
+    """How much the activations of neighbouring neurons disagree; with D - A zero if they always fire together.
 
     With L the Laplacian of the neuron graph and x the activations of one cell:
 
-    - ``"correlation"``: the mean over edges of 1 - corr(u_i, u_j) over the batch, written as
+    - ``"correlation"``: the mean over edges, by weight, of 1 - corr(u_i, u_j) over the batch, written as
       1 + sum_(i != j) L_ij corr(u_i, u_j) / trace(L), where u = x / (|x| + 0.1 mean |x|) is the picture of a cell
       regardless of its brightness. Without this step a few cells that light every neuron very brightly would satisfy
       the penalty for all others. It has no unit: it means the same for every data set.
@@ -177,6 +178,7 @@ class GraphSpectralPenalty(nn.Module):
 
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh."""
+        _check_size(graph, len(self.running_var))
         matrix = graph.laplacian(self.laplacian).toarray()
         self.laplacian_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=self.running_var.device)
         self._trace = float(np.trace(matrix))
@@ -212,6 +214,12 @@ class GraphSpectralPenalty(nn.Module):
         # The first batches are averaged, so that the zeros of the start leave no trace.
         weight = torch.clamp(1 / self.batches_seen, min=self.momentum)
         self.running_var += weight * (batch_var - self.running_var)
+
+
+def _check_size(graph: NeuronGraph, n_neurons: int) -> None:
+    if graph.n_neurons != n_neurons:
+        msg = f"`graph` must have {n_neurons} neurons, as the layer does, got {graph.n_neurons}."
+        raise ValueError(msg)
 
 
 def unit_pictures(activations: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ def test_a_recipe_is_a_frozen_value():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"n_neurons": 10}, ValueError, "`n_neighbors` must be below `n_neurons`=10, got 15"),
+        ({"warm_up": 1, "stop": 1}, ValueError, "`warm_up` must be below 1"),
         ({"kernel": "gauss"}, ValueError, r"`kernel` must be one of \['knn', 'adaptive', 'soft'\], got 'gauss'"),
         ({"warm_up": -0.1}, ValueError, "`warm_up` must be finite and at least 0 and at most 1"),
         ({"warm_up": "soon"}, TypeError, "`warm_up` must be a number"),

@@ -214,6 +214,8 @@ def test_what_no_fit_has_written_is_never_overwritten(cells, key):
 def test_a_fit_whose_uns_was_lost_can_be_repeated(fitted):
     joined = ad.concat([fitted, fitted.copy()], index_unique="-")
     assert "gsr" not in joined.uns
+    with pytest.raises(KeyError, match="uns_merge"):
+        tl.cluster(joined)
     tl.fit(joined, (3, 3), **QUICK)
     assert joined.obsm["X_gsr"].shape == (480, 9)
 
@@ -341,10 +343,27 @@ def test_the_shortest_training(cells, n_obs, n_epochs):
     assert len(few.uns["gsr"]["history"]) == n_epochs
 
 
-def test_a_learned_graph_that_is_never_learned_has_no_edges(cells):
-    tl.fit(cells, graphs.learned(6, n_neighbors=2, warm_up=1, stop=1), **QUICK)
-    assert cells.uns["gsr"]["graph"]["adjacency"].nnz == 0
-    assert cells.obs["gsr"].nunique() >= 1
+def test_a_learned_graph_of_fewer_neurons_than_neighbours(cells):
+    tl.fit(cells, graphs.learned(6), **QUICK)
+    assert cells.uns["gsr"]["graph"]["adjacency"].nnz > 0
+
+
+def test_constant_features_do_not_change_the_fit(cells):
+    padded = ad.AnnData(np.hstack([cells.X, np.zeros((240, 100), dtype=np.float32)]))
+    tl.fit(cells, (4, 5), **QUICK)
+    tl.fit(padded, (4, 5), **QUICK)
+    assert np.array_equal(cells.obsm["X_gsr"], padded.obsm["X_gsr"])
+    assert len(padded.uns["gsr"]["features"]) == 12
+
+
+def test_integers_of_numpy_are_integers(cells):
+    two = np.int64(2)
+    tl.fit(cells, (4, 5), n_epochs=two, batch_size=np.int64(32), hidden=[np.int64(8)], diffusion=np.int64(1))
+    assert len(cells.uns["gsr"]["history"]) == 2
+
+
+def test_the_history_says_which_epoch_was_kept(fitted):
+    assert fitted.uns["gsr"]["history"]["kept"].sum() == 1
 
 
 @pytest.mark.parametrize(("graph", "warned"), [(graphs.ring(8), False), (graphs.star(8), True)])
@@ -384,6 +403,13 @@ class TestCluster:
         tl.fit(cells, (6, 6), n_epochs=60, hidden=32)
         again = tl.cluster(cells, copy=True)
         assert adjusted_rand_score(cells.obs["gsr"], again.obs["gsr"]) > 0.9
+
+    def test_provenance_of_the_training_stays(self, fitted):
+        fitted.uns["gsr"]["versions"]["torch"] = "older"
+        tl.cluster(fitted, rng=7)
+        assert fitted.uns["gsr"]["versions"]["torch"] == "older"
+        assert fitted.uns["gsr"]["params"]["seed"] == 0
+        assert fitted.uns["gsr"]["params"]["cluster_seed"] == 7
 
     def test_another_key_is_a_full_set_of_results(self, fitted):
         before = state(fitted)

@@ -100,6 +100,24 @@ def test_model_refuses_other_columns(fitted, call):
         getattr(get.model(fitted), call)(fitted.X[:, :5])
 
 
+def test_model_refuses_what_has_names_or_no_values(fitted):
+    model, bad = get.model(fitted), fitted.X.copy()
+    with pytest.raises(TypeError, match="`matrix` must be a NumPy array"):
+        model.activations(fitted.to_df())
+    bad[3, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        model.activations(bad)
+
+
+def test_what_is_given_back_is_a_copy(fitted):
+    before, mean = fitted.obsm["X_gsr"].copy(), fitted.uns["gsr"]["model"]["arrays"]["mean"].copy()
+    table = get.activations(fitted)
+    table.iloc[:] = 99
+    get.model(fitted).mean[:] = 99
+    assert np.array_equal(fitted.obsm["X_gsr"], before)
+    assert np.array_equal(fitted.uns["gsr"]["model"]["arrays"]["mean"], mean)
+
+
 @pytest.mark.parametrize("verb", [get.model, get.neurons, get.images, get.activations])
 def test_without_a_fit_the_message_names_the_call(cells, verb):
     with pytest.raises(KeyError, match=r"call `scgsr\.tl\.fit\(adata, key_added='other'\)` first"):

@@ -222,3 +222,9 @@ def test_layer_refuses_bad_arguments(arguments, error, name):
     settings = {"in_features": 3, "graph": graphs.ring(5), **arguments}
     with pytest.raises(error, match=f"`{name}`"):
         nn.StructuredLayer(settings.pop("in_features"), settings.pop("graph"), **settings)
+
+
+def test_a_graph_of_another_size_is_refused():
+    for part in (make_layer(3, graphs.ring(5)), nn.GraphSpectralPenalty(graphs.ring(5))):
+        with pytest.raises(ValueError, match="`graph` must have 5 neurons"):
+            part.set_graph(graphs.ring(7))

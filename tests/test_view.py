@@ -64,7 +64,7 @@ class TestMask:
         cells.var["highly_variable"] = np.arange(12) < 5
         with caplog.at_level(logging.INFO, logger="scgsr"):
             assert _view.view(cells).features == tuple(cells.var_names[:5])
-        assert "5 highly variable features of 12" in caplog.text
+        assert "using `.var['highly_variable']`" in caplog.text
         assert len(_view.view(cells, mask_var=None).features) == 12
 
     @pytest.mark.parametrize("kind", ["name", "array", "series"])
@@ -72,6 +72,12 @@ class TestMask:
         cells.var["chosen"] = np.arange(12) % 2 == 0
         mask = {"name": "chosen", "array": cells.var["chosen"].to_numpy(), "series": cells.var["chosen"]}[kind]
         assert _view.view(cells, mask_var=mask).features == tuple(cells.var_names[::2])
+
+    @pytest.mark.parametrize("column", [[True, np.nan] * 6, ["True", "False"] * 6])
+    def test_highly_variable_must_be_boolean(self, cells, column):
+        cells.var["highly_variable"] = np.array(column, dtype=object)
+        with pytest.raises(ValueError, match=r"`mask_var` \(unset: 'highly_variable'\) must be 12 booleans"):
+            _view.view(cells)
 
     @pytest.mark.parametrize("mask", [np.zeros(12, dtype=bool), np.ones(11, dtype=bool), np.arange(12)])
     def test_refused(self, cells, mask):
@@ -95,7 +101,7 @@ def test_values_that_are_not_finite_are_refused_and_the_columns_named(cells, bad
 
 
 def test_values_whose_sum_overflows_are_finite(cells):
-    cells.X[:2, 0] = np.finfo(np.float32).max
+    cells.X[:2, 0] = 0.9 * np.finfo(np.float32).max
     assert np.isfinite(_view.view(cells).scale).all()
 
 
@@ -105,12 +111,20 @@ def test_too_little_data(cells, shape, message):
         _view.view(type(cells)(np.zeros(shape, dtype=np.float32)))
 
 
-def test_constant_features_are_said_and_stay_quiet(cells, caplog):
+def test_constant_features_are_said_and_left_out(cells, caplog):
     cells.X[:, 4] = 0.1  # its mean is rounded: the spread must not become the scale
     with caplog.at_level(logging.INFO, logger="scgsr"):
         got = _view.view(cells)
-    assert "1 of 12 features are constant" in caplog.text
-    assert np.abs((cells.X[:, 4] - got.mean[4]) / got.scale[4]).max() < 1e-6
+    assert "leaving out 1 of 12 features" in caplog.text
+    assert got.features == tuple(cells.var_names.delete(4))
+    assert got.matrix.shape == (240, 11)
+
+
+def test_values_too_large_for_float32(cells):
+    cells.layers["huge"] = cells.X.astype(np.float64)
+    cells.layers["huge"][:, 3] *= 1e300
+    with pytest.raises(ValueError, match=r"too large for float32 in 1 features \(feature_3\)"):
+        _view.view(cells, layer="huge")
 
 
 def test_all_constant(cells):
@@ -118,7 +132,7 @@ def test_all_constant(cells):
     cells.obsm["flat"] = cells.X
     with pytest.raises(ValueError, match="all 12 features are constant"):
         _view.view(cells)
-    with pytest.raises(ValueError, match="`use_rep`"):
+    with pytest.raises(ValueError, match="constant"):
         _view.view(cells, use_rep="flat")
 
 

@@ -41,8 +41,8 @@ class LearnedGraph:
         number("warm_up", self.warm_up, minimum=0, maximum=1)
         number("refresh_every", self.refresh_every, minimum=0, maximum=1, exclusive=True)
         number("stop", self.stop, minimum=0, maximum=1)
-        if self.n_neighbors >= self.n_neurons:
-            msg = f"`n_neighbors` must be below `n_neurons`={self.n_neurons}, got {self.n_neighbors}."
+        if self.warm_up == 1:
+            msg = "`warm_up` must be below 1, or the graph is never learned; got 1."
             raise ValueError(msg)
         if self.stop < self.warm_up:
             msg = f"`stop` must be at least `warm_up`={self.warm_up:g}, got {self.stop:g}."
@@ -69,11 +69,11 @@ def learned(
     n_neurons
         Number of neurons of the layer.
     n_neighbors
-        Nearest neurons that each neuron is tied to; fewer than `n_neurons`.
+        Nearest neurons that each neuron is tied to; where there are fewer other neurons, all of them.
     kernel
         Weight of an edge, ``"knn"``, ``"adaptive"`` or ``"soft"``: see `coactivation`.
     warm_up
-        Share of the planned training steps without a penalty.
+        Share of the planned training steps without a penalty, below 1.
     refresh_every
         Share of the planned training steps between two estimates of the graph.
     stop

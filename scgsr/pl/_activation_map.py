@@ -86,7 +86,7 @@ def activation_map(
     KeyError
         If there is no fit under `key`, or no such column or cell.
     TypeError
-        If `groupby` names a column of numbers.
+        If `groupby` names a column of floating-point numbers.
     ValueError
         If both `cells` and `groupby` are given, if nothing or too much is left to draw, or a limit or option is wrong.
 

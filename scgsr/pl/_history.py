@@ -65,8 +65,8 @@ def history(adata: AnnData, *, key: str = DEFAULT_KEY, show: bool | None = None)
     figure = plt.figure(figsize=(2.8 * len(found), 2.6), layout="constrained")
     axes = [figure.add_subplot(1, len(found), place) for place in range(1, len(found) + 1)]
     for panel, (title, names) in zip(axes, found.items(), strict=True):
-        # A curve alone in its panel needs no legend; its last value says more.
-        last = "" if len(_PANELS[title]) > 1 else f": {table[names[0]].iloc[-1]:.3f}"
+        # A curve alone in its panel needs no legend; its value for the kept network says more.
+        last = "" if len(_PANELS[title]) > 1 else f": {table.loc[table['kept'], names[0]].iloc[0]:.3f}"
         panel.set_title(title + last, fontsize="medium")
         for name in names:
             training = name.startswith("train")

@@ -64,7 +64,7 @@ def segmentation(
     KeyError
         If there is no fit under `key`, or no such column.
     TypeError
-        If `groupby` names a column of numbers.
+        If `groupby` names a column of floating-point numbers.
     ValueError
         If `groups` names a group that does not exist, or none has cells, or `normalize` is something else.
 

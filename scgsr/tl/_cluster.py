@@ -70,7 +70,8 @@ def cluster(
     keys = Keys(key if key_added is None else key_added)
     record, activations = _store.read_record(adata, key), _store.read_activations(adata, key)
     coactivation = record["coactivation"]
-    modules = _modules.find(coactivation, activations, resolution=resolution, seed=_random.seed_from(rng))
+    seed = _random.seed_from(rng)
+    modules = _modules.find(coactivation, activations, resolution=resolution, seed=seed)
     _store.check_free(adata, keys)
     target = adata.copy() if copy else adata
     _store.write(
@@ -80,6 +81,7 @@ def cluster(
         activations=activations.copy(),
         coactivation=coactivation.copy(),
         history=record["history"].copy(),
-        params={**record["params"], "resolution": resolution},
+        params={**record["params"], "resolution": resolution, "cluster_seed": seed},
+        versions=dict(record["versions"]),
     )
     return target if copy else None

@@ -73,8 +73,8 @@ def fit(
         A graph of :mod:`scgsr.graphs`, a recipe from :func:`scgsr.graphs.learned`, or ``(height, width)`` of a grid.
         None learns a graph of 100 neurons from their co-activations.
     smoothness
-        Weight of the penalty against the reconstruction error, both without units. 0 trains the same network
-        without the penalty.
+        Weight of the penalty against the reconstruction error; with the defaults both have no unit. 0 trains the same
+        network without the penalty. On a given graph diffusion smooths too: the control is ``diffusion=0`` besides.
     layer
         Layer to train on instead of `.X`.
     use_rep
@@ -107,7 +107,8 @@ def fit(
     learning_rate
         Peak of the one-cycle schedule of Adam.
     validation_fraction
-        Share of the cells that is held out to measure the reconstruction and to stop early.
+        Share of the cells that is held out to measure the reconstruction and to stop early; because it also chooses
+        the epoch, its R2 is slightly optimistic.
     early_stopping
         Stop when the objective on the held-out cells no longer improves, and keep the best network.
     rng
@@ -171,6 +172,8 @@ def fit(
         smoothness, penalty, laplacian, n_epochs, batch_size, learning_rate, validation_fraction, early_stopping
     )
     _checks.instance("adata", adata, AnnData)
+    for name, flag in (("scale", scale), ("copy", copy)):
+        _checks.instance(name, flag, bool)
     _store.check_free(adata, keys)
     view = _view.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     config = AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion)
