@@ -104,6 +104,10 @@ def train(
     history = run.fit(learner, progress)
     run.calibrate()
     final = run.graph if learner is None else replace(run.graph, positions=layout(run.graph.adjacency), name="learned")
+    if learner is not None and final.n_edges == 0:
+        _log.warning(
+            "the learned graph has no edges: no two neurons fired together; train longer, or lower `threshold`"
+        )
     if config.laplacian == "symmetric" and len(np.unique(final.adjacency.sum(axis=1).round(6))) > 1:
         _log.warning(
             "`laplacian`='symmetric' on the irregular graph %r penalises a constant image; consider 'combinatorial'",

@@ -344,8 +344,14 @@ def test_the_shortest_training(cells, n_obs, n_epochs):
 
 
 def test_a_learned_graph_of_fewer_neurons_than_neighbours(cells):
-    tl.fit(cells, graphs.learned(6), **QUICK)
+    tl.fit(cells, graphs.learned(6), n_epochs=60, hidden=16)
     assert cells.uns["gsr"]["graph"]["adjacency"].nnz > 0
+
+
+def test_a_graph_that_was_not_learned_is_warned_about(cells, caplog):
+    tl.fit(cells, graphs.learned(6, n_neighbors=2, warm_up=0.9, stop=0.9), n_epochs=1, hidden=4, threshold=9)
+    assert cells.uns["gsr"]["graph"]["adjacency"].nnz == 0
+    assert "the learned graph has no edges" in caplog.text
 
 
 def test_constant_features_do_not_change_the_fit(cells):
