@@ -121,7 +121,6 @@ def _mask(adata: AnnData, mask_var: Any) -> np.ndarray | None:
         if "highly_variable" not in adata.var:
             return None
         mask = adata.var["highly_variable"].to_numpy()
-        _log.info("using `.var['highly_variable']` of %d features (`mask_var=None` takes all)", len(mask))
     elif mask_var is None:
         return None
     elif isinstance(mask_var, str):
@@ -138,6 +137,8 @@ def _mask(adata: AnnData, mask_var: Any) -> np.ndarray | None:
     if not mask.any():
         msg = "`mask_var` selects no feature; at least one is needed (`mask_var=None` takes all)."
         raise ValueError(msg)
+    if isinstance(mask_var, Unset):
+        _log.info("using the %d highly variable features of %d (`mask_var=None` takes all)", mask.sum(), len(mask))
     return mask
 
 

@@ -64,7 +64,7 @@ class TestMask:
         cells.var["highly_variable"] = np.arange(12) < 5
         with caplog.at_level(logging.INFO, logger="scgsr"):
             assert _view.view(cells).features == tuple(cells.var_names[:5])
-        assert "using `.var['highly_variable']`" in caplog.text
+        assert "5 highly variable features of 12" in caplog.text
         assert len(_view.view(cells, mask_var=None).features) == 12
 
     @pytest.mark.parametrize("kind", ["name", "array", "series"])
