@@ -74,6 +74,7 @@ def fitted(graph, *, dead=()):
         "validation_penalty": [0.5, 0.3, 0.3, 0.2],
         "validation_r2": [0.1, 0.5, 0.7, 0.8],
         "edge_jaccard": [np.nan, 0.2, 0.8, 0.9],
+        "kept": [False, False, True, False],
     }
     adata.uns["gsr"] = {
         "graph": stored | {"image_shape": np.array(graph.image_shape or (), dtype=int)},
@@ -530,7 +531,7 @@ def test_history_draws_what_was_recorded():
     assert np.array_equal(penalty.lines[1].get_ydata(), table["validation_penalty"])
     assert np.array_equal(r2.lines[0].get_ydata(), table["validation_r2"])
     assert np.array_equal(edges.lines[0].get_xdata(), table["epoch"])
-    assert r2.get_title().endswith("0.800")
+    assert r2.get_title().endswith("0.700")  # of the network that was kept
 
 
 @pytest.mark.parametrize("absent", [np.nan, None], ids=["all missing", "no column"])
