@@ -67,7 +67,8 @@ def _demo(options: argparse.Namespace) -> None:
     for path in [options.out / "pbmc.h5ad", *written]:
         print(f"  {path}")
     print(
-        "\nEach picture of activation_map.png is a cell type: the mean activation of its cells on one graph of neurons."
+        "\nEach picture of activation_map.png is a cell type: the mean activation of its cells on one graph of neurons,\n"
+        "relative to the picture's own maximum. The same place in two pictures is the same neuron."
     )
 
 
@@ -78,7 +79,7 @@ def _draw(adata: AnnData, out: Path) -> list[Path]:
     from scgsr import pl
 
     figures: dict[str, Any] = {
-        "activation_map": pl.activation_map(adata, groupby="bulk_labels", ncols=5, show=False),
+        "activation_map": pl.activation_map(adata, groupby="bulk_labels", normalize="panel", ncols=5, show=False),
         "neuron_graph": pl.neuron_graph(adata, show=False),
         "segmentation": pl.segmentation(adata, "bulk_labels", show=False),
         "history": pl.history(adata, show=False),
