@@ -67,8 +67,8 @@ def _demo(options: argparse.Namespace) -> None:
     for path in [options.out / "pbmc.h5ad", *written]:
         print(f"  {path}")
     print(
-        "\nEach picture of activation_map.png is a cell type: the mean activation of its cells on one graph of neurons,\n"
-        "relative to the picture's own maximum. The same place in two pictures is the same neuron."
+        "\nEach picture of activation_map.png is a cell type: the mean activation of its cells on one graph of\n"
+        "neurons, relative to the picture's own maximum. The same place in two pictures is the same neuron."
     )
 
 
