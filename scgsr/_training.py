@@ -103,7 +103,7 @@ def train(
     learner = _GraphLearner(graph, run) if isinstance(graph, LearnedGraph) else None
     history = run.fit(learner, progress)
     run.calibrate()
-    final = run.graph if learner is None else replace(run.graph, positions=layout(run.graph.adjacency), name="learned")
+    final = run.graph if learner is None else replace(run.graph, positions=layout(run.graph.adjacency))
     if learner is not None and final.n_edges == 0:
         _log.warning(
             "the learned graph has no edges: no two neurons fired together; train longer, or lower `threshold`"
