@@ -13,11 +13,13 @@ from scipy import sparse
 
 from scgsr._batches import Batches, Matrix
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._modules import Modules
+from scgsr._modules import Modules, ModuleTree
 from scgsr.graphs import NeuronGraph
 
 # Raised when the stored form changes; older forms stay readable.
-SCHEMA = 1
+SCHEMA = 2
+
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,14 +119,30 @@ class FittedModel:
         ValueError
             If the number of columns differs from the number of features, or a value is not finite.
         """
-        scaled = _joined([self.network(rows)[1] for rows in self._blocks(matrix)], len(self.features))
+        return self.decode(self.activations(matrix))
+
+    @torch.no_grad()
+    def decode(self, activations: np.ndarray) -> np.ndarray:
+        """Return features in input units from activations: (n_cells, n_neurons) -> (n_cells, n_features)."""
+        rows = torch.as_tensor(activations, device=self._device)
+        scaled = _joined([self.network.decode(block) for block in rows.split(_BLOCK)], len(self.features))
         return (scaled * self.scale + self.mean).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as a config string (JSON) and arrays, ready for `.uns` and for files."""
         config = {"network": self.network.config.to_dict(), "likelihood": self.likelihood}
         weights = {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
-        arrays = {**weights, "mean": self.mean, "scale": self.scale, "silent": np.array(self.modules.silent)}
+        found = self.modules
+        arrays = {
+            **weights,
+            "mean": self.mean,
+            "scale": self.scale,
+            "templates": found.templates,
+            "silent": np.array(found.silent),
+            "fine": found.tree.fine,
+            "merges": found.tree.merges,
+            "separations": found.tree.separations,
+        }
         return {"config": json.dumps(config), "arrays": arrays}
 
     @classmethod
@@ -134,7 +152,8 @@ class FittedModel:
         """Build the model again from what `to_dict` returned, with the graph, features and modules beside it."""
         config = json.loads(str(stored["config"]))
         arrays = {name: np.array(value) for name, value in stored["arrays"].items()}
-        mean, scale, silent = (arrays.pop(name) for name in ("mean", "scale", "silent"))
+        mean, scale, templates, silent = (arrays.pop(name) for name in ("mean", "scale", "templates", "silent"))
+        tree = ModuleTree(*(arrays.pop(name) for name in ("fine", "merges", "separations")))
         network = Autoencoder.initialised(AutoencoderConfig(**config["network"]), graph, seed=0)
         network.load_state_dict({name: torch.tensor(value) for name, value in arrays.items()})
         network.eval()
@@ -144,7 +163,7 @@ class FittedModel:
             tuple(str(name) for name in features),
             mean,
             scale,
-            Modules(np.array(modules), int(silent)),
+            Modules(np.array(modules), templates, tree, int(silent)),
             config["likelihood"],
         )
 

@@ -1,74 +1,147 @@
-"""Co-activation graph -> modules of neurons; activations + modules -> a label and a confidence for each cell."""
+"""Activations -> co-activation graph -> modules of neurons; activations + modules -> a label for each cell.
+
+Leiden cuts the co-activation graph finely; then modules grow together again where no valley in the density of cells
+keeps them apart. The order in which they do is kept, so that another resolution needs no data.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from scipy import sparse
 
+from scgsr import _random, _templates, _valleys
+
 # leidenalg takes its seed as a C int.
 _MAX_SEED = 2**31 - 1
+# Modules are found on so many cells.
+_CELLS = 20_000
+# Resolution of the fine cut: more modules than populations, so that each lies in one of them.
+_FINE = 6.0
+# At resolution 1 two modules stay apart if the cells between them are at most this share as dense as on either side.
+_VALLEY = 0.4
+# Principal components of the decoded features in which valleys are looked for.
+_COMPONENTS = 50
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleTree:
+    """The fine modules and the order in which they grow together."""
+
+    fine: np.ndarray  # (n_neurons,) int, -1 for a dead neuron
+    merges: np.ndarray  # (n_merges, 2) int: the two that merge; merge t makes module n_fine + t
+    separations: np.ndarray  # (n_merges,) float, 0: no valley between the two, 1: no cell between them
+
+    def cut(self, resolution: float) -> np.ndarray:
+        """Return a module for each neuron, (n_neurons,): merged are those whose valley is too shallow."""
+        # A merge waits for those before it, even where the merged modules are less separated than their parts were.
+        heights = np.maximum.accumulate(self.separations)
+        module = {number: number for number in range(int(self.fine.max(initial=-1)) + 1)}
+        n_fine = len(module)
+        for made, pair in enumerate(self.merges[heights <= 1 - _VALLEY * resolution], start=n_fine):
+            module = {number: made if current in pair else current for number, current in module.items()}
+        _, numbers = np.unique([module[number] for number in range(n_fine)], return_inverse=True)
+        return np.where(self.fine >= 0, np.append(numbers, -1)[self.fine], -1)
 
 
 @dataclass(frozen=True, eq=False)
 class Modules:
-    """A module number for each neuron, -1 for a dead one; `silent` labels cells in which no neuron fires."""
+    """A module number for each neuron, -1 for a dead one, and the templates by which cells are assigned to them."""
 
     labels: np.ndarray  # (n_neurons,) int
-    silent: int = 0
+    templates: np.ndarray  # (n_neurons, n_neurons) float32, unit rows; zero for a neuron that stands for no cell
+    tree: ModuleTree
+    silent: int = 0  # the module of cells in which no neuron fires
 
     @classmethod
     def none(cls, n_neurons: int) -> Modules:
         """Return the state before clustering: no module, every neuron outside."""
-        return cls(np.full(n_neurons, -1))
+        outside = np.full(n_neurons, -1)
+        tree = ModuleTree(outside, np.empty((0, 2), dtype=int), np.empty(0))
+        return cls(outside, np.zeros((n_neurons, n_neurons), dtype=np.float32), tree)
 
     @property
     def n_modules(self) -> int:
         """How many modules there are."""
         return int(self.labels.max(initial=-1)) + 1
 
-    def shares(self, activations: np.ndarray) -> np.ndarray:
-        """Return each module's summed activation per cell: (n_cells, n_neurons) -> (n_cells, n_modules)."""
-        alive = self.labels >= 0
-        member = sparse.csr_matrix(
-            (np.ones(alive.sum(), dtype=np.float32), (np.flatnonzero(alive), self.labels[alive])),
-            shape=(len(self.labels), self.n_modules),
-        )
-        return np.abs(activations) @ member
+    def responses(self, activations: np.ndarray) -> np.ndarray:
+        """Return each cell's activation along the best template of each module, (n_cells, n_modules) float32."""
+        result = np.zeros((len(activations), self.n_modules), dtype=np.float32)
+        owned = np.flatnonzero(self.templates.any(axis=1))
+        owned = owned[np.argsort(self.labels[owned], kind="stable")]
+        if not len(owned):
+            return result
+        first = np.searchsorted(self.labels[owned], np.arange(self.n_modules))
+        for block in _blocks(len(activations)):
+            match = activations[block] @ self.templates[owned].T
+            result[block] = np.maximum.reduceat(match, first, axis=1)
+        return result
 
     def assign(self, activations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the dominating module of each cell and how clearly it dominates, (best - second) / best."""
         if self.n_modules == 0:
             return np.zeros(len(activations), dtype=int), np.zeros(len(activations), dtype=np.float32)
-        shares = self.shares(activations)
-        best = shares.max(axis=1)
+        responses = self.responses(activations)
+        best = responses.max(axis=1)
         fires = best > 0
-        labels = np.where(fires, shares.argmax(axis=1), self.silent)
-        second = np.partition(shares, -2, axis=1)[:, -2] if self.n_modules > 1 else np.zeros_like(best)
-        confidence = np.zeros(len(shares), dtype=np.float32)
-        np.divide(best - second, best, out=confidence, where=fires)
+        labels = np.where(fires, responses.argmax(axis=1), self.silent)
+        second = np.partition(responses, -2, axis=1)[:, -2] if self.n_modules > 1 else np.zeros_like(best)
+        confidence = np.zeros(len(responses), dtype=np.float32)
+        np.divide(best - np.maximum(second, 0), best, out=confidence, where=fires)
         return labels, confidence
 
 
-def find(coactivation: sparse.csr_matrix, activations: np.ndarray, *, resolution: float, seed: int) -> Modules:
-    """Cluster the neurons by Leiden on their co-activation graph, numbered by how many cells each module wins.
+def find(
+    activations: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], *, resolution: float, seed: int
+) -> tuple[Modules, sparse.csr_matrix]:
+    """Return the modules and the co-activation graph, (n_neurons, n_neurons): how many cells two neurons share.
 
-    A neuron without edges never fires: it is dead, -1. Only where no neuron has an edge, each that fires is a module.
+    Parameters
+    ----------
+    activations
+        All cells, (n_cells, n_neurons).
+    decode
+        From activations of some cells to features on a common scale: there valleys are looked for.
+    resolution
+        Higher keeps more modules apart; from 2.5 on, all of the fine ones between which there is any valley.
+    seed
+        Seed of the choice of cells and of Leiden.
     """
-    alive = np.flatnonzero(coactivation.sum(axis=1))
-    if not len(alive):
-        alive = np.flatnonzero((activations != 0).any(axis=0))
-    labels = np.full(activations.shape[1], -1)
-    if not len(alive):
-        return Modules(labels)
-    labels[alive] = leiden(coactivation[alive][:, alive], resolution=resolution, seed=seed)
-    silent = _faintest(Modules(labels), activations)
-    found = Modules(labels, silent)
-    won = np.bincount(found.assign(activations)[0], minlength=found.n_modules)
+    sample_seed, leiden_seed, valley_seed = _random.spawn(seed, 3)
+    fires = np.flatnonzero(activations.any(axis=1))
+    if not len(fires):
+        n_neurons = activations.shape[1]
+        return Modules.none(n_neurons), sparse.csr_matrix((n_neurons, n_neurons))
+    rows = fires
+    if len(fires) > _CELLS:
+        rows = np.sort(_random.generator(sample_seed).choice(fires, _CELLS, replace=False))
+    shown = _templates.pictures(activations[rows])
+    templates = _templates.learn(shown)
+    nearest = _templates.two_nearest(shown, templates)
+    coactivation = _templates.between(nearest, activations.shape[1])
+    fine = _fine_modules(coactivation, templates, shown, leiden_seed)
+    points = _principal(decode(activations[rows]), valley_seed)
+    merges, separations = _grow(points, nearest, fine, coactivation, valley_seed)
+    tree = ModuleTree(fine, merges, separations)
+    return cut(tree, templates, activations, resolution=resolution), coactivation
+
+
+def cut(tree: ModuleTree, templates: np.ndarray, activations: np.ndarray, *, resolution: float) -> Modules:
+    """Return the modules of a tree at a resolution, numbered by how many cells each wins."""
+    labels = tree.cut(resolution)
+    found = Modules(labels, templates, tree)
+    if found.n_modules == 0:
+        return found
+    cells, _ = found.assign(activations)
     rank = np.empty(found.n_modules, dtype=int)
-    rank[np.argsort(-won, kind="stable")] = np.arange(found.n_modules)
-    return Modules(np.where(labels >= 0, rank[labels], -1), int(rank[silent]))
+    rank[np.argsort(-np.bincount(cells, minlength=found.n_modules), kind="stable")] = np.arange(found.n_modules)
+    labels = np.where(labels >= 0, rank[labels], -1)
+    return Modules(labels, templates, tree, silent=_faintest(rank[cells], activations))
 
 
 def leiden(adjacency: sparse.csr_matrix, *, resolution: float, seed: int) -> np.ndarray:
@@ -94,12 +167,69 @@ def leiden(adjacency: sparse.csr_matrix, *, resolution: float, seed: int) -> np.
     return np.array(partition.membership)
 
 
-def _faintest(modules: Modules, activations: np.ndarray) -> int:
+def _fine_modules(coactivation: sparse.csr_matrix, templates: np.ndarray, shown: np.ndarray, seed: int) -> np.ndarray:
+    """Return a fine module for each neuron; one that fires but stands for no cell goes where it fires most."""
+    stands = np.flatnonzero(templates.any(axis=1))
+    fine = np.full(len(templates), -1)
+    fine[stands] = leiden(coactivation[stands][:, stands], resolution=_FINE, seed=seed)
+    others = np.flatnonzero((fine < 0) & shown.any(axis=0))
+    fine[others] = fine[stands[np.abs(templates[np.ix_(stands, others)]).argmax(axis=0)]]
+    return fine
+
+
+def _grow(
+    points: np.ndarray, nearest: np.ndarray, fine: np.ndarray, coactivation: sparse.csr_matrix, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Merge the least separated neighbours again and again; neighbours share cells in the co-activation graph."""
+    rng = _random.generator(seed)
+    label = fine[nearest[:, 0]]
+    cells = {number: np.flatnonzero(label == number) for number in range(fine.max() + 1)}
+    member = sparse.csr_matrix(np.eye(len(cells))[np.maximum(fine, 0)] * (fine >= 0)[:, None])
+    shared = (member.T @ coactivation @ member).toarray()
+    border = {pair: shared[pair] for pair in combinations(cells, 2) if shared[pair] > 0}
+
+    def separation(pair: tuple[int, int]) -> float:
+        return _valleys.separation(points[cells[pair[0]]], points[cells[pair[1]]], rng)
+
+    apart = {pair: separation(pair) for pair in border}
+    merges, separations = [], []
+    while apart:
+        # Among equals, those that share most of the smaller one's cells.
+        pair = min(apart, key=lambda p: (apart[p], -border[p] / max(1, min(len(cells[p[0]]), len(cells[p[1]])))))
+        merges.append(pair)
+        separations.append(apart[pair])
+        made = len(cells)
+        cells[made] = np.concatenate([cells[number] for number in pair])
+        touching = [other for other in border if set(other) & set(pair)]
+        for other in touching:
+            apart.pop(other)
+            strength = border.pop(other)
+            for neighbour in set(other) - set(pair):
+                border[neighbour, made] = border.get((neighbour, made), 0) + strength
+        apart.update({new: separation(new) for new in border if made in new})
+    return np.array(merges, dtype=int).reshape(-1, 2), np.array(separations, dtype=float)
+
+
+def _principal(features: np.ndarray, seed: int) -> np.ndarray:
+    """Return the features, or their first principal components where there are more."""
+    if features.shape[1] <= _COMPONENTS:
+        return features
+    from sklearn.decomposition import PCA
+
+    return PCA(min(_COMPONENTS, len(features)), svd_solver="randomized", random_state=seed % 2**32).fit_transform(
+        features
+    )
+
+
+def _faintest(labels: np.ndarray, activations: np.ndarray) -> int:
     """Return the module nearest to silence: the one whose cells are lit least."""
-    labels, _ = modules.assign(activations)
-    fires = (activations != 0).any(axis=1)
-    total = np.bincount(labels[fires], weights=np.abs(activations[fires]).sum(axis=1), minlength=modules.n_modules)
-    cells = np.bincount(labels[fires], minlength=modules.n_modules)
-    if not cells.any():
+    fires = activations.any(axis=1)
+    if not fires.any():
         return 0
+    total = np.bincount(labels[fires], weights=np.abs(activations[fires]).sum(axis=1))
+    cells = np.bincount(labels[fires])
     return int(np.argmin(np.where(cells > 0, total / np.maximum(cells, 1), np.inf)))
+
+
+def _blocks(n_rows: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, n_rows, _BLOCK))

@@ -147,6 +147,22 @@ def read_model(adata: AnnData, key: str) -> FittedModel:
     )
 
 
+def write_scores(adata: AnnData, key: str, scores: dict[str, Any]) -> None:
+    """Put the scores into the record of a fit, as a new record, so that a view is copied and not its parent changed."""
+    if adata.is_view:
+        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+    adata.uns[Keys(key).record] = {**read_record(adata, key), "scores": scores}
+
+
+def read_scores(adata: AnnData, key: str) -> dict[str, Any]:
+    """Return the table, verdict and advice that `score` has written."""
+    record = read_record(adata, key)
+    if "scores" not in record:
+        msg = f"`key`={key!r}: there are no scores of this fit; call `scgsr.tl.score(adata, key={key!r})` first."
+        raise KeyError(msg)
+    return record["scores"]
+
+
 def _slot(mapping: Any, name: str, where: str, key: str) -> Any:
     if name not in mapping:
         call = f"scgsr.tl.fit(adata, key_added={key!r})"

@@ -11,11 +11,12 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from scgsr import _checks, _random
+from scgsr import _checks, _random, _start
 from scgsr._batches import Batches, n_batches
+from scgsr._graph_learner import GraphLearner
 from scgsr._losses import Loss, combine, squared_error
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr.graphs import LearnedGraph, NeuronGraph, correlation, similarity_graph
+from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.graphs._layout import layout
 from scgsr.nn import GraphSpectralPenalty, unit_pictures
 
@@ -29,9 +30,9 @@ _RISING = 0.3
 # Early stopping compares epochs from this share of the training on, when the rate has come down from its peak, and
 # waits for that share without improvement.
 _SETTLED, _PATIENCE = 0.5, 0.2
-# Cells from which a learned graph is estimated, and the weight of the newest estimate in the running average.
-_REFRESH_CELLS = 4096
-_REFRESH_WEIGHT = 0.5
+# Smoothness starts so many times stronger than asked for and falls to its value by this share of the steps: order
+# comes first, detail later.
+_ANNEALED_FROM, _ANNEALED = 10.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ def split(n_cells: int, validation_fraction: float, rng: np.random.Generator) ->
     return np.sort(order[n_validation:]), np.sort(order[:n_validation])
 
 
+def annealing(progress: float) -> float:
+    """Return how many times stronger than asked for the penalty is: from 10 to 1, then 1 (progress from 0 to 1)."""
+    return _ANNEALED_FROM ** max(0.0, 1 - progress / _ANNEALED)
+
+
 def train(
     batches: Batches,
     graph: NeuronGraph | LearnedGraph,
@@ -100,7 +106,11 @@ def train(
     start = graph if isinstance(graph, NeuronGraph) else _edgeless(graph.n_neurons)
     network = Autoencoder.initialised(model_config, start, init_seed).to(batches.device)
     run = _Run(batches, rows, network, start, config, order_seed=order_seed, noise_seed=noise_seed)
-    learner = _GraphLearner(graph, run) if isinstance(graph, LearnedGraph) else None
+    learner = None
+    if isinstance(graph, LearnedGraph):
+        learner = GraphLearner(graph, run.n_steps)
+    elif graph.n_edges and config.smoothness:  # without a penalty the graph must play no part at all
+        _start.organise(network, graph, run.sample(_start.CELLS))
     history = run.fit(learner, progress)
     run.calibrate()
     final = run.graph if learner is None else replace(run.graph, positions=layout(run.graph.adjacency))
@@ -150,7 +160,7 @@ class _Run:
         self.network.layer.set_graph(graph)
         self.penalty.set_graph(graph)
 
-    def fit(self, learner: _GraphLearner | None, progress: bool | None) -> list[dict[str, float]]:
+    def fit(self, learner: GraphLearner | None, progress: bool | None) -> list[dict[str, float]]:
         """Run all epochs, or fewer if the validation objective stops improving; keep the best network."""
         from tqdm.auto import trange
 
@@ -171,15 +181,15 @@ class _Run:
             row["kept"] = row["epoch"] == (history[-1]["epoch"] if keeper.epoch is None else keeper.epoch)
         return history
 
-    def train_epoch(self, learner: _GraphLearner | None) -> dict[str, float]:
+    def train_epoch(self, learner: GraphLearner | None) -> dict[str, float]:
         self.network.train()
         self.penalty.train()
         sums = torch.zeros(2, device=self.batches.device)
         for n_seen, features in enumerate(  # noqa: B007 (the count is read after the loop)
             self.batches.shuffled(self.train_rows, self.config.batch_size, self.order_rng), start=1
         ):
-            if learner is not None:
-                learner.before_step(self.step)
+            if learner is not None and self.step in learner.refresh_at:
+                self.set_graph(learner.refreshed(self.graph, self.pictures()))
             loss = self.train_step(features)
             sums += torch.stack([loss.reconstruction, loss.penalty]).detach()
         reconstruction, penalty = (sums / n_seen).tolist()
@@ -192,7 +202,8 @@ class _Run:
 
     def train_step(self, features: torch.Tensor) -> Loss:
         activations, reconstruction = self.network(features, self.noise_rng)
-        loss = combine(squared_error(features, reconstruction), self.penalty(activations), self.config.smoothness)
+        smoothness = self.config.smoothness * annealing(self.step / self.n_steps)
+        loss = combine(squared_error(features, reconstruction), self.penalty(activations), smoothness)
         self.optimiser.zero_grad(set_to_none=True)
         loss.total.backward()
         self.optimiser.step()
@@ -220,13 +231,20 @@ class _Run:
         r2 = 1 - error / variance if variance > 0 else float("nan")
         return dict(zip(names, (error, penalty, r2), strict=True))
 
+    def sample(self, n_cells: int) -> torch.Tensor:
+        """Return some training cells as the network sees them, (at most n_cells, n_features)."""
+        rows = self.train_rows
+        if len(rows) > n_cells:
+            rows = np.sort(self.order_rng.choice(rows, n_cells, replace=False))
+        return torch.cat(list(self.batches.in_order(rows)))
+
     @torch.no_grad()
-    def pictures(self, rows: np.ndarray) -> np.ndarray:
+    def pictures(self) -> np.ndarray:
         """Return the code before diffusion, so that a learned graph does not confirm itself, all cells as bright."""
         self.network.eval()
-        parts = [self.network.layer.code(self.network.encoder(block)) for block in self.batches.in_order(rows)]
+        code = self.network.layer.code(self.network.encoder(self.sample(GraphLearner.CELLS)))
         self.network.train()
-        return unit_pictures(torch.cat(parts)).cpu().numpy()
+        return unit_pictures(code).cpu().numpy()
 
     @torch.no_grad()
     def calibrate(self) -> None:
@@ -244,35 +262,6 @@ class _Run:
         mean = total / len(self.train_rows)
         moments = {"running_mean": mean, "running_var": squares / len(self.train_rows) - mean.square()}
         norm.load_state_dict({**norm.state_dict(), **moments})
-
-
-class _GraphLearner:
-    """Re-estimates the neuron graph from co-activations, by the recipe, as training goes on."""
-
-    def __init__(self, recipe: LearnedGraph, run: _Run) -> None:
-        self.recipe, self.run = recipe, run
-        first, last = round(recipe.warm_up * run.n_steps), round(recipe.stop * run.n_steps)
-        every = max(1, round(recipe.refresh_every * run.n_steps))
-        self.refresh_at = set(range(first, last + 1, every))
-        self.similarity: np.ndarray | None = None
-        self.edge_jaccard = float("nan")
-
-    def before_step(self, step: int) -> None:
-        if step in self.refresh_at:
-            self.refresh()
-
-    def refresh(self) -> None:
-        rows = self.run.train_rows
-        if len(rows) > _REFRESH_CELLS:
-            rows = np.sort(self.run.order_rng.choice(rows, _REFRESH_CELLS, replace=False))
-        newest = correlation(self.run.pictures(rows))
-        if self.similarity is None:
-            self.similarity = newest
-        else:
-            self.similarity = _REFRESH_WEIGHT * newest + (1 - _REFRESH_WEIGHT) * self.similarity
-        adjacency = similarity_graph(self.similarity, kernel=self.recipe.kernel, n_neighbors=self.recipe.n_neighbors)
-        self.edge_jaccard = _jaccard(self.run.graph.adjacency, adjacency)
-        self.run.set_graph(replace(self.run.graph, adjacency=adjacency))
 
 
 class _BestKeeper:
@@ -301,8 +290,3 @@ def _edgeless(n_neurons: int) -> NeuronGraph:
     # Without edges there is neither penalty nor diffusion; the layout comes with the final graph.
     in_a_row = np.column_stack([np.arange(n_neurons), np.zeros(n_neurons)])
     return NeuronGraph(sparse.csr_matrix((n_neurons, n_neurons)), in_a_row, name="learned")
-
-
-def _jaccard(one: sparse.csr_matrix, other: sparse.csr_matrix) -> float:
-    both, either = one.multiply(other).nnz, (one + other).nnz
-    return both / either if either else 1.0

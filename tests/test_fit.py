@@ -327,12 +327,10 @@ def test_progress_is_shown_when_asked_or_in_a_terminal(cells, capsys, progress):
     assert ("epoch" in capsys.readouterr().err) is (progress is True)
 
 
-def test_given_graphs_diffuse_and_learned_ones_do_not_unless_asked(cells):
-    for graph, expected in (((4, 5), 1), (graphs.learned(20, n_neighbors=4), 0)):
-        tl.fit(cells, graph, **QUICK)
-        assert cells.uns["gsr"]["params"]["diffusion"] == expected
-        tl.fit(cells, graph, diffusion=2, **QUICK)
-        assert cells.uns["gsr"]["params"]["diffusion"] == 2
+def test_the_default_graph_is_a_sheet_without_diffusion(cells):
+    tl.fit(cells, **QUICK)
+    assert cells.uns["gsr"]["params"]["diffusion"] == 0
+    assert scgsr.get.images(cells).shape == (240, 10, 10)
 
 
 @pytest.mark.parametrize("n_obs", [2, 3, 40])
@@ -399,16 +397,18 @@ class TestCluster:
         tl.cluster(fitted, resolution=20)
         many = fitted.obs["gsr"].nunique()
         tl.cluster(fitted, resolution=0.01)
-        assert fitted.obs["gsr"].nunique() == 1 < many
+        few = fitted.obs["gsr"].nunique()
+        assert few < many
         assert np.array_equal(fitted.obsm["X_gsr"], before)
         assert fitted.uns["gsr"]["params"]["resolution"] == 0.01
-        assert len(fitted.uns["gsr_colors"]) == 1
-        assert scgsr.get.model(fitted).modules.n_modules == 1
+        assert len(fitted.uns["gsr_colors"]) == few
+        assert scgsr.get.model(fitted).modules.n_modules == few
 
     def test_the_resolution_of_the_fit_gives_the_labels_of_the_fit(self, cells):
         tl.fit(cells, (6, 6), n_epochs=60, hidden=32)
         again = tl.cluster(cells, copy=True)
-        assert adjusted_rand_score(cells.obs["gsr"], again.obs["gsr"]) > 0.9
+        assert np.array_equal(cells.obs["gsr"], again.obs["gsr"])
+        assert np.array_equal(cells.uns["gsr"]["modules"], again.uns["gsr"]["modules"])
 
     def test_provenance_of_the_training_stays(self, fitted):
         fitted.uns["gsr"]["versions"]["torch"] = "older"
@@ -428,9 +428,9 @@ class TestCluster:
 
     def test_copy(self, fitted):
         before = state(fitted)
-        copied = tl.cluster(fitted, resolution=0.01, copy=True)
+        copied = tl.cluster(fitted, resolution=20, copy=True)
         assert unchanged(before, fitted)
-        assert copied.obs["gsr"].nunique() == 1
+        assert copied.obs["gsr"].nunique() > fitted.obs["gsr"].nunique()
 
     def test_without_a_fit(self, cells):
         with pytest.raises(KeyError, match=r"scgsr\.tl\.fit"):

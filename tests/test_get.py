@@ -66,11 +66,14 @@ def test_images_of_a_graph_that_is_no_sheet(cells):
 
 def test_activations_by_neuron_and_by_module(fitted):
     by_neuron, by_module = get.activations(fitted), get.activations(fitted, by="module")
-    modules = fitted.uns["gsr"]["modules"]
     assert by_neuron.index.equals(fitted.obs_names)
-    for module in np.unique(modules[modules >= 0]):
-        expected = by_neuron.to_numpy()[:, modules == module].sum(axis=1)
+    arrays, modules = fitted.uns["gsr"]["model"]["arrays"], fitted.uns["gsr"]["modules"]
+    stands = arrays["templates"].any(axis=1)
+    for module in range(modules.max() + 1):
+        expected = (fitted.obsm["X_gsr"] @ arrays["templates"][stands & (modules == module)].T).max(axis=1)
         np.testing.assert_allclose(by_module[str(module)], expected, rtol=1e-4)
+    lit = fitted.obsm["X_gsr"].any(axis=1)
+    assert (by_module.idxmax(axis=1) == fitted.obs["gsr"])[lit].all()
     with pytest.raises(ValueError, match="`by`"):
         get.activations(fitted, by="cell")
 

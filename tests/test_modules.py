@@ -5,63 +5,112 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.metrics import adjusted_rand_score
 
-from scgsr import _modules
-from scgsr._modules import Modules
-from scgsr.graphs import correlation, similarity_graph
+from scgsr import _modules, _templates
+from scgsr._modules import Modules, ModuleTree
+
+SIZES = [600, 400, 200]
 
 
 @pytest.fixture
-def code():
-    """300 cells; neurons 0-4, 5-9 and 10-14 fire in 150, 100 and 50 of them; neuron 15 never does."""
+def group():
+    return np.repeat([0, 1, 2], SIZES)
+
+
+@pytest.fixture
+def activations(group):
+    """Neurons 0-4, 5-9 and 10-14 fire in the cells of one group each; neuron 15 never does."""
     rng = np.random.default_rng(0)
-    group = np.repeat([0, 1, 2], [150, 100, 50])
     home = np.append(np.repeat([0, 1, 2], 5), -1)
-    values = rng.uniform(0.5, 1.5, size=(300, 16)) * (group[:, None] == home)
-    return (values + rng.uniform(0, 0.05, size=(300, 16)) * (home >= 0)).astype(np.float32)
+    values = rng.uniform(0.5, 1.5, size=(len(group), 16)) * (group[:, None] == home)
+    return (values + rng.uniform(0, 0.05, size=values.shape) * (home >= 0)).astype(np.float32)
 
 
-def find(code, seed=0, resolution=1.0):
-    coactivation = similarity_graph(correlation(code))
-    return _modules.find(coactivation, code, resolution=resolution, seed=seed)
+def find(activations, seed=0, resolution=1.0):
+    return _modules.find(activations, lambda rows: rows, resolution=resolution, seed=seed)[0]
 
 
-def test_modules_are_found_and_numbered_by_cells_won(code):
-    modules = find(code)
+def test_modules_are_found_and_numbered_by_cells_won(activations, group):
+    modules = find(activations)
     assert modules.labels.tolist() == [0] * 5 + [1] * 5 + [2] * 5 + [-1]
-    labels, confidence = modules.assign(code)
-    assert np.bincount(labels).tolist() == [150, 100, 50]
+    labels, confidence = modules.assign(activations)
+    assert np.array_equal(labels, group)
     assert (confidence > 0.5).all()
 
 
-def test_permuting_neurons_permutes_modules(code):
+def test_populations_that_share_their_neurons_are_told_apart_by_the_pattern():
+    """Neurons 0-4 fire everywhere, 5-9 in every second group, 10-14 in the last two: no neuron is of one group."""
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(4), 400)
+    on = np.repeat(np.column_stack([np.ones(1600), group % 2, group // 2]), 5, axis=1)
+    activations = (on * rng.uniform(0.6, 1.4, size=on.shape)).astype(np.float32)
+    labels, _ = find(activations).assign(activations)
+    assert adjusted_rand_score(group, labels) > 0.99
+
+
+def test_one_population_without_a_valley_stays_one():
+    rng = np.random.default_rng(0)
+    where = rng.uniform(0, 1, size=(3000, 1))
+    activations = np.maximum(0, 0.3 - np.abs(where - np.linspace(0, 1, 20))).astype(np.float32)  # tuned along a line
+    modules, _ = _modules.find(activations, lambda rows: rows @ np.linspace(0, 1, 20)[:, None], resolution=1.0, seed=0)
+    assert modules.tree.fine.max() > 2
+    assert modules.n_modules == 1
+
+
+def test_the_coactivation_graph_counts_cells_between_neurons(activations):
+    _, coactivation = _modules.find(activations, lambda rows: rows, resolution=1.0, seed=0)
+    assert coactivation.sum() == 2 * len(activations)
+    assert (coactivation != coactivation.T).nnz == 0
+    assert coactivation[15].nnz == 0
+
+
+def test_permuting_neurons_permutes_modules(activations):
     order = np.random.default_rng(1).permutation(16)
-    assert np.array_equal(find(code[:, order]).labels, find(code).labels[order])
+    assert np.array_equal(find(activations[:, order]).labels, find(activations).labels[order])
 
 
-def test_resolution_splits(code):
-    counts = [find(code, resolution=resolution).n_modules for resolution in (0.01, 1.0, 20.0)]
+def test_resolution_splits():
+    rng = np.random.default_rng(0)
+    near, far = rng.normal(0, 1, size=(2000, 1)), rng.normal([[3.2]], 1, size=(2000, 1))  # a shallow valley
+    where = np.vstack([near, far, rng.normal([[12]], 1, size=(2000, 1))])
+    activations = np.exp(-((where - np.linspace(-3, 15, 30)) ** 2)).astype(np.float32)
+    decode = lambda rows: rows @ np.linspace(-3, 15, 30)[:, None] / rows.sum(axis=1, keepdims=True)
+    tree, templates = (modules := _modules.find(activations, decode, resolution=1.0, seed=0)[0]).tree, modules.templates
+    counts = [_modules.cut(tree, templates, activations, resolution=value).n_modules for value in (0.2, 1.0, 2.4, 1e6)]
     assert counts == sorted(counts)
-    assert counts[0] == 1
-    assert counts[-1] == 15
+    assert counts[0] == 2
+    assert counts[-1] == tree.fine.max() + 1 > counts[0]
+
+
+def test_a_tree_is_cut_at_the_running_height():
+    tree = ModuleTree(np.array([0, 1, 2, 3, -1]), np.array([[0, 1], [4, 2], [5, 3]]), np.array([0.2, 0.7, 0.5]))
+    assert tree.cut(1.0).tolist() == [0, 0, 1, 2, -1] or len(set(tree.cut(1.0)[:4])) == 3
+    assert len(set(tree.cut(0.5)[:4])) == 1  # separations up to 0.8 merge
+    assert len(set(tree.cut(3.0)[:4])) == 4
+    assert len(set(tree.cut(1.1)[:4])) == 3  # 0.5 waits for 0.7
 
 
 def test_same_seed_same_modules():
-    noise = np.random.default_rng(0).uniform(size=(500, 40))
+    noise = np.random.default_rng(0).uniform(size=(500, 40)).astype(np.float32)
     assert np.array_equal(find(noise, seed=4).labels, find(noise, seed=4).labels)
 
 
-def test_confidence_is_its_formula():
-    modules = Modules(np.array([0, 0, 1, 2]))
-    labels, confidence = modules.assign(np.array([[1, 1, 1.5, 0], [0, 0, 0, 3], [1, 0, 1, 0]], dtype=np.float32))
-    assert labels.tolist() == [0, 2, 0]
-    np.testing.assert_allclose(confidence, [0.25, 1, 0])
+def test_responses_and_confidence_are_their_formulas():
+    templates = np.array([[1, 0, 0, 0], [0.6, 0.8, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]], dtype=np.float32)
+    tree = ModuleTree(np.array([0, 0, 1, -1]), np.empty((0, 2), dtype=int), np.empty(0))
+    modules = Modules(np.array([0, 0, 1, -1]), templates, tree)
+    activations = np.array([[2, 0, 1, 0], [3, 4, 1, 0], [0, 0, 2, 9], [1, 0, 1, 0]], dtype=np.float32)
+    np.testing.assert_allclose(modules.responses(activations), [[2, 1], [5, 1], [0, 2], [1, 1]])
+    labels, confidence = modules.assign(activations)
+    assert labels.tolist() == [0, 0, 1, 0]
+    np.testing.assert_allclose(confidence, [0.5, 0.8, 1, 0])
     assert confidence.dtype == np.float32
 
 
-def test_silent_cells_get_the_faintest_module_and_no_confidence(code):
-    code[:150] *= 0.1
-    modules = find(code)
+def test_silent_cells_get_the_faintest_module_and_no_confidence(activations):
+    activations[:600] *= 0.1
+    modules = find(activations)
     labels, confidence = modules.assign(np.zeros((3, 16), dtype=np.float32))
     assert (labels == modules.labels[0]).all()
     assert (confidence == 0).all()
@@ -69,26 +118,35 @@ def test_silent_cells_get_the_faintest_module_and_no_confidence(code):
 
 @pytest.mark.parametrize("n_neurons", [1, 2])
 def test_few_neurons(n_neurons):
-    code = np.random.default_rng(0).uniform(0.1, 1, size=(20, n_neurons)).astype(np.float32)
-    labels, confidence = find(code).assign(code)
+    activations = np.random.default_rng(0).uniform(0.1, 1, size=(20, n_neurons)).astype(np.float32)
+    labels, confidence = find(activations).assign(activations)
     assert labels.shape == confidence.shape == (20,)
     assert ((confidence >= 0) & (confidence <= 1)).all()
 
 
-def test_a_dead_code_has_no_modules():
-    code = np.zeros((20, 5), dtype=np.float32)
-    modules = find(code)
+def test_nothing_fires():
+    activations = np.zeros((20, 5), dtype=np.float32)
+    modules = find(activations)
     assert (modules.labels == -1).all()
-    labels, confidence = modules.assign(code)
+    labels, confidence = modules.assign(activations)
     assert not labels.any()
     assert not confidence.any()
 
 
-def test_a_dead_neuron_that_neighbours_diffuse_to_is_in_no_module(code):
-    diffused = code.copy()
-    diffused[:, 15] = 0.3 * code[:, 0]
-    coactivation = similarity_graph(correlation(code))
-    assert _modules.find(coactivation, diffused, resolution=1.0, seed=0).labels[15] == -1
+def test_a_neuron_that_stands_for_no_cell_belongs_where_it_fires(activations):
+    activations[:, 15] = 0.01 * activations[:, 7]
+    modules = find(activations)
+    assert not modules.templates[15].any()
+    assert modules.labels[15] == modules.labels[7]
+
+
+def test_templates_are_mean_pictures_of_the_cells_that_match_them(activations):
+    shown = _templates.pictures(activations)
+    np.testing.assert_allclose(np.linalg.norm(shown, axis=1), 1, rtol=1e-5)
+    templates = _templates.learn(shown)
+    owner = _templates.two_nearest(shown, templates)[:, 0]
+    assert set(owner) <= set(np.flatnonzero(templates.any(axis=1)))
+    assert (templates[owner] * shown).sum(axis=1).mean() > 0.9
 
 
 def test_leiden_on_two_cliques():

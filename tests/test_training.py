@@ -9,7 +9,7 @@ import torch
 from scgsr import _random, graphs
 from scgsr._batches import Batches
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._training import TrainConfig, split, train
+from scgsr._training import TrainConfig, annealing, split, train
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -55,9 +55,16 @@ def test_training_learns(cells):
 
 
 def test_smoothness_makes_neighbours_agree(cells):
-    histories = [run(cells, smoothness=value, n_epochs=30).history for value in (0, 1, 10)]
-    penalties = [history["validation_penalty"].iloc[-1] for history in histories]
+    histories = [run(cells, smoothness=value, n_epochs=30).history for value in (0, 0.1, 1)]
+    penalties = [history["train_penalty"].iloc[-1] for history in histories]
     assert penalties[0] > penalties[1] > penalties[2]
+
+
+def test_the_penalty_is_annealed_to_what_was_asked_for():
+    multiples = [annealing(progress) for progress in np.linspace(0, 1, 21)]
+    assert multiples[0] == 10
+    assert multiples == sorted(multiples, reverse=True)
+    assert set(multiples[10:]) == {1}
 
 
 def test_smoothness_zero_runs_the_same_network(cells):

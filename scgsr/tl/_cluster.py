@@ -23,22 +23,24 @@ def cluster(
     rng: Rng = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Cluster the neurons of a fit again and relabel the cells; nothing is trained.
+    """Cut the neurons of a fit into other modules and relabel the cells; nothing is trained.
 
-    Leiden runs on the neurons' co-activation graph that the fit stored: it connects neurons, not cells.
+    The fit stored fine modules, found by Leiden on the neurons' co-activation graph, and in which order they grow
+    together: first those between which there is no valley in the density of cells, last the best separated.
 
     Parameters
     ----------
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     resolution
-        Higher gives more modules.
+        Higher gives more modules: two stay apart if the cells between them are at most 0.4 times `resolution` as dense
+        as on the sparser side. From 2.5 on every valley counts; a very large number gives all fine modules.
     key
         The fit's `key_added`.
     key_added
         Name of the new results, a full set of slots beside the old ones. None replaces those under `key`.
     rng
-        Seed of Leiden.
+        Recorded beside the resolution; cutting the stored tree draws nothing.
     copy
         Return a copy with the results instead of writing to `adata`.
 
@@ -69,17 +71,17 @@ def cluster(
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
     keys = Keys(key if key_added is None else key_added)
     record, activations = _store.read_record(adata, key), _store.read_activations(adata, key)
-    coactivation = record["coactivation"]
     seed = _random.seed_from(rng)
-    modules = _modules.find(coactivation, activations, resolution=resolution, seed=seed)
+    fitted = _store.read_model(adata, key)
+    modules = _modules.cut(fitted.modules.tree, fitted.modules.templates, activations, resolution=resolution)
     _store.check_free(adata, keys)
     target = adata.copy() if copy else adata
     _store.write(
         target,
         keys,
-        fitted=replace(_store.read_model(adata, key), modules=modules),
+        fitted=replace(fitted, modules=modules),
         activations=activations.copy(),
-        coactivation=coactivation.copy(),
+        coactivation=record["coactivation"].copy(),
         history=record["history"].copy(),
         params={**record["params"], "resolution": resolution, "cluster_seed": seed},
         versions=dict(record["versions"]),

@@ -15,7 +15,7 @@ from scgsr._keys import DEFAULT_KEY, Keys
 from scgsr._model import AutoencoderConfig
 from scgsr._modules import Modules
 from scgsr._training import TrainConfig, Trained, train
-from scgsr.graphs import LearnedGraph, NeuronGraph, correlation, grid, learned, similarity_graph
+from scgsr.graphs import LearnedGraph, NeuronGraph, grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("scgsr")
 
+# The sheet that `graph=None` stands for.
+_DEFAULT_SHEET = (10, 10)
 # Below this share of explained variance on held-out cells the code says next to nothing.
 _COLLAPSED = 0.01
 
@@ -41,9 +43,9 @@ def fit(
     mask_var: np.ndarray | str | _view.Unset | None = _view.UNSET,
     scale: bool = True,
     hidden: int | Sequence[int] = (256,),
-    threshold: float | None = 1.0,
+    threshold: float | None = 0.5,
     noise: float = 0.25,
-    diffusion: int | None = None,
+    diffusion: int = 0,
     penalty: str = "correlation",
     laplacian: str = "combinatorial",
     resolution: float = 1.0,
@@ -61,8 +63,8 @@ def fit(
     """Train an autoencoder whose embedding neurons live on a graph, and label cells by the neurons they light.
 
     The graph connects neurons, not cells. A penalty makes neighbouring neurons fire together, so each cell's
-    activations, drawn on the graph, are a picture; populations light different regions of it. Neurons that fire in
-    the same cells form modules, and each cell is labelled by the module that holds most of its activation.
+    activations, drawn on the graph, are a picture; populations light different regions of it. Neurons that stand
+    for the same population form a module, and each cell is labelled by the module whose picture it matches best.
 
     Parameters
     ----------
@@ -71,10 +73,10 @@ def fit(
         Dense or sparse, in memory; it is not changed beyond the slots below.
     graph
         A graph of :mod:`scgsr.graphs`, a recipe from :func:`scgsr.graphs.learned`, or ``(height, width)`` of a grid.
-        None learns a graph of 100 neurons from their co-activations.
+        None is a sheet of 10 x 10.
     smoothness
-        Weight of the penalty against the reconstruction error; with the defaults both have no unit. 0 trains the same
-        network without the penalty. On a given graph diffusion smooths too: the control is ``diffusion=0`` besides.
+        Weight of the penalty against the reconstruction error; with the defaults both have no unit. Training starts
+        with ten times as much and comes down to it half-way. 0 trains the same network without any use of the graph.
     layer
         Layer to train on instead of `.X`.
     use_rep
@@ -92,14 +94,15 @@ def fit(
     noise
         Standard deviation of the noise that the decoder must bear, in units of each neuron's standard deviation.
     diffusion
-        Steps by which each neuron's activation spreads to its neighbours inside the layer. None: one on a given graph,
-        none on a learned one, whose neighbours fire together as it is and where spreading costs much reconstruction.
+        Steps by which each neuron's activation spreads to its neighbours inside the layer; smoothness then comes
+        partly from the architecture.
     penalty
         ``"correlation"``, ``"quadratic"`` or ``"rayleigh"``; see :class:`scgsr.nn.GraphSpectralPenalty`.
     laplacian
         ``"combinatorial"`` or ``"symmetric"``.
     resolution
-        Resolution of the Leiden clustering of the neurons; higher gives more modules.
+        Higher gives more modules. Two modules stay apart if the cells between them are at most 0.4 times `resolution`
+        as dense as on the sparser side.
     n_epochs
         Passes over the cells. None: as many as give about 1,200 steps, at least 12 and at most 200.
     batch_size
@@ -163,8 +166,6 @@ def fit(
 
     keys = Keys(key_added)
     neurons = _as_graph(graph)
-    if diffusion is None:
-        diffusion = 0 if isinstance(neurons, LearnedGraph) else 1
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
     seed = _random.seed_from(rng)
     train_seed, label_seed = _random.spawn(seed, 2)
@@ -184,12 +185,14 @@ def fit(
 
     unlabelled = Modules.none(trained.graph.n_neurons)
     fitted = FittedModel(trained.network, trained.graph, view.features, view.mean, view.scale, unlabelled)
-    code = fitted.code(view.matrix)
-    activations = fitted.diffuse(code)
-    coactivation = similarity_graph(correlation(code))
-    modules = _modules.find(coactivation, activations, resolution=resolution, seed=label_seed)
+    activations = fitted.activations(view.matrix)
+
+    def decode(rows: np.ndarray) -> np.ndarray:
+        return fitted.decode(rows) / view.scale
+
+    modules, coactivation = _modules.find(activations, decode, resolution=resolution, seed=label_seed)
     fitted = replace(fitted, modules=modules)
-    _report(code, modules, trained)
+    _report(activations, modules, trained)
 
     chosen_by = {"layer": layer, "use_rep": use_rep, "scale": scale, "seed": seed, "resolution": resolution}
     target = adata.copy() if copy else adata
@@ -207,7 +210,7 @@ def fit(
 
 def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> NeuronGraph | LearnedGraph:
     if graph is None:
-        return learned()
+        return grid(*_DEFAULT_SHEET)
     if isinstance(graph, tuple) and len(graph) == 2:
         return grid(*graph)
     _checks.instance(
@@ -219,11 +222,11 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     return graph
 
 
-def _report(code: np.ndarray, modules: Modules, trained: Trained) -> None:
+def _report(activations: np.ndarray, modules: Modules, trained: Trained) -> None:
     """Say in the log how the fit went, and warn of a code that carries little."""
     r2 = trained.validation_r2
     dead = int((modules.labels < 0).sum())
-    silent = float((code == 0).all(axis=1).mean())
+    silent = 1 - float(activations.any(axis=1).mean())
     held_out = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
     _log.info("%d epochs, %s, %d modules of neurons", len(trained.history), held_out, modules.n_modules)
     if r2 < _COLLAPSED or dead > len(modules.labels) / 2 or silent > 1 / 2:

@@ -1,0 +1,64 @@
+"""What each neuron stands for: the mean picture of the cells that are more like it than like any other.
+
+A picture is a cell's activations at unit norm. Many neurons fire in one cell, and a neuron fires in many kinds of
+cells; the *pattern* tells the kinds apart. Templates are therefore compared with whole pictures: spherical k-means,
+started from the neuron that each cell lights most, so that template j belongs to neuron j.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+_ROUNDS = 8
+
+
+def pictures(activations: np.ndarray) -> np.ndarray:
+    """Return each cell's activations at unit norm, (n_cells, n_neurons) float32; a silent cell stays zero."""
+    norm = np.linalg.norm(activations, axis=1, keepdims=True)
+    return np.divide(activations, norm, out=np.zeros(activations.shape, dtype=np.float32), where=norm > 0)
+
+
+def learn(shown: np.ndarray) -> np.ndarray:
+    """Return the neurons' templates, (n_neurons, n_neurons) float32, rows of unit norm; zero where no cell is left.
+
+    Parameters
+    ----------
+    shown
+        Pictures of cells that fire, (n_cells, n_neurons).
+    """
+    nearest = shown.argmax(axis=1)
+    templates = np.zeros((shown.shape[1], shown.shape[1]), dtype=np.float32)
+    for _ in range(_ROUNDS):
+        one_hot = (np.ones(len(shown), dtype=np.float32), (nearest, np.arange(len(shown))))
+        templates = pictures(sparse.csr_matrix(one_hot, shape=(shown.shape[1], len(shown))) @ shown)
+        nearest = two_nearest(shown, templates)[:, 0]
+    return templates
+
+
+def two_nearest(shown: np.ndarray, templates: np.ndarray) -> np.ndarray:
+    """Return the neurons with the best and the second best template for each cell, (n_cells, 2).
+
+    With a single template the second is the first again.
+    """
+    alive = np.flatnonzero(templates.any(axis=1))
+    match = shown @ templates[alive].T  # (n_cells, n_alive)
+    if len(alive) < 2:
+        return np.repeat(alive[match.argmax(axis=1)][:, None], 2, axis=1)
+    top = np.argpartition(-match, 1, axis=1)[:, :2]
+    swapped = np.take_along_axis(match, top, axis=1) @ [1, -1] < 0
+    top[swapped] = top[swapped, ::-1]
+    return alive[top]
+
+
+def between(nearest: np.ndarray, n_neurons: int) -> sparse.csr_matrix:
+    """Return how many cells lie between two neurons' templates, (n_neurons, n_neurons), symmetric.
+
+    A cell lies between the neurons with its best and its second best template: the connectivity of self-organising
+    maps by Tasdemir and Merenyi, https://doi.org/10.1109/TNN.2008.2005409
+    """
+    counts = sparse.coo_matrix((np.ones(len(nearest)), nearest.T), shape=(n_neurons, n_neurons)).tocsr()
+    counts = counts + counts.T
+    counts.setdiag(0)
+    counts.eliminate_zeros()
+    return sparse.csr_matrix(counts)
