@@ -19,10 +19,14 @@ from scgsr import _random, _templates, _valleys
 _MAX_SEED = 2**31 - 1
 # Modules are found on so many cells.
 _CELLS = 20_000
-# Resolution of the fine cut: more modules than populations, so that each lies in one of them.
-_FINE = 6.0
+# Resolution of the fine cut: many more modules than populations, so that each lies in one of them.
+_FINE = 30.0
 # At resolution 1 two modules stay apart if the cells between them are at most this share as dense as on either side.
-_VALLEY = 0.4
+_VALLEY = 0.5
+# Modules are neighbours if more than this share of the smaller one's cells lies between them.
+_BORDER = 0.03
+# So many cells of a module are looked at for a valley: more of a huge one would drown a small neighbour.
+_LOOKED_AT = 1000
 # Principal components of the decoded features in which valleys are looked for.
 _COMPONENTS = 50
 _BLOCK = 1 << 16
@@ -108,11 +112,11 @@ def find(
     decode
         From activations of some cells to features on a common scale: there valleys are looked for.
     resolution
-        Higher keeps more modules apart; from 2.5 on, all of the fine ones between which there is any valley.
+        Higher keeps more modules apart; from 2 on, all of the fine ones between which there is any valley.
     seed
         Seed of the choice of cells and of Leiden.
     """
-    sample_seed, leiden_seed, valley_seed = _random.spawn(seed, 3)
+    sample_seed, template_seed, leiden_seed, valley_seed = _random.spawn(seed, 4)
     fires = np.flatnonzero(activations.any(axis=1))
     if not len(fires):
         n_neurons = activations.shape[1]
@@ -121,11 +125,11 @@ def find(
     if len(fires) > _CELLS:
         rows = np.sort(_random.generator(sample_seed).choice(fires, _CELLS, replace=False))
     shown = _templates.pictures(activations[rows])
-    templates = _templates.learn(shown)
+    templates = _templates.learn(shown, _random.generator(template_seed))
     nearest = _templates.two_nearest(shown, templates)
     coactivation = _templates.between(nearest, activations.shape[1])
     fine = _fine_modules(coactivation, templates, shown, leiden_seed)
-    points = _principal(decode(activations[rows]), valley_seed)
+    points = _principal(decode(activations[rows]), valley_seed).astype(np.float64)
     merges, separations = _grow(points, nearest, fine, coactivation, valley_seed)
     tree = ModuleTree(fine, merges, separations)
     return cut(tree, templates, activations, resolution=resolution), coactivation
@@ -183,13 +187,18 @@ def _grow(
     """Merge the least separated neighbours again and again; neighbours share cells in the co-activation graph."""
     rng = _random.generator(seed)
     label = fine[nearest[:, 0]]
-    cells = {number: np.flatnonzero(label == number) for number in range(fine.max() + 1)}
+    cells = {number: rng.permutation(np.flatnonzero(label == number)) for number in range(fine.max() + 1)}
     member = sparse.csr_matrix(np.eye(len(cells))[np.maximum(fine, 0)] * (fine >= 0)[:, None])
     shared = (member.T @ coactivation @ member).toarray()
-    border = {pair: shared[pair] for pair in combinations(cells, 2) if shared[pair] > 0}
+    border = {
+        pair: shared[pair]
+        for pair in combinations(cells, 2)
+        if shared[pair] > _BORDER * min(len(cells[number]) for number in pair)
+    }
 
     def separation(pair: tuple[int, int]) -> float:
-        return _valleys.separation(points[cells[pair[0]]], points[cells[pair[1]]], rng)
+        one, other = (points[cells[number][:_LOOKED_AT]] for number in pair)
+        return _valleys.separation(one, other)
 
     apart = {pair: separation(pair) for pair in border}
     merges, separations = [], []
@@ -199,7 +208,7 @@ def _grow(
         merges.append(pair)
         separations.append(apart[pair])
         made = len(cells)
-        cells[made] = np.concatenate([cells[number] for number in pair])
+        cells[made] = rng.permutation(np.concatenate([cells[number] for number in pair]))
         touching = [other for other in border if set(other) & set(pair)]
         for other in touching:
             apart.pop(other)

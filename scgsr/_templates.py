@@ -11,6 +11,8 @@ import numpy as np
 from scipy import sparse
 
 _ROUNDS = 8
+# A mean misfit, one minus the cosine, below this is rounding.
+_MISFIT = 1e-6
 
 
 def pictures(activations: np.ndarray) -> np.ndarray:
@@ -19,21 +21,46 @@ def pictures(activations: np.ndarray) -> np.ndarray:
     return np.divide(activations, norm, out=np.zeros(activations.shape, dtype=np.float32), where=norm > 0)
 
 
-def learn(shown: np.ndarray) -> np.ndarray:
+def learn(shown: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the neurons' templates, (n_neurons, n_neurons) float32, rows of unit norm; zero where no cell is left.
 
     Parameters
     ----------
     shown
         Pictures of cells that fire, (n_cells, n_neurons).
+    rng
+        Chooses the cells that neurons without any adopt.
     """
     nearest = shown.argmax(axis=1)
-    templates = np.zeros((shown.shape[1], shown.shape[1]), dtype=np.float32)
+    templates = _means(shown, nearest)
     for _ in range(_ROUNDS):
-        one_hot = (np.ones(len(shown), dtype=np.float32), (nearest, np.arange(len(shown))))
-        templates = pictures(sparse.csr_matrix(one_hot, shape=(shown.shape[1], len(shown))) @ shown)
+        match = np.einsum("cn,cn->c", shown, templates[nearest])
+        templates = _means(shown, _adopted(nearest, match, shown, rng))
         nearest = two_nearest(shown, templates)[:, 0]
     return templates
+
+
+def _means(shown: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Return the mean picture, at unit norm, of the cells that each neuron owns, (n_neurons, n_neurons)."""
+    n_cells, n_neurons = shown.shape
+    one_hot = (np.ones(n_cells, dtype=np.float32), (owner, np.arange(n_cells)))
+    return pictures(sparse.csr_matrix(one_hot, shape=(n_neurons, n_cells)) @ shown)
+
+
+def _adopted(nearest: np.ndarray, match: np.ndarray, shown: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the owner of each cell, (n_cells,), after each neuron without cells has adopted one it fires in.
+
+    Cells that match their template badly are adopted more often: where two populations share their brightest neuron,
+    one of them would stay without a template of its own.
+    """
+    without = np.setdiff1d(np.flatnonzero(shown.any(axis=0)), nearest)
+    misfit = np.maximum(1 - match, 0)
+    owner = nearest.copy()
+    for neuron in rng.permutation(without):
+        weight = np.cumsum(misfit * (shown[:, neuron] > 0))
+        if weight[-1] > _MISFIT * len(shown):
+            owner[np.searchsorted(weight, rng.random() * weight[-1])] = neuron
+    return owner
 
 
 def two_nearest(shown: np.ndarray, templates: np.ndarray) -> np.ndarray:

@@ -149,7 +149,9 @@ class _Run:
         self.noise_rng = _random.torch_generator(noise_seed, batches.device)
         self.n_epochs = config.epochs(len(self.train_rows))
         self.n_steps = self.n_epochs * n_batches(len(self.train_rows), config.batch_size)
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        # One kernel for all weights, where there is one.
+        fused = batches.device.type in ("cpu", "cuda")
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=fused)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser, max_lr=config.learning_rate, total_steps=self.n_steps, pct_start=_RISING
         )

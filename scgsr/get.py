@@ -195,7 +195,7 @@ def scores(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     - ``validation_r2``: explained variance on held-out cells; ``dead_neurons``, ``silent_cells``: shares.
     - ``morans_i``, ``low_frequency_share``, ``neighbour_correlation``: how alike neighbouring neurons are.
     - ``localisation``: share of a cell's energy within two edges of its brightest neuron.
-    - ``mean_cosine``: how alike the groups' mean pictures are. High: all light the same place.
+    - ``mean_cosine``: how alike the groups' mean pictures are, signs aside. High: all light the same place.
     - ``segment_connectivity``: largest connected share of a group's neurons. ``module_auroc``: how well the best module
       tells a group from the rest.
     - ``circular_resultant``, ``winding``, ``rank_agreement``: agreement with a known angle or pseudotime.

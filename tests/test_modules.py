@@ -85,8 +85,11 @@ def test_resolution_splits():
 
 def test_a_tree_is_cut_at_the_running_height():
     tree = ModuleTree(np.array([0, 1, 2, 3, -1]), np.array([[0, 1], [4, 2], [5, 3]]), np.array([0.2, 0.7, 0.5]))
-    assert tree.cut(1.0).tolist() == [0, 0, 1, 2, -1] or len(set(tree.cut(1.0)[:4])) == 3
-    assert len(set(tree.cut(0.5)[:4])) == 1  # separations up to 0.8 merge
+    labels = tree.cut(1.0)  # separations up to 0.5 merge
+    assert labels[0] == labels[1]
+    assert len(set(labels[:4])) == 3
+    assert labels[4] == -1
+    assert len(set(tree.cut(0.5)[:4])) == 1  # up to 0.75
     assert len(set(tree.cut(3.0)[:4])) == 4
     assert len(set(tree.cut(1.1)[:4])) == 3  # 0.5 waits for 0.7
 
@@ -133,17 +136,18 @@ def test_nothing_fires():
     assert not confidence.any()
 
 
-def test_a_neuron_that_stands_for_no_cell_belongs_where_it_fires(activations):
-    activations[:, 15] = 0.01 * activations[:, 7]
-    modules = find(activations)
-    assert not modules.templates[15].any()
-    assert modules.labels[15] == modules.labels[7]
+def test_neurons_that_stand_for_no_cell_belong_where_they_fire(activations):
+    few = activations[::200]  # three cells of the first group, two of the second, one of the third
+    modules = find(few)
+    assert modules.templates.any(axis=1).sum() <= 6
+    assert (modules.labels[:15] >= 0).all()
+    assert modules.labels[15] == -1
 
 
 def test_templates_are_mean_pictures_of_the_cells_that_match_them(activations):
     shown = _templates.pictures(activations)
     np.testing.assert_allclose(np.linalg.norm(shown, axis=1), 1, rtol=1e-5)
-    templates = _templates.learn(shown)
+    templates = _templates.learn(shown, np.random.default_rng(0))
     owner = _templates.two_nearest(shown, templates)[:, 0]
     assert set(owner) <= set(np.flatnonzero(templates.any(axis=1)))
     assert (templates[owner] * shown).sum(axis=1).mean() > 0.9

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 # What stands in the overview, from top to bottom; what was not measured is left out.
 _NAMES = {
     "validation_r2": "R² on held-out cells",
-    "mean_cosine": "cosine between groups' pictures",
+    "mean_cosine": "cosine between groups (low is good)",
     "morans_i": "Moran's I",
-    "baseline_morans_i": "Moran's I of the re-ordered baseline",
+    "baseline_morans_i": "Moran's I, baseline re-ordered",
     "neighbour_correlation": "correlation of neighbours",
     "low_frequency_share": "energy in low frequencies",
     "localisation": "energy within 2 edges of the peak",
@@ -33,7 +33,9 @@ _NAMES = {
 }
 _OBSERVED, _NULL = "#0072B2", "0.8"
 # Inches: a panel, room for names on its left and for numbers on its right, above and below; letters in a name.
-_WIDE, _NAMED, _NUMBERED, _ABOVE, _BELOW, _LETTERS = 2.6, 2.5, 0.7, 0.45, 0.85, 34
+_WIDE, _NAMED, _NUMBERED, _ABOVE, _BELOW, _LETTERS = 2.6, 2.5, 0.7, 0.45, 0.85, 36
+# Inches from the rows down to the legend.
+_LEGEND = 0.4
 # Inches: a row, and one of many.
 _ROW, _THIN_ROW, _MANY = 0.26, 0.19, 20
 
@@ -45,7 +47,8 @@ def score(
 
     A dot is the measured value. A grey bar is what the same pictures give when their neurons change places at random,
     mean ± 2 standard deviations: a dot right of its bar is structure. Without a bar, the value does not depend on
-    where neurons are. The second panel shows, for each group, how much of its region is in one piece.
+    where neurons are. The second panel shows, for each group, how much of its region is in one piece; a region of one
+    neuron cannot be in pieces, and has no bar.
 
     Parameters
     ----------
@@ -89,7 +92,7 @@ def score(
     _rows(left, overall).set_title(verdict, fontweight="bold")
     _rows(right, groups).set_title(f"region in one piece, by {scores['groupby']}", fontsize="medium", parse_math=False)
     handles, labels = left.get_legend_handles_labels()
-    below = -0.4 / (left.get_position().height * left.figure.get_figheight())
+    below = -_LEGEND / (len(overall) * _ROW)
     left.legend(
         handles,
         labels,
@@ -124,7 +127,7 @@ def _rows(panel: Axes, table: pd.DataFrame) -> Axes:
     """Draw one row for each line of the table: the null as a bar, the value as a dot and as a number."""
     places = np.arange(len(table))
     values, mean, sd = (table[name].to_numpy(dtype=float) for name in ("value", "null_mean", "null_sd"))
-    panel.barh(places, 4 * sd, left=mean - 2 * sd, height=0.6, color=_NULL, label="neurons in random places")
+    panel.barh(places, 4 * sd, left=mean - 2 * sd, height=0.6, color=_NULL, label="neurons in random places (± 2 sd)")
     panel.scatter(values, places, color=_OBSERVED, s=28, zorder=3, label="measured")
     for place, value in zip(places, values, strict=True):
         panel.annotate(

@@ -1,6 +1,7 @@
-"""Tools: `fit` trains and labels, `cluster` labels again at another resolution."""
+"""Tools: `fit` trains and labels, `cluster` labels again at another resolution, `score` judges the structure."""
 
 from scgsr.tl._cluster import cluster
 from scgsr.tl._fit import fit
+from scgsr.tl._score import score
 
-__all__ = ["cluster", "fit"]
+__all__ = ["cluster", "fit", "score"]

@@ -33,8 +33,8 @@ def cluster(
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     resolution
-        Higher gives more modules: two stay apart if the cells between them are at most 0.4 times `resolution` as dense
-        as on the sparser side. From 2.5 on every valley counts; a very large number gives all fine modules.
+        Higher gives more modules: two stay apart if the cells between them are at most 0.5 times `resolution` as dense
+        as on the sparser side. From 2 on every valley counts; a very large number gives all fine modules.
     key
         The fit's `key_added`.
     key_added

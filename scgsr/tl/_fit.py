@@ -101,7 +101,7 @@ def fit(
     laplacian
         ``"combinatorial"`` or ``"symmetric"``.
     resolution
-        Higher gives more modules. Two modules stay apart if the cells between them are at most 0.4 times `resolution`
+        Higher gives more modules. Two modules stay apart if the cells between them are at most 0.5 times `resolution`
         as dense as on the sparser side.
     n_epochs
         Passes over the cells. None: as many as give about 1,200 steps, at least 12 and at most 200.

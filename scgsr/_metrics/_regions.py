@@ -1,0 +1,162 @@
+"""Whether groups of cells light regions of their own, and whether such a region is in one piece."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+
+def segments(means: np.ndarray) -> np.ndarray:
+    """
+    Which group lights each neuron most, as in the map of territories that `pl.segmentation` draws.
+
+    Compared is how a group spreads its activation: its mean divided by the sum over all neurons. Few bright cells then
+    do not take the sheet from many dim ones.
+
+    Parameters
+    ----------
+    means
+        Mean activations of each group, (n_groups, n_neurons).
+
+    Returns
+    -------
+    Int array (n_neurons,); -1 for a neuron that all groups light alike, such as a dead one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scgsr._metrics import segments
+    >>> segments(np.array([[6.0, 2, 2, 0], [1, 1, 2, 0]]))  # shares 0.6 0.2 0.2 0 and 0.25 0.25 0.5 0
+    array([ 0,  1,  1, -1])
+    """
+    lights = shares(means)
+    overall = lights.mean(axis=0)
+    ahead = lights.max(axis=0) > overall + 1e-9 * np.abs(overall)
+    return np.where(ahead, lights.argmax(axis=0), -1)
+
+
+def segment_connectivity(means: np.ndarray, adjacency: csr_matrix) -> np.ndarray:
+    """
+    Largest connected share of each group's segment.
+
+    Parameters
+    ----------
+    means
+        Mean activations of each group, (n_groups, n_neurons).
+    adjacency
+        Weights of the neuron graph, (n_neurons, n_neurons).
+
+    Returns
+    -------
+    Float64 array (n_groups,) within (0, 1]: one if the segment is in one piece, NaN if the group has none.
+
+    Examples
+    --------
+    Group 0 owns the neurons 0, 1 and 3 of a path, group 1 the neuron 2 between them.
+
+    >>> import numpy as np
+    >>> from scgsr._metrics import segment_connectivity
+    >>> from scgsr.graphs import path
+    >>> segment_connectivity(np.array([[3.0, 3, 1, 3], [1, 1, 5, 1]]), path(4).adjacency).round(2)
+    array([0.67, 1.  ])
+    """
+    owner = segments(means)
+    edges = adjacency.tocoo()
+    within = owner[edges.row] == owner[edges.col]
+    inside = csr_matrix((np.ones(within.sum()), (edges.row[within], edges.col[within])), shape=adjacency.shape)
+    pieces = connected_components(inside, directed=False)[1]
+    result = np.full(len(means), np.nan)
+    for group in np.unique(owner[owner >= 0]):
+        sizes = np.bincount(pieces[owner == group])
+        result[group] = sizes.max() / sizes.sum()
+    return result
+
+
+def mean_cosine(means: np.ndarray) -> float:
+    """
+    Mean cosine between the mean pictures of different groups, not centred.
+
+    Near one, all groups light the same place, however smooth it is; near zero, places of their own.
+
+    Parameters
+    ----------
+    means
+        Mean activations of each group, (n_groups, n_neurons).
+
+    Returns
+    -------
+    A number in [-1, 1]. Groups without activation are left out; NaN if fewer than two remain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scgsr._metrics import mean_cosine
+    >>> mean_cosine(np.array([[1.0, 0, 0], [0, 2, 0], [0, 0, 0]])), mean_cosine(np.array([[1.0, 2], [2, 4]]))
+    (0.0, 1.0)
+    """
+    length = np.linalg.norm(means, axis=1)
+    units = means[length > 0] / length[length > 0, None]
+    if len(units) < 2:
+        return float("nan")
+    cosines = np.clip(units @ units.T, -1.0, 1.0)
+    return float(cosines[np.triu_indices(len(units), k=1)].mean().round(12))
+
+
+def module_auroc(responses: np.ndarray, labels: np.ndarray) -> pd.Series:
+    """
+    How well the best module tells each group from all other cells.
+
+    The best of several modules is better than chance even where there is nothing to tell, the more so for small groups.
+
+    Parameters
+    ----------
+    responses
+        Activation of each module in each cell, (n_cells, n_modules).
+    labels
+        Group of each cell, (n_cells,); cells without one (`None` or NaN) are left out.
+
+    Returns
+    -------
+    Series of the area under the receiver operating characteristic, by group; NaN if there is no module or no other
+    group.
+
+    References
+    ----------
+    Hanley, McNeil, *The meaning and use of the area under a ROC curve*, 1982, doi 10.1148/radiology.143.1.7063747.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scgsr._metrics import module_auroc
+    >>> responses = np.array([[3.0, 0], [2, 0], [1, 1], [0, 1]])
+    >>> module_auroc(responses, np.array(["B", "B", "T", None], dtype=object)).to_dict()
+    {'B': 1.0, 'T': 1.0}
+    """
+    from scipy.stats import rankdata
+
+    groups = pd.Categorical(labels).remove_unused_categories()
+    known = groups.codes >= 0
+    ranks = rankdata(responses[known], axis=0) if known.any() else np.empty((0, responses.shape[1]))
+    found: dict[Any, float] = {}
+    for code, group in enumerate(groups.categories):
+        inside = groups.codes[known] == code
+        n_inside, n_outside = int(inside.sum()), int((~inside).sum())
+        areas = (ranks[inside].sum(axis=0) - n_inside * (n_inside + 1) / 2) / max(n_inside * n_outside, 1)
+        found[group] = float(areas.max()) if n_outside and len(areas) else float("nan")
+    return pd.Series(found, dtype=np.float64)
+
+
+def module_responses(activations: np.ndarray, modules: np.ndarray) -> np.ndarray:
+    """Return the summed activation of each module, (n_cells, n_modules); of a linear code the absolute values."""
+    member = modules[:, None] == np.arange(modules.max(initial=-1) + 1)
+    return np.abs(activations) @ member.astype(activations.dtype)
+
+
+def shares(means: np.ndarray) -> np.ndarray:
+    """Divide by the sum over neurons; of absolute values, as those of a linear code may be negative."""
+    total = np.abs(means).sum(axis=-1, keepdims=True)
+    return np.divide(means, total, out=np.zeros(means.shape), where=total > 0)

@@ -1,0 +1,156 @@
+"""All measures in one word, and what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+VERDICTS = ("collapsed", "merely smooth", "too weak", "structure real")
+
+# Explained variance on held-out cells below which the code says next to nothing, whatever its pictures look like.
+_NOTHING = 0.01
+# Where groups light practically one and the same picture, brightness alone must carry the cells. If that explains less
+# than this, the code is a constant with noise rather than a smooth picture that cheats, which reconstructs well.
+_ONE_PICTURE, _LITTLE = 0.98, 0.1
+# The naive penalty cheats at 0.97 and more; populations with regions of their own stay far below.
+_SAME_PLACE = 0.9
+# Re-ordering the neurons of a network without any penalty reaches 0.25 to 0.32: as much is no achievement.
+_WEAK = 0.3
+_SIGNIFICANT = 0.001
+# Groups whose segments lie in pieces smaller than half, on average, have no region.
+_IN_PIECES = 0.5
+# Less than this much more than the re-ordered baseline is not worth a penalty.
+_WORTH = 1.2
+
+
+@dataclass(frozen=True)
+class Context:
+    """What to say beside the verdict: where its numbers are partly true by construction."""
+
+    n_permutations: int
+    learned: bool = False
+    diffused: bool = False
+    own_labels: bool = False
+
+
+def judge(values: Mapping[str, float], p: float, context: Context) -> tuple[str, str]:
+    """
+    Return the verdict and the advice.
+
+    In this order: a code that carries nothing has collapsed; pictures without order on the graph are too weak; smooth
+    ones in which all groups light one place are merely smooth; regions that fall into pieces are too weak as well.
+
+    Parameters
+    ----------
+    values
+        ``validation_r2``, ``dead_neurons``, ``silent_cells``, ``mean_cosine``, ``morans_i``, ``segment_connectivity``
+        and, if measured, ``morans_i_ratio``; NaN where unknown.
+    p
+        P-value of Moran's I.
+    context
+        How the numbers came about.
+
+    Returns
+    -------
+    One of `VERDICTS`, and a few sentences for a biologist.
+
+    Examples
+    --------
+    >>> from scgsr._metrics import Context, judge
+    >>> good = {"validation_r2": 0.9, "dead_neurons": 0.0, "silent_cells": 0.0}
+    >>> cheat = {"mean_cosine": 0.99, "morans_i": 0.78, "segment_connectivity": 1.0}
+    >>> verdict, advice = judge(good | cheat, 0.001, Context(n_permutations=1000))
+    >>> verdict, "raise `threshold`" in advice.lower()
+    ('merely smooth', True)
+    """
+    faults = _collapse(values)
+    cosine, smooth, connected = (values[name] for name in ("mean_cosine", "morans_i", "segment_connectivity"))
+    # With few permutations no p-value is lower than this.
+    significant = p <= max(_SIGNIFICANT, 1 / (1 + context.n_permutations))
+    if faults:
+        verdict = "collapsed"
+        advice = f"The network carries next to nothing: {', '.join(faults)}. {_REVIVE}"
+    elif not (smooth >= _WEAK and significant):
+        verdict = "too weak"
+        advice = (
+            f"Neurons that are neighbours hardly fire together (Moran's I {smooth:.2f}, p = {p:.3g}), so where a cell "
+            "lights up means little. Raise `smoothness`, train longer (`n_epochs`), or lower `threshold`."
+        )
+    elif not cosine <= _SAME_PLACE:
+        verdict = "merely smooth"
+        advice = f"{_one_place(cosine)} {_TELL_APART}"
+    elif not connected >= _IN_PIECES:
+        verdict = "too weak"
+        advice = (
+            f"The groups' regions lie in pieces (the largest holds {connected:.0%} of a region on average). Raise "
+            "`smoothness`, or train longer (`n_epochs`). Or look at the groups: one that holds several populations "
+            "rightly has several pieces, and some may be finer than the network can tell apart."
+        )
+    else:
+        verdict = "structure real"
+        advice = (
+            "Neighbouring neurons fire together, and groups light different regions that hang together "
+            f"(cosine between groups {cosine:.2f}). The pictures may be read."
+        )
+    return verdict, " ".join([advice, *_caveats(values, context)])
+
+
+_REVIVE = (
+    "Lower `smoothness`, which may outweigh the reconstruction, or `threshold`, above which neurons must rise to fire, "
+    "or train longer (`n_epochs`)."
+)
+_TELL_APART = (
+    "Raise `threshold`, so that each neuron fires in fewer cells, or `noise`, so that shades of brightness are lost "
+    "and place must tell cells apart; lower `smoothness` if that is not enough."
+)
+
+
+def _collapse(values: Mapping[str, float]) -> list[str]:
+    """Return what shows that the code carries nothing; a NaN shows nothing."""
+    r2, dead, silent = (values[name] for name in ("validation_r2", "dead_neurons", "silent_cells"))
+    faults = []
+    if r2 < _NOTHING:
+        faults.append(f"R2 {r2:.3f} on held-out cells")
+    if dead > 1 / 2:
+        faults.append(f"{dead:.0%} of the neurons never fire")
+    if silent > 1 / 2:
+        faults.append(f"{silent:.0%} of the cells light no neuron")
+    if values["mean_cosine"] > _ONE_PICTURE and r2 < _LITTLE and not faults:
+        faults.append(f"all groups have one picture, and R2 on held-out cells is {r2:.3f}")
+    return faults
+
+
+def _one_place(cosine: float) -> str:
+    if cosine != cosine:
+        return "The picture is smooth, but there is only one group, so nothing shows that others light another place."
+    return (
+        f"The picture is smooth, but all groups light the same place (cosine between their mean pictures {cosine:.2f}"
+        "): cells differ in brightness, not in where."
+    )
+
+
+def _caveats(values: Mapping[str, float], context: Context) -> list[str]:
+    """Return what a careful reader must know beside the verdict."""
+    ratio = values.get("morans_i_ratio", float("nan"))
+    said = []
+    if ratio < _WORTH:
+        said.append(
+            f"But ordering the neurons of the baseline afterwards does about as well (Moran's I {ratio:.2f} times "
+            "that): the penalty itself has added little."
+        )
+    if context.learned:
+        said.append(
+            "The graph was learned from these very activations, so smoothness on it is partly circular: "
+            "trust how groups differ, and the agreement with other seeds (`others`), more than Moran's I."
+        )
+    if context.diffused:
+        said.append(
+            "The layer spreads activation to neighbours by itself (`diffusion`); the null does so too, and p and z "
+            "count only what goes beyond that."
+        )
+    if context.own_labels:
+        said.append(
+            "The groups are the fit's own labels, which differ in place by construction: name a column of "
+            "independent labels with `groupby` where there is one."
+        )
+    return said

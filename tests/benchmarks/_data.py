@@ -1,0 +1,298 @@
+"""Data in and results out: the data sets with what is known about their cells, and the JSON file of runs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import platform
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any, NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scanpy as sc
+from anndata import AnnData
+from scipy.sparse.csgraph import shortest_path
+from scipy.spatial.distance import pdist
+from scipy.stats import spearmanr
+from sklearn.metrics import adjusted_rand_score
+
+import scgsr
+from scgsr import _metrics
+
+# Where the files lie; the simulated sets and the one that comes with Scanpy need none.
+FOLDER = "SCGSR_DATA"
+# Above this many features the peers get this many principal components.
+MANY_FEATURES, N_COMPONENTS = 60, 30
+# Of the manual gates: cells that no gate claims.
+UNGATED = "Unlabeled"
+PACKAGES = ("scgsr", "torch", "scanpy", "numpy", "flowsom", "scvi-tools")
+
+
+@dataclass(frozen=True)
+class Source:
+    """How to load a data set, and what is known about it.
+
+    `kind` says which methods run and which questions are asked: "labelled", "bits" or "topology". `labels` is the
+    column with the known groups, `counts` the layer with counts, `graph` the known shape, `truth` what compares a fit
+    with what was simulated.
+    """
+
+    load: Callable[[], AnnData]
+    kind: str
+    labels: str | None = None
+    counts: str | None = None
+    graph: scgsr.graphs.NeuronGraph | None = None
+    truth: Callable[[AnnData], dict[str, float]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A loaded data set."""
+
+    name: str
+    adata: AnnData
+    source: Source
+
+    @property
+    def groups(self) -> pd.Categorical | None:
+        """The known group of each cell, missing where nobody knows it; None if there are no groups."""
+        if self.source.labels is None:
+            return None
+        return pd.Categorical(self.adata.obs[self.source.labels]).remove_unused_categories()
+
+    def agreement(self, labels: np.ndarray) -> float:
+        """Return the adjusted Rand index of labels with the known groups, over the cells whose group is known."""
+        groups = self.groups
+        known = groups.codes >= 0
+        return float(adjusted_rand_score(groups.codes[known], np.asarray(labels)[known]))
+
+    def features(self, *, standardised: bool) -> np.ndarray:
+        """Return what the peers see, (n_cells, at most 60): the features, or principal components of many."""
+        used = self.adata.var.get("highly_variable", np.ones(self.adata.n_vars, dtype=bool))
+        adata = AnnData(self.adata.to_df().to_numpy()[:, np.asarray(used, dtype=bool)])
+        many = adata.n_vars > MANY_FEATURES
+        if standardised or many:
+            sc.pp.scale(adata)
+        if not many:
+            return np.asarray(adata.X)
+        sc.pp.pca(adata, n_comps=N_COMPONENTS)
+        return adata.obsm["X_pca"]
+
+
+@cache
+def load(name: str, n_cells: int | None = None) -> Dataset:
+    """Return a data set, or a random sample of its cells.
+
+    Raises FileNotFoundError if its file is not there.
+    """
+    source = SOURCES[name]
+    adata = source.load()
+    if n_cells is not None and n_cells < adata.n_obs:
+        rows = np.random.default_rng(0).choice(adata.n_obs, n_cells, replace=False)
+        adata = adata[np.sort(rows)].copy()
+    return Dataset(name, adata, source)
+
+
+def _read(file: str) -> AnnData:
+    path = Path(os.environ.get(FOLDER, ".")) / file
+    if not path.exists():
+        msg = f"{file} is not in the folder that the environment variable {FOLDER} names"
+        raise FileNotFoundError(msg)
+    return ad.read_h5ad(path)
+
+
+def _flowsom_68983() -> AnnData:
+    adata = _read("flowsom_68983.h5ad")
+    adata = adata[:, adata.var["marker_type"] == "surface_marker"].copy()
+    adata.obs["cell_type"] = adata.obs["cell_type"].cat.remove_categories(UNGATED)
+    return adata
+
+
+def _paul15() -> AnnData:
+    adata = _read("paul15_counts.h5ad")
+    adata.layers["counts"] = adata.X.copy()
+    sc.pp.normalize_total(adata, target_sum=1e4)
+    sc.pp.log1p(adata)
+    sc.pp.highly_variable_genes(adata, n_top_genes=1000)
+    return adata
+
+
+def _bits_and_states(adata: AnnData) -> dict[str, float]:
+    """How well the worst bit is seen in any one module, and how well the labels are the states."""
+    modules = scgsr.get.activations(adata, by="module").to_numpy()
+    bits = adata.obs.filter(regex=r"^bit_\d+$").to_numpy(dtype=float)
+    return {
+        "worst_bit": float(_absolute_correlation(modules, bits).max(axis=0).min()) if modules.size else 0.0,
+        "ari_states": float(adjusted_rand_score(adata.obs["state"], adata.obs["gsr"])),
+    }
+
+
+def _absolute_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return |r| of each pair of columns: (n, p), (n, q) -> (p, q); 0 for a constant column."""
+    scaled = []
+    for columns in (one, other):
+        centred = columns - columns.mean(axis=0)
+        norm = np.linalg.norm(centred, axis=0)
+        scaled.append(centred / np.where(norm > 0, norm, 1))
+    return np.abs(scaled[0].T @ scaled[1])
+
+
+def _round_the_ring(adata: AnnData) -> dict[str, float]:
+    angle = adata.obs["angle"].to_numpy()
+    resultant, winding = _metrics.circular_agreement(adata.obsm["X_gsr"], angle)
+    return {"agreement": float(resultant), "winding": float(winding)}
+
+
+def _along_the_path(adata: AnnData) -> dict[str, float]:
+    activations = adata.obsm["X_gsr"]
+    truth = adata.obs["position"].to_numpy()
+    return {"agreement": float(_metrics.rank_agreement(activations, np.arange(activations.shape[1]), truth))}
+
+
+def _on_the_tree(adata: AnnData) -> dict[str, float]:
+    """Spearman correlation, over pairs of cells, of the distance on the tree with that of their brightest neurons."""
+    distance = shortest_path(scgsr.get.model(adata).graph.adjacency, unweighted=True)
+    peak = adata.obsm["X_gsr"].argmax(axis=1)  # of a silent cell the first neuron, which will be wrong
+    pairs = np.triu_indices(adata.n_obs, k=1)
+    learned = distance[np.ix_(peak, peak)][pairs]
+    if not learned.any():
+        return {"agreement": 0.0}
+    return {"agreement": float(spearmanr(pdist(adata.obsm["X_tree"], "cityblock"), learned).statistic)}
+
+
+def _tree(depth: int) -> Source:
+    return Source(scgsr.datasets.branching_tree, "topology", graph=scgsr.graphs.tree(depth), truth=_on_the_tree)
+
+
+SOURCES = {
+    "thymus": Source(partial(_read, "thymus_masscyt.h5ad"), "labelled", "gate_cd4_cd8"),
+    "flowsom_68983": Source(_flowsom_68983, "labelled", "cell_type"),
+    "paul15": Source(_paul15, "labelled", "cell_type", counts="counts"),
+    "pbmc68k_reduced": Source(sc.datasets.pbmc68k_reduced, "labelled", "bulk_labels"),
+    "cytof_panel": Source(partial(scgsr.datasets.cytof_panel, 10_000), "labelled", "cell_type"),
+    **{
+        f"bits_{m}": Source(partial(scgsr.datasets.bit_patterns, n_bits=m), "bits", truth=_bits_and_states)
+        for m in range(2, 9)
+    },
+    "circle": Source(scgsr.datasets.circle, "topology", graph=scgsr.graphs.ring(20), truth=_round_the_ring),
+    "line": Source(scgsr.datasets.line, "topology", graph=scgsr.graphs.path(10), truth=_along_the_path),
+    "branching_tree_2": _tree(2),
+    "branching_tree_3": _tree(3),
+}
+
+
+# --- Results ----------------------------------------------------------------------------------------------------------
+
+
+class Task(NamedTuple):
+    """One run; `smoothness` is that of a run that looks for collapse, where the method is the graph."""
+
+    data: str
+    method: str
+    seed: int
+    cells: int | None
+    smoothness: float | None = None
+
+
+class Results:
+    """All runs on a number of cells, kept in a JSON file if there is one."""
+
+    def __init__(self, path: Path | None, n_cells: int | None) -> None:
+        self.path, self.n_cells = path, n_cells
+        stored = json.loads(path.read_text("utf-8")) if path is not None and path.exists() else {"runs": []}
+        self.runs = {_task(record): record for record in stored["runs"]}
+        self.environment = stored.get("environment", {})
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Keep a run, in place of an older one of the same task."""
+        self.runs[_task(record)] = record
+        self.environment = _environment()
+        if self.path is None:
+            return
+        text = json.dumps({"environment": self.environment, "runs": [*self.runs.values()]}, indent=1)
+        unfinished = self.path.with_suffix(".tmp")
+        unfinished.write_text(text, "utf-8")
+        unfinished.replace(self.path)
+
+    def lacks(self, task: Task) -> bool:
+        """Whether a task was not carried out yet."""
+        return "measures" not in self.runs.get(task, {})
+
+    def select(self, *, collapse: bool = False) -> list[dict[str, Any]]:
+        """Return the runs on this number of cells: those that look for collapse, or all others."""
+        return [
+            run for task, run in self.runs.items()
+            if task.cells == self.n_cells and (task.smoothness is not None) == collapse
+        ]  # fmt: skip
+
+    def by_seed(self, data: str, method: str, measure: str) -> dict[int, float]:
+        """Return a measure for each seed that has it; that against the re-ordered baseline exists on the grid."""
+        if measure == "moran_ratio":
+            baseline = ("scgsr-grid-smoothness0", "moran_reordered")
+            return self.paired(data, (method, "moran"), baseline, np.divide) if method == "scgsr-default" else {}
+        if measure == "stability":
+            return self._stability(data, method)
+        return {
+            run["seed"]: run["measures"][measure]
+            for run in self.select()
+            if (run["data"], run["method"]) == (data, method) and measure in run.get("measures", {})
+        }
+
+    def paired(self, data: str, one: tuple[str, str], other: tuple[str, str], combine: np.ufunc) -> dict[int, float]:
+        """Combine two (method, measure) seed by seed."""
+        left, right = self.by_seed(data, *one), self.by_seed(data, *other)
+        return {seed: float(combine(left[seed], right[seed])) for seed in left if seed in right}
+
+    def median(self, data: str, method: str, measure: str) -> float | None:
+        """Return the median over seeds, None without any."""
+        return middle(self.by_seed(data, method, measure))
+
+    def _stability(self, data: str, method: str) -> dict[int, float]:
+        """Return, as one number, the mean adjusted Rand index between the labels of all pairs of seeds."""
+        labels = [
+            _unpacked(run["labels"])
+            for run in self.select()
+            if (run["data"], run["method"]) == (data, method) and "labels" in run
+        ]
+        pairs = [adjusted_rand_score(one, other) for one, other in combinations(labels, 2)]
+        return {0: fmean(pairs)} if pairs else {}
+
+
+def _task(record: dict[str, Any]) -> Task:
+    return Task(*(record[field] for field in Task._fields))
+
+
+def middle(values: dict[int, float]) -> float | None:
+    """Return the median over seeds, None without any."""
+    return median(values.values()) if values else None
+
+
+def _environment() -> dict[str, str]:
+    found = {"machine": f"{platform.machine()}, {os.cpu_count()} processors", "python": platform.python_version()}
+    found["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "not set")
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+def packed(labels: np.ndarray) -> str:
+    """Write labels as text: numbers of two bytes, compressed."""
+    codes = np.unique(labels, return_inverse=True)[1].astype("<u2")
+    return base64.b64encode(zlib.compress(codes.tobytes())).decode()
+
+
+def _unpacked(text: str) -> np.ndarray:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<u2")
