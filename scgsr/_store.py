@@ -142,6 +142,12 @@ def read_graph(adata: AnnData, key: str) -> NeuronGraph:
 def read_model(adata: AnnData, key: str) -> FittedModel:
     """Return the fitted model."""
     record = read_record(adata, key)
+    if int(record["schema"]) != SCHEMA:
+        msg = (
+            f"`key`={key!r}: this fit was stored in form {int(record['schema'])} and this version of scgsr reads form "
+            f"{SCHEMA}; call `scgsr.tl.fit(adata, key_added={key!r})` again."
+        )
+        raise ValueError(msg)
     return FittedModel.from_dict(
         record["model"], graph=read_graph(adata, key), features=list(record["features"]), modules=record["modules"]
     )

@@ -32,8 +32,8 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         help="fit 700 blood cells and draw them",
         description="Fit the 700 blood cells (PBMC) that Scanpy ships, label them, compare the labels with the "
-        "published cell types, and draw each type's activations on the graph of neurons. Takes less than a minute; "
-        "no network.",
+        "published cell types, judge whether the structure is real, and draw each type's activations on the sheet of "
+        "neurons. Takes less than a minute; no network.",
     )
     demo.add_argument(
         "--out", type=Path, default=Path("scgsr_demo"), metavar="DIR", help="folder to write to (default: scgsr_demo)"
@@ -60,6 +60,8 @@ def _demo(options: argparse.Namespace) -> None:
     with _timed("fit and label"):
         scgsr.tl.fit(adata)
     _print_agreement(adata)
+    with _timed("score"):
+        scgsr.tl.score(adata, groupby="bulk_labels")
     with _timed("draw and write"):
         written = _draw(adata, options.out)
         adata.write_h5ad(options.out / "pbmc.h5ad")
@@ -67,7 +69,7 @@ def _demo(options: argparse.Namespace) -> None:
     for path in [options.out / "pbmc.h5ad", *written]:
         print(f"  {path}")
     print(
-        "\nEach picture of activation_map.png is a cell type: the mean activation of its cells on one graph of\n"
+        "\nEach picture of activation_map.png is a cell type: the mean activation of its cells on one sheet of\n"
         "neurons, relative to the picture's own maximum. The same place in two pictures is the same neuron."
     )
 
@@ -83,6 +85,7 @@ def _draw(adata: AnnData, out: Path) -> list[Path]:
         "neuron_graph": pl.neuron_graph(adata, show=False),
         "segmentation": pl.segmentation(adata, "bulk_labels", show=False),
         "history": pl.history(adata, show=False),
+        "score": pl.score(adata, show=False),
     }
     paths = []
     for name, drawn in figures.items():

@@ -321,6 +321,33 @@ def test_a_collapsed_code_is_warned_about(cells, caplog):
     assert (cells.obs["gsr_confidence"] == 0).all()
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: x, ""),
+        (lambda x: np.round(np.abs(x) * 10), "whole numbers, as raw counts are"),
+        (lambda x: np.exp(np.abs(x)) * 1000, "as untransformed intensities and counts are"),
+    ],
+    ids=["fine", "counts", "linear"],
+)
+def test_untransformed_values_are_warned_about(cells, caplog, kind, change, said):
+    cells.X = kind(change(np.asarray(cells.X)).astype(np.float32))
+    tl.fit(cells, (4, 5), **QUICK)
+    assert ("values up to" in caplog.text) is bool(said)
+    assert said in caplog.text
+    caplog.clear()
+    cells.obsm["X_pca"] = cells.X[:, :5] * 1e4 if kind is np.asarray else np.ones((240, 2)) * np.arange(240)[:, None]
+    tl.fit(cells, (4, 5), use_rep="X_pca", **QUICK)
+    assert "values up to" not in caplog.text
+
+
+@pytest.mark.parametrize(("n_obs", "warned"), [(199, True), (200, False)])
+def test_few_cells_are_warned_about(cells, caplog, n_obs, warned):
+    tl.fit(cells[:n_obs].copy(), (4, 5), **QUICK)
+    assert ("pool samples" in caplog.text) is warned
+
+
 @pytest.mark.parametrize("progress", [True, False, None])
 def test_progress_is_shown_when_asked_or_in_a_terminal(cells, capsys, progress):
     tl.fit(cells, (4, 5), progress=progress, **QUICK)

@@ -87,6 +87,12 @@ def test_model_reconstructs_in_input_units(cells):
     assert error < 0.3
 
 
+def test_a_fit_of_another_form_is_refused(fitted):
+    fitted.uns["gsr"]["schema"] = 1
+    with pytest.raises(ValueError, match=r"form 1 .*call `scgsr\.tl\.fit"):
+        get.model(fitted)
+
+
 def test_model_on_sparse_and_empty_matrices(fitted):
     from scipy import sparse
 
