@@ -130,7 +130,7 @@ def test_segments_are_those_of_the_map_of_territories():
     activations, groups = rng.gamma(1.0, size=(60, 12)), np.arange(60) % 3
     activations[:, 4] = 0
     means = np.stack([activations[groups == group].mean(axis=0) for group in range(3)])
-    owners = _segmentation._owners(_segmentation._shares(means), _segmentation._shares(activations.mean(axis=0)))
+    owners = _segmentation._owners(_metrics.shares(means), _metrics.shares(activations.mean(axis=0)))
     assert np.array_equal(_metrics.segments(means), owners)
     assert _metrics.segments(means)[4] == -1
     assert (_metrics.segments(np.stack([means[0], 5 * means[0]])) == -1).all()  # brighter, but in the same places

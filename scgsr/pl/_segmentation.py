@@ -9,6 +9,7 @@ import numpy as np
 
 from scgsr import _checks, _store
 from scgsr._keys import DEFAULT_KEY
+from scgsr._metrics import shares
 from scgsr.pl import _axes, _groups
 from scgsr.pl._sheet import Sheet
 
@@ -85,7 +86,7 @@ def segmentation(
     activations = _store.read_activations(adata, key)
     of = _groups.grouping(adata, groupby, groups)
     means, overall = _groups.means(activations, of)[1], activations.mean(axis=0, dtype=np.float64)
-    owner = _owners(means, overall) if normalize is None else _owners(_shares(means), _shares(overall))
+    owner = _owners(means, overall) if normalize is None else _owners(shares(means), shares(overall))
     owner[np.ptp(activations, axis=0) == 0] = -1
     palette = [*_groups.colors(adata, groupby, list(of.categories)), _NO_GROUP]
     names = [*map(str, of.categories), "none"]
@@ -106,9 +107,3 @@ def _owners(lights: np.ndarray, overall: np.ndarray) -> np.ndarray:
     """Return the group (row) with the largest value for each neuron (column), -1 where none is above `overall`."""
     rounding = 1e-9 * np.abs(overall)
     return np.where(lights.max(axis=0) > overall + rounding, lights.argmax(axis=0), -1)
-
-
-def _shares(means: np.ndarray) -> np.ndarray:
-    """Divide by the sum over neurons; of absolute values, as those of a linear code may be negative."""
-    total = np.abs(means).sum(axis=-1, keepdims=True)
-    return np.divide(means, total, out=np.zeros_like(means), where=total > 0)
