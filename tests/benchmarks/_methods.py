@@ -25,7 +25,7 @@ N_NEURONS = SHEET[0] * SHEET[1]
 # FlowSOM's own default, and the most epochs that scVI gets.
 N_METACLUSTERS, SCVI_EPOCHS = 10, 100
 # Resolutions between which a given number of clusters is looked for, and how often the interval is halved.
-RESOLUTIONS, HALVINGS = (1e-3, 1e2), 20
+RESOLUTIONS, HALVINGS = (1e-3, 1e2), 12
 # One more than this is the smallest p value's denominator: 0.001 can be reached.
 N_PERMUTATIONS = 1999
 # Above some 4,000 cells Scanpy looks for neighbours with code that is compiled at its first call.
