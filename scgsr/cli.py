@@ -58,7 +58,7 @@ def _demo(options: argparse.Namespace) -> None:
     with _timed("read 700 blood cells"):
         adata = sc.datasets.pbmc68k_reduced()
     with _timed("fit and label"):
-        scgsr.tl.fit(adata)
+        scgsr.tl.fit(adata, (10, 10))
     _print_agreement(adata)
     with _timed("score"):
         scgsr.tl.score(adata, groupby="bulk_labels")

@@ -354,10 +354,11 @@ def test_progress_is_shown_when_asked_or_in_a_terminal(cells, capsys, progress):
     assert ("epoch" in capsys.readouterr().err) is (progress is True)
 
 
-def test_the_default_graph_is_a_sheet_without_diffusion(cells):
+def test_the_default_graph_is_learned_without_diffusion(cells):
     tl.fit(cells, **QUICK)
     assert cells.uns["gsr"]["params"]["diffusion"] == 0
-    assert scgsr.get.images(cells).shape == (240, 10, 10)
+    assert cells.uns["gsr"]["graph"]["name"] == "learned"
+    assert cells.obsm["X_gsr"].shape == (240, 100)
 
 
 @pytest.mark.parametrize("n_obs", [2, 3, 40])

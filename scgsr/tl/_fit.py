@@ -16,7 +16,7 @@ from scgsr._keys import DEFAULT_KEY, Keys
 from scgsr._model import AutoencoderConfig
 from scgsr._modules import Modules
 from scgsr._training import TrainConfig, Trained, train
-from scgsr.graphs import LearnedGraph, NeuronGraph, grid
+from scgsr.graphs import LearnedGraph, NeuronGraph, grid, learned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("scgsr")
 
-# The sheet that `graph=None` stands for.
-_DEFAULT_SHEET = (10, 10)
 # Below this share of explained variance on held-out cells the code says next to nothing.
 _COLLAPSED = 0.01
 # Fewer cells than this are too few to learn from; larger values, or integers up to more than that, have not been
@@ -77,7 +75,8 @@ def fit(
         Dense or sparse, in memory; it is not changed beyond the slots below.
     graph
         A graph of :mod:`scgsr.graphs`, a recipe from :func:`scgsr.graphs.learned`, or ``(height, width)`` of a grid.
-        None is a sheet of 10 x 10.
+        A sheet such as ``(10, 10)`` is the easiest to read. None learns a graph of 100 neurons from their
+        co-activations, which gives the best labels.
     smoothness
         Weight of the penalty against the reconstruction error; with the defaults both have no unit. Training starts
         with ten times as much and comes down to it half-way. 0 trains the same network without any use of the graph.
@@ -215,7 +214,7 @@ def fit(
 
 def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> NeuronGraph | LearnedGraph:
     if graph is None:
-        return grid(*_DEFAULT_SHEET)
+        return learned()
     if isinstance(graph, tuple) and len(graph) == 2:
         return grid(*graph)
     _checks.instance(

@@ -239,7 +239,7 @@ class Results:
         """Return a measure for each seed that has it; that against the re-ordered baseline exists on the grid."""
         if measure == "moran_ratio":
             baseline = ("scgsr-grid-smoothness0", "moran_reordered")
-            return self.paired(data, (method, "moran"), baseline, np.divide) if method == "scgsr-default" else {}
+            return self.paired(data, (method, "moran"), baseline, np.divide) if method == "scgsr-grid" else {}
         if measure == "stability":
             return self._stability(data, method)
         return {

@@ -166,10 +166,10 @@ def _cell_graph_leiden(features: np.ndarray, seed: int) -> Fit:
     return Fit(perf_counter() - start, labels, partial(_at_k, at))
 
 
-# The default graph is the sheet of 10 x 10.
+# The default graph is learned.
 METHODS: dict[str, Callable[[Dataset, int], Fit]] = {
     "scgsr-default": _scgsr,
-    "scgsr-learned": partial(_scgsr, graph=scgsr.graphs.learned(N_NEURONS)),
+    "scgsr-grid": partial(_scgsr, graph=SHEET),
     "scgsr-grid-smoothness0": partial(_scgsr, graph=SHEET, smoothness=0),
     "scgsr-known-graph": _known_graph,
     "plain-autoencoder": _plain,
@@ -179,11 +179,11 @@ METHODS: dict[str, Callable[[Dataset, int], Fit]] = {
 }
 METHODS_FOR = {
     "labelled": [method for method in METHODS if method != "scgsr-known-graph"],
-    "bits": ["scgsr-default", "scgsr-learned"],
+    "bits": ["scgsr-default", "scgsr-grid"],
     "topology": ["scgsr-known-graph"],
 }
 WARMED_UP_BY = {"scgsr": "scgsr-default", "flowsom": "flowsom", "leiden": "leiden"}
-COLLAPSE_GRAPHS = {"default": None, "learned": scgsr.graphs.learned(N_NEURONS)}
+COLLAPSE_GRAPHS = {"default": None, "grid": SHEET}
 
 
 @cache

@@ -31,7 +31,7 @@ def main() -> None:
         len(GATES), len(SETTINGS), figsize=(1.15 * len(SETTINGS), 1.2 * len(GATES) + 0.45), layout="constrained"
     )
     for column, (heading, changed) in zip(axes.T, SETTINGS, strict=True):
-        scgsr.tl.fit(adata, progress=False, **changed)
+        scgsr.tl.fit(adata, (10, 10), progress=False, **changed)
         history = adata.uns["gsr"]["history"]
         r2 = history.loc[history["kept"].astype(bool), "validation_r2"].iloc[-1]
         images = scgsr.get.images(adata)
