@@ -21,7 +21,6 @@ from scgsr import _metrics
 Labeller = Callable[[float], np.ndarray]
 
 SHEET = (10, 10)
-N_NEURONS = SHEET[0] * SHEET[1]
 # FlowSOM's own default, and the most epochs that scVI gets.
 N_METACLUSTERS, SCVI_EPOCHS = 10, 100
 # Resolutions between which a given number of clusters is looked for, and how often the interval is halved.
