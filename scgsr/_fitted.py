@@ -16,7 +16,7 @@ from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._modules import Modules, ModuleTree
 from scgsr.graphs import NeuronGraph
 
-# Raised when the stored form changes; older forms stay readable.
+# Raised when the stored form changes; a fit in another form is refused with what to do.
 SCHEMA = 2
 
 _BLOCK = 4096

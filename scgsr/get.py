@@ -178,10 +178,10 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
     True
     """
     _checks.one_of("by", by, ["neuron", "module"])
-    values = _store.read_activations(adata, key).copy()
+    values = _store.read_activations(adata, key)
     if by == "neuron":
         return pd.DataFrame(
-            values, index=adata.obs_names, columns=[f"neuron_{node}" for node in range(values.shape[1])]
+            values.copy(), index=adata.obs_names, columns=[f"neuron_{node}" for node in range(values.shape[1])]
         )
     responses = _store.read_model(adata, key).modules.responses(values)
     return pd.DataFrame(responses, index=adata.obs_names, columns=[str(module) for module in range(responses.shape[1])])

@@ -12,7 +12,6 @@ from sklearn.metrics import roc_auc_score
 from scgsr import _metrics, graphs
 from scgsr._laplacian import diffusion
 from scgsr._metrics import _agreement, _pictures, _regions
-from scgsr.pl import _segmentation
 
 
 def adjacency(graph):
@@ -130,7 +129,7 @@ def test_segments_are_those_of_the_map_of_territories():
     activations, groups = rng.gamma(1.0, size=(60, 12)), np.arange(60) % 3
     activations[:, 4] = 0
     means = np.stack([activations[groups == group].mean(axis=0) for group in range(3)])
-    owners = _segmentation._owners(_metrics.shares(means), _metrics.shares(activations.mean(axis=0)))
+    owners = _metrics.owners(_metrics.shares(means), _metrics.shares(activations.mean(axis=0)))
     assert np.array_equal(_metrics.segments(means), owners)
     assert _metrics.segments(means)[4] == -1
     assert (_metrics.segments(np.stack([means[0], 5 * means[0]])) == -1).all()  # brighter, but in the same places

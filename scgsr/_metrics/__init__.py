@@ -11,7 +11,7 @@
 from scgsr._metrics._agreement import circular_agreement, edge_jaccard, match_neurons, rank_agreement
 from scgsr._metrics._null import p_value, permutation_null, reorder
 from scgsr._metrics._pictures import localisation, low_frequency_share, morans_i, neighbour_correlation
-from scgsr._metrics._regions import mean_cosine, module_auroc, segment_connectivity, segments, shares
+from scgsr._metrics._regions import mean_cosine, module_auroc, owners, segment_connectivity, segments, shares
 from scgsr._metrics._table import Fit, Table
 from scgsr._metrics._verdict import VERDICTS, Context, judge
 
@@ -30,6 +30,7 @@ __all__ = [
     "module_auroc",
     "morans_i",
     "neighbour_correlation",
+    "owners",
     "p_value",
     "permutation_null",
     "rank_agreement",

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from scgsr._checks import positive_int
+from scgsr._metrics._pictures import check
 from scgsr._random import Rng, generator
 from scgsr.graphs import correlation
 
@@ -136,10 +137,7 @@ def reorder(activations: np.ndarray, adjacency: csr_matrix, *, n_starts: int = 3
     from scipy.optimize import quadratic_assignment
 
     positive_int("n_starts", n_starts)
-    n = adjacency.shape[0]
-    if activations.ndim != 2 or activations.shape[1] != n:
-        msg = f"`activations` must have shape (n_cells, {n}), one column per neuron, got {activations.shape}."
-        raise ValueError(msg)
+    check(activations, adjacency)
     rng = generator(rng)
     weights, alike = csr_matrix(adjacency).toarray(), correlation(activations)
     options = {"maximize": True, "rng": rng}
@@ -148,6 +146,6 @@ def reorder(activations: np.ndarray, adjacency: csr_matrix, *, n_starts: int = 3
         for _ in range(n_starts)
     )
     best = max(starts, key=lambda found: found.fun)
-    guess = np.column_stack([np.arange(n), best.col_ind])
+    guess = np.column_stack([np.arange(len(weights)), best.col_ind])
     swapped = quadratic_assignment(weights, alike, method="2opt", options={**options, "partial_guess": guess})
     return swapped.col_ind

@@ -50,7 +50,7 @@ def morans_i(activations: np.ndarray, adjacency: csr_matrix) -> np.ndarray:
     >>> morans_i(np.array([[1.0, 1, 1, 0, 0, 0], [1, 0, 1, 0, 1, 0]]), ring(6).adjacency).round(3)
     array([ 0.333, -1.   ])
     """
-    _check(activations, adjacency)
+    check(activations, adjacency)
     return _quotients(_centred(activations), moran_form(adjacency))
 
 
@@ -88,7 +88,7 @@ def low_frequency_share(activations: np.ndarray, adjacency: csr_matrix, *, share
     >>> low_frequency_share(np.stack([slope, turns]), path(8).adjacency).round(2)
     array([0.99, 0.03])
     """
-    _check(activations, adjacency)
+    check(activations, adjacency)
     return _quotients(_centred(activations), low_pass(adjacency, share))
 
 
@@ -120,7 +120,7 @@ def neighbour_correlation(activations: np.ndarray, adjacency: csr_matrix) -> flo
     >>> neighbour_correlation(np.array([[0.0, 0, 1], [1, 2, 0]]), path(3).adjacency)  # correlations 1 and -1
     0.0
     """
-    _check(activations, adjacency)
+    check(activations, adjacency)
     return edge_correlation(as_centred(activations), adjacency)
 
 
@@ -154,7 +154,7 @@ def localisation(activations: np.ndarray, adjacency: csr_matrix, *, hops: int = 
     >>> localisation(np.array([[2.0, 1, 0, 1, 0], [0, 0, 0, 0, 0]]), path(5).adjacency)  # (4 + 1) / (4 + 1 + 1)
     array([0.83333333,        nan])
     """
-    _check(activations, adjacency)
+    check(activations, adjacency)
     return share_within(activations, within(adjacency, positive_int("hops", hops, minimum=0)))
 
 
@@ -238,7 +238,8 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
-def _check(activations: np.ndarray, adjacency: csr_matrix) -> None:
+def check(activations: np.ndarray, adjacency: csr_matrix) -> None:
+    """Raise ValueError if there is not one column for each neuron of the graph."""
     n = adjacency.shape[0]
     if activations.ndim != 2 or activations.shape[1] != n:
         msg = f"`activations` must have shape (n_cells, {n}), one column per neuron, got {activations.shape}."

@@ -34,9 +34,13 @@ def segments(means: np.ndarray) -> np.ndarray:
     array([ 0,  1,  1, -1])
     """
     lights = shares(means)
-    overall = lights.mean(axis=0)
-    ahead = lights.max(axis=0) > overall + 1e-9 * np.abs(overall)
-    return np.where(ahead, lights.argmax(axis=0), -1)
+    return owners(lights, lights.mean(axis=0))
+
+
+def owners(lights: np.ndarray, overall: np.ndarray) -> np.ndarray:
+    """Return the group (row) with the largest value for each neuron (column), -1 where none is above `overall`."""
+    rounding = 1e-9 * np.abs(overall)
+    return np.where(lights.max(axis=0) > overall + rounding, lights.argmax(axis=0), -1)
 
 
 def segment_connectivity(means: np.ndarray, adjacency: csr_matrix) -> np.ndarray:

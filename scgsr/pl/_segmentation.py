@@ -9,7 +9,7 @@ import numpy as np
 
 from scgsr import _checks, _store
 from scgsr._keys import DEFAULT_KEY
-from scgsr._metrics import shares
+from scgsr._metrics import owners, shares
 from scgsr.pl import _axes, _groups
 from scgsr.pl._sheet import Sheet
 
@@ -86,7 +86,7 @@ def segmentation(
     activations = _store.read_activations(adata, key)
     of = _groups.grouping(adata, groupby, groups)
     means, overall = _groups.means(activations, of)[1], activations.mean(axis=0, dtype=np.float64)
-    owner = _owners(means, overall) if normalize is None else _owners(shares(means), shares(overall))
+    owner = owners(means, overall) if normalize is None else owners(shares(means), shares(overall))
     owner[np.ptp(activations, axis=0) == 0] = -1
     palette = [*_groups.colors(adata, groupby, list(of.categories)), _NO_GROUP]
     names = [*map(str, of.categories), "none"]
@@ -101,9 +101,3 @@ def segmentation(
     patches = [Patch(color=color) for color in palette[:shown]]
     _axes.legend(panel, patches, labels, heading=f"{groupby} (neurons)", widen=ax is None)
     return _axes.finish([panel], ax=ax, show=show)
-
-
-def _owners(lights: np.ndarray, overall: np.ndarray) -> np.ndarray:
-    """Return the group (row) with the largest value for each neuron (column), -1 where none is above `overall`."""
-    rounding = 1e-9 * np.abs(overall)
-    return np.where(lights.max(axis=0) > overall + rounding, lights.argmax(axis=0), -1)
