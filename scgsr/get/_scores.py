@@ -1,0 +1,56 @@
+"""What `score` has stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scgsr import _store
+from scgsr._keys import DEFAULT_KEY
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+
+def scores(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
+    """Return what :func:`scgsr.tl.score` has measured, one row for each measure, or measure and group.
+
+    Rows without a group are means over cells, or over groups:
+
+    - ``validation_r2``: explained variance on held-out cells; ``dead_neurons``, ``silent_cells``: shares.
+    - ``morans_i``, ``low_frequency_share``, ``neighbour_correlation``: how alike neighbouring neurons are.
+    - ``localisation``: share of a cell's energy within two edges of its brightest neuron.
+    - ``mean_cosine``: how alike the groups' mean pictures are, signs aside. High: all light the same place.
+    - ``segment_connectivity``: largest connected share of a group's neurons. ``module_auroc``: how well the best module
+      tells a group from the rest.
+    - ``circular_resultant``, ``winding``, ``rank_agreement``: agreement with a known angle or pseudotime.
+    - ``r2_minus_baseline``, ``baseline_morans_i``, ``morans_i_ratio``: against the baseline, put in order afterwards.
+    - ``label_ari``, ``edge_jaccard``: agreement with another seed, whose key stands in the column of groups.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.score` has been run on.
+    key
+        The fit's `key_added`.
+
+    Returns
+    -------
+    DataFrame, a copy: ``metric``, ``group``, ``value``; where there is a null also its mean and standard deviation
+    ``null_mean``, ``null_sd``, the distance from it ``z`` in standard deviations, and the p-value ``p``, else NaN.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`, or it has no scores.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
+    >>> scgsr.tl.score(adata, n_permutations=99)
+    >>> list(scgsr.get.scores(adata).columns)
+    ['metric', 'group', 'value', 'null_mean', 'null_sd', 'z', 'p']
+    """
+    return _store.read_scores(adata, key)["table"].copy()
