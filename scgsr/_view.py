@@ -41,6 +41,7 @@ class MatrixView:
     features: tuple[str, ...]
     mean: np.ndarray  # (n_features,) float32
     scale: np.ndarray  # (n_features,) float32
+    cofactor: np.ndarray  # (n_features,) float32, of the recorded transform; NaN where there is none
 
 
 def view(
@@ -80,7 +81,8 @@ def view(
         sd = np.ones_like(sd)
     elif use_rep is not None:  # the relative spread of its columns is information
         sd = np.full_like(sd, np.sqrt(np.mean(sd**2)))
-    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32))
+    cofactor = np.full(len(features), np.nan, dtype=np.float32)
+    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32), cofactor)
 
 
 def _source(adata: AnnData, layer: str | None) -> Any:

@@ -28,7 +28,7 @@ def same(one, other):
         and one.obs["gsr_confidence"].equals(other.obs["gsr_confidence"])
         and records[0]["history"].equals(records[1]["history"])
         and all(
-            np.array_equal(value, records[1]["model"]["arrays"][name])
+            np.array_equal(value, records[1]["model"]["arrays"][name], equal_nan=True)
             for name, value in records[0]["model"]["arrays"].items()
         )
     )
