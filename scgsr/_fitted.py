@@ -81,12 +81,19 @@ class FittedModel:
     params: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        of_each = [self.features, self.mean, self.scale, self.cofactor]
+        if {len(values) for values in of_each} != {self.network.config.n_features}:
+            msg = "`features`, `mean`, `scale` and `cofactor` must have one entry for each feature of the network."
+            raise ValueError(msg)
+
     def __repr__(self) -> str:
         return (
             f"FittedModel({len(self.features)} features -> {self.graph.n_neurons} neurons "
             f"({self.graph.name}), {self.modules.n_modules} modules)"
         )
 
+    @torch.no_grad()
     def activations(self, matrix: Matrix) -> np.ndarray:
         """Return the structured activations, float32: (n_cells, n_features) -> (n_cells, n_neurons).
 
@@ -106,20 +113,7 @@ class FittedModel:
         ValueError
             If the number of columns differs from the number of features, or a value is not finite.
         """
-        return self.diffuse(self.code(matrix))
-
-    @torch.no_grad()
-    def code(self, matrix: Matrix) -> np.ndarray:
-        """Return the activations before they diffuse over the graph: (n_cells, n_features) -> (n_cells, n_neurons)."""
-        network = self.network
-        return _joined(
-            [network.layer.code(network.encoder(rows)) for rows in self._blocks(matrix)], self.graph.n_neurons
-        )
-
-    @torch.no_grad()
-    def diffuse(self, code: np.ndarray) -> np.ndarray:
-        """Return what `code` becomes on the graph: (n_cells, n_neurons) -> (n_cells, n_neurons)."""
-        return self.network.layer.diffuse(torch.as_tensor(code, device=self._device)).cpu().numpy()
+        return _joined([self.network.encode(rows) for rows in self._blocks(matrix)], self.graph.n_neurons)
 
     @torch.no_grad()
     def reconstruct(self, matrix: Matrix) -> np.ndarray:

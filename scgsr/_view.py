@@ -42,6 +42,7 @@ class MatrixView:
     mean: np.ndarray  # (n_features,) float32
     scale: np.ndarray  # (n_features,) float32
     cofactor: np.ndarray  # (n_features,) float32, of the recorded transform; NaN where there is none
+    width: int  # columns of `.X`, the layer or the representation
 
 
 def view(
@@ -64,13 +65,14 @@ def view(
         raise ValueError(msg)
     if use_rep is None:
         mask = _mask(adata, mask_var)
-        matrix = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
+        matrix = rows(adata, layer=layer)
         matrix, names = (matrix, adata.var_names) if mask is None else (matrix[:, mask], adata.var_names[mask])
     else:
         _checks.existing_key("use_rep", use_rep, adata.obsm.keys(), where=".obsm")
-        matrix = _rows(adata.obsm[use_rep], f"obsm {use_rep!r}")
+        matrix = rows(adata, use_rep=use_rep)
         names = [f"{use_rep}_{column}" for column in range(matrix.shape[1])]
     features = tuple(str(name) for name in names)
+    width = matrix.shape[1] if use_rep is not None else adata.n_vars
     _check_values(matrix, features)
     mean, sd = _moments(matrix)
     varies = _varying(mean, sd, features)
@@ -82,7 +84,14 @@ def view(
     elif use_rep is not None:  # the relative spread of its columns is information
         sd = np.full_like(sd, np.sqrt(np.mean(sd**2)))
     cofactor = np.full(len(features), np.nan, dtype=np.float32)
-    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32), cofactor)
+    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32), cofactor, width)
+
+
+def rows(adata: AnnData, *, layer: str | None = None, use_rep: str | None = None) -> Matrix:
+    """Return `.X`, a layer or a representation as a matrix whose rows can be sliced, values unchecked."""
+    if use_rep is not None:
+        return _rows(adata.obsm[use_rep], f"obsm {use_rep!r}")
+    return _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
 
 
 def _source(adata: AnnData, layer: str | None) -> Any:

@@ -197,8 +197,8 @@ def fit(
     batches = Batches(view.matrix, view.mean, view.scale, chosen)
     trained = train(batches, neurons, config, training, seed=train_seed, checkpoint=checkpoint, progress=progress)
 
-    chosen_by = {"layer": layer, "use_rep": use_rep, "scale": scale, "seed": seed, "resolution": resolution}
-    params = {**config.to_dict(), **asdict(training), **chosen_by}
+    source = {"layer": layer, "use_rep": use_rep, "width": view.width, "scale": scale}
+    params = {**config.to_dict(), **asdict(training), **source, "seed": seed, "resolution": resolution}
     n_neurons = trained.graph.n_neurons
     fitted = FittedModel(
         trained.network,
