@@ -10,7 +10,8 @@ import anndata as ad
 import numpy as np
 import pytest
 
-from scgsr.io import read_events, read_fcs
+from scgsr.io import read_fcs
+from scgsr.io._events import read_events
 
 flowio = pytest.importorskip("flowio", reason="FlowIO, of the extra `fcs`, is not installed")
 
