@@ -27,8 +27,8 @@ PACKAGE = ROOT / "scgsr"
 
 # A room is a file of the package, or a folder. A pure room imports only pure rooms named before it.
 PURE = """
-_checks _random _device _laplacian graphs nn _model _start _losses _batches _templates _valleys _modules _fitted
-_graph_learner _training _metrics _programs
+_checks _random _device _laplacian graphs nn _model _start _losses _batches _templates _valleys _modules _arcsinh
+_fitted _graph_learner _training _metrics _programs
 """.split()
 BOUNDARY = ["_keys", "_view", "_store"]
 FACE = ["__init__", "__main__", "cli", "tl", "get", "pl", "pp", "datasets", "io"]

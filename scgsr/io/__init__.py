@@ -5,6 +5,6 @@
 """
 
 from scgsr.io._read import read_fcs
-# from scgsr.io._write import write_fcs
+from scgsr.io._write import write_fcs
 
-__all__ = ["read_fcs"]
+__all__ = ["read_fcs", "write_fcs"]
