@@ -6,6 +6,7 @@ allow empty values take apart, and a value that begins with "/" cannot be read b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,11 +19,9 @@ _BLOCK = 512  # data begin at a multiple of this
 _LAST_IN_HEADER = 99_999_999  # what the eight digits of an offset can say
 
 # Standard keywords about the sample and not about the layout of the file: carried over, with the "$" they need.
-STANDARD = frozenset(
-    """
-    abrt btim cells com cyt cytsn date etim exp inst last_modified last_modifier lost op originality plateid platename
-    proj smno src sys timestep vol wellid
-    """.split()
+STANDARD = re.compile(
+    "abrt|btim|cells|com|cyt|cytsn|date|etim|exp|inst|last_modified|last_modifier|lost|op|originality|plateid|platename"
+    "|proj|smno|src|sys|timestep|vol|wellid"
 )
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scgsr._checks import instance, positive_int
+from scgsr.io._integers import widths
 from scgsr.io._panel import Panel
-from scgsr.io._readers import Decoded, flow_data, with_flowio, with_readfcs
+from scgsr.io._readers import Decoded, flow_data, with_flowio, with_numpy, with_readfcs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,6 @@ logger = logging.getLogger("scgsr")
 
 _SUPPORTED = {"mode": ["L"], "datatype": ["F", "D", "I"], "byteord": ["1,2,3,4", "4,3,2,1", "1,2", "2,1"]}
 _BYTES = {"F": 4, "D": 8}
-_INTEGER_BITS = (8, 16, 32)
 
 
 class DamageError(ValueError):
@@ -116,13 +116,18 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _decode(path: str | os.PathLike[str], found: DataSet) -> Decoded:
-    """Decode with readfcs, and where that fails with FlowIO, on which readfcs is built: the values are the same."""
+    """Decode with readfcs, and where that fails with FlowIO, on which readfcs is built: the values are the same.
+
+    Integers are unpacked here, for neither reads all of them.
+    """
     text_start, header_start = int(found.keywords.get("begindata", 0)), found.header["data_start"]
     options = {
-        "use_header_offsets": text_start == 0,
+        "use_header_offsets": text_start == 0 or found.header["version"] == "2.0",
         "ignore_offset_error": True,  # an end that is one byte too far
         "ignore_offset_discrepancy": header_start == 0,  # some writers leave the header blank in small files too
     }
+    if found.keywords["datatype"] == "I":
+        return with_numpy(path, options, found.offset)
     if found.alone:  # readfcs would read them all
         try:
             return with_readfcs(path, options)
@@ -166,24 +171,12 @@ def _check(keywords: dict[str, str], n_bytes: int) -> None:
         msg = f"it names channels {named}, but has $PAR = {n_channels} of them"
         raise DamageError(msg)
     if keywords["datatype"] == "I":
-        bytes_per_event = sum(_integer_bits(keywords, n) for n in named) // 8
+        bytes_per_event = sum(widths(keywords))
     else:
         bytes_per_event = _BYTES[keywords["datatype"]] * n_channels
     if n_events < 0 or n_events * bytes_per_event > n_bytes:
         msg = f"it has {n_bytes} bytes, but $TOT = {n_events} events of {bytes_per_event} bytes"
         raise DamageError(msg)
-
-
-def _integer_bits(keywords: dict[str, str], n: int) -> int:
-    """Return the width of integer channel `n`; FlowIO masks the bits above $PnR itself, and all of them if it is 0."""
-    bits, largest = int(keywords[f"p{n}b"]), int(keywords[f"p{n}r"])
-    if bits not in _INTEGER_BITS:
-        msg = f"$P{n}B is {bits}, but integers of {_INTEGER_BITS} bits are read"
-        raise DamageError(msg)
-    if largest < 1:
-        msg = f"$P{n}R is {largest}, which leaves integers no value"
-        raise DamageError(msg)
-    return bits
 
 
 def _warn(path: str | os.PathLike[str], found: DataSet) -> None:

@@ -185,7 +185,7 @@ def _carried(adata: AnnData, layer: str | None, channels: list[str]) -> dict[str
     if not isinstance(meta, Mapping):
         return {}
     kept = {
-        f"${name.upper()}" if name in STANDARD else name.upper(): tidy(value)
+        f"${name.upper()}" if STANDARD.fullmatch(name) else name.upper(): tidy(value)
         for name, value in meta.items()
         if isinstance(value, str) and tidy(value) and tidy(name) == name and not _STRUCTURAL.fullmatch(name.lower())
     }
