@@ -213,8 +213,8 @@ class FittedModel:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     scgsr.get.model(adata).save(folder)
         ...     model = scgsr.FittedModel.load(folder)
-        >>> model
-        FittedModel(765 features -> 100 neurons (learned), ... modules)
+        >>> bool((model.activations(adata.X) == adata.obsm["X_gsr"]).all())
+        True
         """
         _record.write_folder(self.to_record(), folder, overwrite=overwrite)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +41,6 @@ class MatrixView:
     features: tuple[str, ...]
     mean: np.ndarray  # (n_features,) float32
     scale: np.ndarray  # (n_features,) float32
-    cofactor: np.ndarray  # (n_features,) float32, of the recorded transform; NaN where there is none
     width: int  # columns of `.X`, the layer or the representation
 
 
@@ -83,8 +82,7 @@ def view(
         sd = np.ones_like(sd)
     elif use_rep is not None:  # the relative spread of its columns is information
         sd = np.full_like(sd, np.sqrt(np.mean(sd**2)))
-    cofactor = np.full(len(features), np.nan, dtype=np.float32)
-    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32), cofactor, width)
+    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32), width)
 
 
 def rows(adata: AnnData, *, layer: str | None = None, use_rep: str | None = None) -> Matrix:
@@ -160,16 +158,7 @@ def _check_values(matrix: Any, features: tuple[str, ...]) -> None:
     if matrix.shape[0] == 1:
         msg = "`adata` has one cell; at least two are needed, and hundreds for a picture that means something."
         raise ValueError(msg)
-    if sparse.issparse(matrix):
-        bad = np.unique(matrix.indices[~np.isfinite(matrix.data)])
-    else:
-        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
-    if not len(bad):
-        return
-    shown = ", ".join(features[column] for column in bad[:_NAMES_SHOWN])
-    more = f" and {len(bad) - _NAMES_SHOWN} more" if len(bad) > _NAMES_SHOWN else ""
-    msg = f"`adata` has NaN or infinite values in {len(bad)} features ({shown}{more}); remove or impute them first."
-    raise ValueError(msg)
+    check_finite(matrix, features)
 
 
 def _moments(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
@@ -204,3 +193,27 @@ def _varying(mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...]) -> np.
         n_constant = len(varies) - int(varies.sum())
         _log.info("leaving out %d of %d features, constant up to a millionth of their mean", n_constant, len(varies))
     return varies
+
+
+def table(adata: AnnData, layer: str | None, mask_var: np.ndarray | str | None = None) -> tuple[Matrix, np.ndarray]:
+    """Return all values of `.X` or a layer, (n_obs, n_vars), and which features `mask_var` chooses."""
+    if adata.isbacked:
+        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
+        raise TypeError(msg)
+    matrix = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
+    mask = _mask(adata, mask_var)
+    return matrix, np.ones(adata.n_vars, dtype=bool) if mask is None else mask
+
+
+def check_finite(matrix: Any, features: Sequence[str]) -> None:
+    """Raise ValueError, naming the features, if there are NaN or infinite values."""
+    if sparse.issparse(matrix):
+        bad = np.unique(matrix.indices[~np.isfinite(matrix.data)])
+    else:
+        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
+    if not len(bad):
+        return
+    shown = ", ".join(features[column] for column in bad[:_NAMES_SHOWN])
+    more = f" and {len(bad) - _NAMES_SHOWN} more" if len(bad) > _NAMES_SHOWN else ""
+    msg = f"`adata` has NaN or infinite values in {len(bad)} features ({shown}{more}); remove or impute them first."
+    raise ValueError(msg)

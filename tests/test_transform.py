@@ -223,3 +223,68 @@ class TestNovelty:
         with caplog.at_level(logging.WARNING, logger="scgsr"):
             tl.transform(new, reference)
         assert "normalised and transformed in the same way?" in caplog.text
+
+
+class TestRecordedTransform:
+    """Raw values 5 sinh(x), transformed in the reference by `pp.arcsinh` with cofactor 5."""
+
+    @pytest.fixture
+    def raw(self, cells):
+        return ad.AnnData(5 * np.sinh(cells.X), obs=cells.obs.copy(), var=cells.var.copy())
+
+    @pytest.fixture
+    def reference(self, raw):
+        fitted = raw.copy()
+        scgsr.pp.arcsinh(fitted, 5)
+        tl.fit(fitted, (4, 5), **QUICK)
+        return fitted
+
+    def test_is_applied_to_untransformed_values_and_these_stay(self, raw, reference):
+        before = raw.X.copy()
+        tl.transform(raw, reference)
+        np.testing.assert_allclose(raw.obsm["X_gsr"], reference.obsm["X_gsr"], atol=1e-4)
+        np.testing.assert_array_equal(raw.X, before)
+        assert "arcsinh" not in raw.uns
+
+    def test_is_not_applied_where_it_is_on_record(self, raw, reference):
+        scgsr.pp.arcsinh(raw, 5)
+        tl.transform(raw, reference)
+        np.testing.assert_allclose(raw.obsm["X_gsr"], reference.obsm["X_gsr"], atol=1e-5)
+
+    def test_is_applied_to_the_features_that_still_need_it(self, raw, reference):
+        scgsr.pp.arcsinh(raw, {"feature_3": 5.0, "feature_0": 5.0})
+        tl.transform(raw[:, ::-1].copy(), reference)
+        tl.transform(raw, reference)
+        np.testing.assert_allclose(raw.obsm["X_gsr"], reference.obsm["X_gsr"], atol=1e-4)
+
+    def test_another_cofactor_is_refused(self, raw, reference):
+        scgsr.pp.arcsinh(raw, {"feature_3": 150.0})
+        with pytest.raises(ValueError, match=r"other cofactors than the reference: feature_3 150 \(reference 5\)"):
+            tl.transform(raw, reference)
+
+    def test_a_second_transform_is_refused_although_the_record_is_lost(self, raw, reference):
+        scgsr.pp.arcsinh(raw, 5)
+        del raw.uns["arcsinh"]
+        with pytest.raises(ValueError, match="looks transformed already"):
+            tl.transform(raw, reference)
+        assert "gsr" not in raw.uns
+
+    def test_travels_with_a_saved_model(self, raw, reference, tmp_path):
+        scgsr.get.model(reference).save(tmp_path / "model")
+        tl.transform(raw, tmp_path / "model")
+        np.testing.assert_allclose(raw.obsm["X_gsr"], reference.obsm["X_gsr"], atol=1e-4)
+
+    def test_a_record_that_the_reference_has_not_is_said(self, raw, cells, caplog):
+        tl.fit(cells, (4, 5), **QUICK)  # transformed by hand
+        scgsr.pp.arcsinh(raw, 5)
+        with caplog.at_level(logging.WARNING, logger="scgsr"):
+            tl.transform(raw, cells)
+        assert "12 features are on record as transformed, and in the reference not" in caplog.text
+
+    def test_missing_features_are_filled_in_the_units_of_the_fit(self, raw, reference):
+        few = raw[:, 1:].copy()
+        tl.transform(few, reference, fill="mean")
+        full = reference.copy()
+        full.X[:, 0] = scgsr.get.model(reference).mean[0]
+        tl.transform(full, reference)
+        np.testing.assert_allclose(few.obsm["X_gsr"], full.obsm["X_gsr"], atol=1e-4)

@@ -191,6 +191,7 @@ def fit(
     _store.check_free(adata, keys)
     view = _view.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     _look_at(view.matrix, embedding=use_rep is not None)
+    cofactor = _store.read_cofactors(adata, layer, view.features, embedding=use_rep is not None)
     config = AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion)
     chosen = _device.choose(device)
     _log.info("training on %s", _device.describe(chosen))
@@ -208,7 +209,7 @@ def fit(
         view.scale,
         Modules.none(n_neurons),
         sparse.csr_matrix((n_neurons, n_neurons)),
-        view.cofactor,
+        cofactor,
         evolution=trained.evolution,
         history=trained.history,
         params=params,

@@ -132,8 +132,7 @@ def _asked(adata: AnnData, fitted: FittedModel, fill: float | str | None) -> Que
         adata, fitted.features, layer=layer, use_rep=use_rep, width=width, fill=fill, means=fitted.mean
     )
     wanted = fitted.cofactor
-    known = _store.read_arcsinh(adata, layer) if use_rep is None else None
-    found = np.full(len(wanted), np.nan) if known is None else known.to_numpy()[query.columns]
+    found = _store.read_cofactors(adata, layer, fitted.features, embedding=use_rep is not None)
     there = query.columns >= 0
     done = np.isfinite(found) & there
     differ = done & np.isfinite(wanted) & ~np.isclose(found, wanted)
@@ -166,8 +165,8 @@ def _refuse_a_second_time(query: Query, fitted: FittedModel) -> None:
     if now < then:
         msg = (
             f"`adata` looks transformed already: its means lie {now:.2g} standard deviations from those of the "
-            f"reference, transformed (again) {then:.2g}; give untransformed values, or keep `.uns['arcsinh']` when copying or "
-            "concatenating (`uns_merge='same'`), so that it is known."
+            f"reference, transformed (again) {then:.2g}; give untransformed values, or keep `.uns['arcsinh']` when "
+            "copying or concatenating (`uns_merge='same'`), so that it is known."
         )
         raise ValueError(msg)
     _log.info("applying the recorded transform of the reference to %d features", int(todo.sum()))
