@@ -191,7 +191,12 @@ def _varying(mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...]) -> np.
         raise ValueError(msg)
     if not varies.all():
         n_constant = len(varies) - int(varies.sum())
-        _log.info("leaving out %d of %d features, constant up to a millionth of their mean", n_constant, len(varies))
+        _log.warning(
+            "leaving out %d of %d features, constant up to a millionth of their mean: they tell nothing; "
+            "`sc.pp.filter_genes(adata, min_cells=3)` drops genes that no or few cells express",
+            n_constant,
+            len(varies),
+        )
     return varies
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from scgsr import _checks, _device, _modules, _random, _record, _store, _view
+from scgsr import _checks, _device, _guards, _modules, _random, _record, _store, _view
 from scgsr._batches import Batches, Matrix
 from scgsr._fitted import FittedModel
 from scgsr._keys import DEFAULT_KEY, Keys
@@ -35,9 +35,6 @@ _log = logging.getLogger("scgsr")
 _COLLAPSED = 0.01
 # Novelty is calibrated on held-out cells if there are so many, and never on more than the other number.
 _CALIBRATED, _LOOKED_AT = 100, 20_000
-# Fewer cells than this are too few to learn from; larger values, or integers up to more than that, have not been
-# transformed as the squared error wants them.
-_FEW_CELLS, _LARGE, _COUNTS = 200, 1000, 20
 
 
 def fit(
@@ -190,7 +187,7 @@ def fit(
         _checks.instance(name, flag, bool)
     _store.check_free(adata, keys)
     view = _view.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
-    _look_at(view.matrix, embedding=use_rep is not None)
+    _guards.look_at(view.matrix, view.features, embedding=use_rep is not None)
     cofactor = _store.read_cofactors(adata, layer, view.features, embedding=use_rep is not None)
     config = AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion)
     chosen = _device.choose(device)
@@ -242,33 +239,6 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
         hint="Make one with scgsr.graphs, or give (height, width) for a grid.",
     )
     return graph
-
-
-def _look_at(matrix: Matrix, *, embedding: bool) -> None:
-    """Warn of data that the defaults are not made for, and say what to do; an embedding may have any scale."""
-    n_cells = matrix.shape[0]
-    if n_cells < _FEW_CELLS:
-        _log.warning(
-            "only %d cells: pictures and labels will change with the seed; pool samples, or compare seeds with "
-            "`scgsr.tl.score(adata, others=...)`",
-            n_cells,
-        )
-    values = np.asarray(matrix.data if sparse.issparse(matrix) else matrix)
-    largest, some = max(values.max(initial=0), -values.min(initial=0)), values[:1000]
-    if embedding:
-        return
-    if values.min(initial=0) >= 0 and largest > _COUNTS and (some == np.round(some)).all():
-        what = "are whole numbers, as raw counts are"
-    elif largest > _LARGE:
-        what = "are large, as untransformed intensities and counts are"
-    else:
-        return
-    _log.warning(
-        "values up to %.6g %s: a few bright cells will rule the error; for counts call `sc.pp.normalize_total(adata)` "
-        "and `sc.pp.log1p(adata)` first, for mass cytometry take `np.arcsinh(adata.X / 5)`",
-        largest,
-        what,
-    )
 
 
 def _typical(fitted: FittedModel, matrix: Matrix, activations: np.ndarray, held_out: np.ndarray, seed: int) -> Typical:
