@@ -38,6 +38,11 @@ class Keys:
         return f"{self.key}_confidence"
 
     @property
+    def held_out(self) -> str:
+        """In `.obs`: whether the network was not trained on the cell."""
+        return f"{self.key}_held_out"
+
+    @property
     def novelty(self) -> str:
         """In `.obs`: how unlike the training cells a mapped cell is."""
         return f"{self.key}_novelty"

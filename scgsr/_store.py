@@ -43,11 +43,18 @@ def _lost_its_record(adata: AnnData, keys: Keys) -> bool:
 
 
 def write(
-    adata: AnnData, keys: Keys, fitted: FittedModel, activations: np.ndarray, *, novelty: np.ndarray | None = None
+    adata: AnnData,
+    keys: Keys,
+    fitted: FittedModel,
+    activations: np.ndarray,
+    *,
+    held_out: np.ndarray | None,
+    novelty: np.ndarray | None = None,
 ) -> None:
     """Write one fit's slots; what an earlier fit left under the same key goes, and a failure leaves all as it was.
 
-    `novelty` belongs to cells that a fit has not seen; to them, too, labels have the categories of the fit.
+    `held_out` tells which cells the network was not trained on, None if nobody knows. `novelty` belongs to cells that a
+    fit has not seen; to them, too, labels have the categories of the fit.
     """
     if adata.is_view:
         _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
@@ -62,8 +69,9 @@ def write(
         adata.obsm[keys.activations] = np.ascontiguousarray(activations, dtype=np.float32)
         adata.obs[keys.labels] = pd.Series(categories, index=adata.obs_names)
         adata.obs[keys.confidence] = confidence
-        if novelty is not None:
-            adata.obs[keys.novelty] = novelty
+        for column, values in ((keys.held_out, held_out), (keys.novelty, novelty)):
+            if values is not None:
+                adata.obs[column] = values
         adata.uns[keys.record] = fitted.to_record()
         adata.uns[keys.colors] = _palette(n_labels)
     except BaseException:
@@ -88,6 +96,18 @@ def read_record(adata: AnnData, key: str) -> dict[str, Any]:
 def read_activations(adata: AnnData, key: str) -> np.ndarray:
     """Return the activations, (n_obs, n_neurons) float32."""
     return _slot(adata.obsm, Keys(key).activations, "obsm", key)
+
+
+def read_held_out(adata: AnnData, key: str) -> np.ndarray | None:
+    """Return which cells the network was not trained on, (n_obs,) bool; None if nobody knows."""
+    column = adata.obs.get(Keys(key).held_out)
+    return None if column is None else column.fillna(value=False).to_numpy(dtype=bool)
+
+
+def read_novelty(adata: AnnData, key: str) -> np.ndarray | None:
+    """Return the novelty of mapped cells, (n_obs,) float32; None for those of a fit."""
+    column = adata.obs.get(Keys(key).novelty)
+    return None if column is None else column.to_numpy(dtype=np.float32)
 
 
 def read_graph(adata: AnnData, key: str) -> NeuronGraph:
@@ -130,7 +150,7 @@ def _owned(adata: AnnData, keys: Keys) -> Iterable[tuple[Any, str]]:
     yield adata.varm, keys.programs
     yield adata.uns, keys.record
     yield adata.uns, keys.colors
-    for column in (keys.labels, keys.confidence, keys.novelty):
+    for column in (keys.labels, keys.confidence, keys.held_out, keys.novelty):
         yield adata.obs, column
 
 

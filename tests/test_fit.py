@@ -16,7 +16,7 @@ import scgsr
 from scgsr import graphs, tl
 
 QUICK = {"n_epochs": 5, "hidden": 16}
-SLOTS = {"obs": {"gsr", "gsr_confidence"}, "obsm": {"X_gsr"}, "uns": {"gsr", "gsr_colors"}}
+SLOTS = {"obs": {"gsr", "gsr_confidence", "gsr_held_out"}, "obsm": {"X_gsr"}, "uns": {"gsr", "gsr_colors"}}
 
 
 def same(one, other):

@@ -42,6 +42,18 @@ def test_the_cells_of_the_fit_get_what_the_fit_gave_them(new, reference, kind, t
     assert new.obs["gsr_confidence"].equals(reference.obs["gsr_confidence"])
     assert list(new.uns["gsr_colors"]) == list(reference.uns["gsr_colors"])
     assert np.quantile(new.obs["gsr_novelty"], 0.5) == pytest.approx(0, abs=0.2)
+    assert new.obs["gsr_held_out"].all()
+    assert reference.obs["gsr_held_out"].sum() == 24
+
+
+def test_other_labels_keep_what_is_known_of_the_cells(new, reference):
+    tl.transform(new, reference)
+    tl.cluster(new, resolution=50, key_added="fine")
+    assert new.obs["fine_novelty"].equals(new.obs["gsr_novelty"].rename("fine_novelty"))
+    assert new.obs["fine_held_out"].all()
+    tl.cluster(reference, resolution=50)
+    assert reference.obs["gsr_held_out"].sum() == 24
+    assert "gsr_novelty" not in reference.obs
 
 
 @pytest.mark.parametrize("to", [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])

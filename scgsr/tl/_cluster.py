@@ -75,6 +75,7 @@ def cluster(
     modules = _modules.cut(fitted.modules.tree, fitted.modules.templates, activations, resolution=resolution)
     _store.check_free(adata, keys)
     params = {**fitted.params, "resolution": resolution, "cluster_seed": seed}
+    fitted, held_out = replace(fitted, modules=modules, params=params), _store.read_held_out(adata, key)
     target = adata.copy() if copy else adata
-    _store.write(target, keys, replace(fitted, modules=modules, params=params), activations.copy())
+    _store.write(target, keys, fitted, activations.copy(), held_out=held_out, novelty=_store.read_novelty(adata, key))
     return target if copy else None

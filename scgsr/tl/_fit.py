@@ -144,8 +144,11 @@ def fit(
         The module that dominates each cell; ``"0"`` wins most cells.
     `.obs["gsr_confidence"]` : float32 (n_obs,)
         (best module - second) / best, from 0 to 1.
+    `.obs["gsr_held_out"]` : bool (n_obs,)
+        Which cells the network was not trained on.
     `.uns["gsr"]` : dict
-        ``params``, ``graph``, ``coactivation``, ``modules``, ``history``, ``model``, ``features``, ``versions``.
+        ``params``, ``graph``, ``coactivation``, ``evolution``, ``modules``, ``history``, ``model``, ``features``,
+        ``versions``.
     `.uns["gsr_colors"]` : hex colours of the labels.
 
     Raises
@@ -223,7 +226,8 @@ def fit(
     _report(activations, modules, trained)
 
     target = adata.copy() if copy else adata
-    _store.write(target, keys, fitted, activations)
+    held_out = np.isin(np.arange(adata.n_obs), trained.held_out)
+    _store.write(target, keys, fitted, activations, held_out=held_out)
     return target if copy else None
 
 

@@ -111,7 +111,7 @@ def transform(
             novelty[rows] = fitted.novelty(values, activations=activations[rows])
     _report(novelty)
     target = adata.copy() if copy else adata
-    _store.write(target, keys, fitted, activations, novelty=novelty)
+    _store.write(target, keys, fitted, activations, held_out=np.ones(adata.n_obs, dtype=bool), novelty=novelty)
     return target if copy else None
 
 
