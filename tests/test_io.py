@@ -73,6 +73,12 @@ def test_values_are_those_stored(read, dtype, offsets_in_text):
     assert adata.obs_names.tolist() == [str(i) for i in range(N_EVENTS)]
 
 
+@pytest.mark.parametrize("dtype", ["<f4", "<u2"])
+def test_version_2_has_its_offsets_in_the_header(read, dtype):
+    content = fcs_bytes(VALUES, dtype=dtype).replace(b"BEGINDATA|1024", b"BEGINDATA|1028").replace(b"FCS3.1", b"FCS2.0")
+    np.testing.assert_array_equal(read(content).X, VALUES.astype(dtype))
+
+
 def test_neither_gain_nor_time_step_is_applied(read):
     adata = read(fcs_bytes(VALUES, p1g="0.01", p2g="4.0", timestep="0.1"))
     np.testing.assert_array_equal(adata.X, VALUES)
@@ -85,6 +91,7 @@ def test_log_amplification_is_logged_and_not_applied(read, caplog):
         assert not caplog.records
         adata = read(fcs_bytes(VALUES, dtype="<u2", p2e="4,1"))
     assert "FSC-A are stored log-amplified" in caplog.text
+    assert len(caplog.records) == 1
     np.testing.assert_array_equal(adata.X, np.floor(VALUES))
 
 
@@ -584,6 +591,7 @@ def test_any_damage_is_refused_or_leaves_the_shape(tmp_path_factory, dtype, dama
         (fcs_bytes(VALUES, mode="C"), "MODE"),
         (fcs_bytes(VALUES, byteord="3,4,1,2"), "BYTEORD"),
         (fcs_bytes(VALUES, nextdata=-4), "NEXTDATA"),
+        (fcs_bytes(VALUES, p2datatype="I"), "P.DATATYPE"),
         (fcs_bytes(VALUES, tot=10**12), "TOT"),
         (fcs_bytes(VALUES, tot=-1), "TOT"),
         (fcs_bytes(VALUES, par=10**12), "PAR"),

@@ -228,7 +228,7 @@ def test_a_real_file_goes_round(shared_data, tmp_path):
     again, before = again.uns["meta"], adata.uns["meta"]
     sample = [key for key in before if key.islower() and not key[-1].isdigit() and _encode.STANDARD.fullmatch(key)]
     assert len(sample) > 3
-    assert {key: again.get(key) for key in sample} == {key: before[key].strip() for key in sample}
+    assert {key: again.get(key, "") for key in sample} == {key: before[key].strip() for key in sample}
 
 
 # --- The file --------------------------------------------------------------------------------------------------------
