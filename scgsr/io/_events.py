@@ -108,9 +108,13 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     except (ImportError, MemoryError, OSError):
         raise  # about the machine, not the file
     except Exception as error:
-        name = type(error).__name__
-        reasons = {"DamageError": str(error), "KeyError": f"it lacks the keyword {error}"}
-        reason = reasons.get(name, f"{name}: {error}")
+        match error:
+            case DamageError():
+                reason = str(error)
+            case KeyError():
+                reason = f"it lacks the keyword {error}"
+            case _:
+                reason = f"{type(error).__name__}: {error}"
         msg = f"`path` must be a complete FCS file, but {os.fspath(path)} is not: {reason}."
         raise ValueError(msg) from error
 
@@ -169,6 +173,10 @@ def _check(keywords: dict[str, str], n_bytes: int) -> None:
     named = sorted(int(key[1:-1]) for key in keywords if re.fullmatch(r"p\d+n", key))
     if len(named) != n_channels or named != list(range(1, n_channels + 1)):
         msg = f"it names channels {named}, but has $PAR = {n_channels} of them"
+        raise DamageError(msg)
+    types = {keywords.get(f"p{n}datatype", keywords["datatype"]) for n in named}  # since FCS 3.2
+    if types - {keywords["datatype"]}:
+        msg = f"its channels are of the types {sorted(types)} ($PnDATATYPE), but one type for all is read"
         raise DamageError(msg)
     if keywords["datatype"] == "I":
         bytes_per_event = sum(widths(keywords))

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -33,8 +34,9 @@ class Panel(NamedTuple):
     def keys(self) -> list[str]:
         """Return names by which files are compared: a repeated one needs its channel to be told from the other."""
         names = self.names
+        uses = Counter(names)
         return unique(
-            name if names.count(name) == 1 else f"{name} ({channel})"
+            name if uses[name] == 1 else f"{name} ({channel})"
             for name, channel in zip(names, self.channels, strict=True)
         )
 
@@ -75,17 +77,17 @@ def _natural(name: str) -> list[str | int]:
 def shared_panel(panels: Mapping[Path, Panel], *, refuse: bool) -> list[str]:
     """Return the keys that all files have, in the order of the first; raise ValueError if some file has others."""
     (first, panel), *others = panels.items()
-    keys = panel.keys
+    keys = wanted = panel.keys
     for file, other in others:
-        missing = [key for key in panel.keys if key not in other.keys]
-        extra = [key for key in other.keys if key not in panel.keys]
+        found = set(other.keys)
+        missing, extra = [key for key in wanted if key not in found], sorted(found.difference(wanted))
         if refuse and (missing or extra):
             msg = (
                 f"`path`: {os.fspath(file)} has another panel than {first.name}: it lacks {missing} and adds {extra}; "
                 "rename its channels, or read only what all files have with `panel='shared'`."
             )
             raise ValueError(msg)
-        keys = [key for key in keys if key in other.keys]
+        keys = [key for key in keys if key in found]
         _warn_of_other_channels(first, panel.only(keys), file, other.only(keys))
     if not keys:
         msg = f"`path`: the files in {first.parent} have no channel in common."
