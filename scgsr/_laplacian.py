@@ -127,7 +127,7 @@ def fourier_basis(laplacian: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
 
 def same_frequency(eigenvalues: np.ndarray) -> np.ndarray:
     """
-    Number the distinct frequencies: equal up to rounding, equal number.
+    Return the number of each eigenvalue among the distinct ones: the same where they are equal up to rounding.
 
     Parameters
     ----------

@@ -223,3 +223,18 @@ def _versions() -> dict[str, str]:
         return {**found, "scgsr": version("scgsr")}
     except PackageNotFoundError:  # run from a source tree that is not installed
         return {**found, "scgsr": "not installed"}
+
+
+def read_evolution(adata: AnnData, key: str) -> list[tuple[int, sparse.csr_matrix]]:
+    """Return the estimates of a learned graph in the order they were made: the epoch and the adjacency of each."""
+    stored = read_record(adata, key).get("evolution", {"epoch": ()})
+    epochs = [int(epoch) for epoch in stored["epoch"]]
+    if not epochs:
+        msg = (
+            f"`key`={key!r}: no estimates of the neuron graph are stored, as only `scgsr.graphs.learned` graphs "
+            f"evolve; call `scgsr.tl.fit(adata, scgsr.graphs.learned(), key_added={key!r})`."
+        )
+        raise ValueError(msg)
+    stacked = stored["adjacency"].tocsr()
+    n = stacked.shape[1]
+    return [(epoch, stacked[place * n : (place + 1) * n]) for place, epoch in enumerate(epochs)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -193,3 +193,34 @@ def _varying(mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...]) -> np.
         n_constant = len(varies) - int(varies.sum())
         _log.info("leaving out %d of %d features, constant up to a millionth of their mean", n_constant, len(varies))
     return varies
+
+
+def columns(
+    adata: AnnData, names: Sequence[str] | str | None, *, layer: str | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Return the names of the chosen features, all for None, and their values as an ndarray (n_obs, n_names).
+
+    Only these columns of a sparse matrix are made dense: choose few.
+    """
+    if adata.isbacked:
+        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
+        raise TypeError(msg)
+    if layer is None and adata.X is None:
+        msg = "`adata` has no `.X`; name a `layer`."
+        raise ValueError(msg)
+    chosen = list(adata.var_names) if names is None else [names] if isinstance(names, str) else list(names)
+    unknown = [name for name in chosen if name not in adata.var_names]
+    if unknown:
+        msg = f"`names` must be among the {adata.n_vars} names in `adata.var_names`, got {unknown[:_NAMES_SHOWN]}."
+        raise KeyError(msg)
+    places = adata.var_names.get_indexer_for(chosen)
+    if not len(places) or len(np.unique(places)) < len(places) or len(places) > len(chosen):
+        msg = f"`names` must be different names, each of one feature in `adata.var_names`, got {chosen[:_NAMES_SHOWN]}."
+        raise ValueError(msg)
+    matrix: Any = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")[:, places]
+    values: np.ndarray = matrix.toarray() if sparse.issparse(matrix) else matrix
+    bad = [name for name, finite in zip(chosen, np.isfinite(values).all(axis=0), strict=True) if not finite]
+    if bad:
+        msg = f"`names` has NaN or infinite values in {bad[:_NAMES_SHOWN]}; leave these features out or impute them."
+        raise ValueError(msg)
+    return chosen, values

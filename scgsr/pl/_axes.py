@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
@@ -22,6 +23,10 @@ _PANEL, _ONE_PANEL, _GAP, _LEAST_PAGE = 1.9, 4.0, 0.2, 2.2
 _BAR_HEIGHT, _BAR_WIDTH = 2.0, 0.12
 # Lines in one column of a legend, as long as there are not too many columns, and letters in a line.
 _LEGEND_LINES, _LEGEND_COLUMNS, _LEGEND_LETTERS = 22, 3, 32
+# Letters in the name of a row.
+_ROW_LETTERS = 28
+# What matplotlib calls a small font, in units of the font size.
+SMALL = 0.833
 # A letter's width and a line's height, in units of the font size.
 _LETTER, _LINE = 0.6, 1.4
 
@@ -35,7 +40,7 @@ def panels(titles: Sequence[str], *, aspect: float, ncols: int = 1, ax: Axes | N
     import matplotlib.pyplot as plt
 
     if ax is not None:
-        return [_titled(ax, titles[0], ax.bbox.width / ax.figure.dpi)]
+        return [titled(ax, titles[0], ax.bbox.width / ax.figure.dpi)]
     ncols = min(ncols, len(titles))
     size = _PANEL if len(titles) > 1 else _ONE_PANEL
     width, height = size * min(1.0, aspect), size * min(1.0, 1 / aspect)
@@ -51,25 +56,50 @@ def panels(titles: Sequence[str], *, aspect: float, ncols: int = 1, ax: Axes | N
         left = col * (column + _GAP) + (_GAP + column - width) / 2
         bottom = (page[1] + used) / 2 - sum(heads[: row + 1]) - (row + 1) * height - (row + 0.5) * _GAP
         new = figure.add_axes((left / page[0], bottom / page[1], width / page[0], height / page[1]))
-        axes.append(_titled(new, title, column))
+        axes.append(titled(new, title, column))
     return axes
 
 
-def colorbar(artist: ScalarMappable, axes: Sequence[Axes], label: str, *, widen: bool) -> None:
+def resizable(width: float, height: float, *, ax: Axes | None = None) -> Axes:
+    """Return axes of a new figure that is laid out anew whenever its size, in inches, is changed; or `ax`."""
+    import matplotlib.pyplot as plt
+
+    return plt.figure(figsize=(width, height), layout="constrained").add_subplot() if ax is None else ax
+
+
+def name_rows(ax: Axes, names: Sequence[str], places: Sequence[float] | np.ndarray) -> None:
+    """Write the names of rows left of `ax`, in letters that its height has room for."""
+    points = ax.get_position().height * ax.figure.bbox.height / ax.figure.dpi * 72
+    size = min(SMALL * _points(), 0.85 * points / max(len(names), 1))
+    ax.set_yticks(places, list(names), fontsize=size, parse_math=False)
+    ax.tick_params(axis="y", length=0)
+
+
+def shortened(name: str) -> str:
+    """Return a name that a row has room for."""
+    return name if len(name) <= _ROW_LETTERS else f"{name[: _ROW_LETTERS - 1]}…"
+
+
+def colorbar(
+    artist: ScalarMappable, axes: Sequence[Axes], label: str, *, widen: bool, extend: str = "neither"
+) -> Colorbar:
     """Draw one colour bar for all `axes`; `widen` the figure to hold it, or take its room from the axes."""
     figure = axes[0].figure
     if widen:
         width, height = cast("Figure", figure).get_size_inches()
         long = min(_BAR_HEIGHT, 0.9 * height)
         place = figure.add_axes((1, (1 - long / height) / 2, _BAR_WIDTH / width, long / height), label="<colorbar>")
-        bar = figure.colorbar(artist, cax=place)
+        bar = figure.colorbar(artist, cax=place, extend=extend)
     else:
-        bar = figure.colorbar(artist, ax=list(axes), shrink=0.8, aspect=16)
+        high = max(ax.bbox.y1 for ax in axes) - min(ax.bbox.y0 for ax in axes)
+        shrink = min(0.8, _BAR_HEIGHT * figure.dpi / high)
+        bar = figure.colorbar(artist, ax=list(axes), shrink=shrink, aspect=16, extend=extend)
     bar.set_label(label, fontsize="small")
     bar.ax.tick_params(labelsize="small")
     bar.outline.set_visible(False)
     if widen:
         _widen(axes[0], cast("Bbox", bar.ax.get_tightbbox()))
+    return bar
 
 
 def legend_labels(names: Sequence[str], counts: Iterable[int]) -> list[str]:
@@ -162,7 +192,7 @@ def _fill(title: str, inches: float) -> str:
     return f"{textwrap.fill(name, letters)}\n{bracket.lstrip()}{count}"
 
 
-def _titled(ax: Axes, title: str, inches: float) -> Axes:
+def titled(ax: Axes, title: str, inches: float) -> Axes:
     """Write the title above `ax`, in lines no longer than given."""
     # A dollar sign in a group's name is no formula.
     ax.set_title(_fill(title, inches), fontsize="medium", parse_math=False)
