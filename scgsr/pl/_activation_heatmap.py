@@ -29,6 +29,8 @@ _LINES, _FEWEST = 200, 10
 _FEW = 10
 # Inches: the page, what it needs beside the groups, a group's name.
 _WIDE, _LEAST_HIGH, _AROUND, _NAME = 5.2, 3.4, 0.8, 0.15
+# Inches: the picture where the page is a column of 85 mm.
+_NARROW = 1.7
 # Where a strip begins and ends outside the picture, in shares of its size.
 _AWAY, _GAP = 0.033, 0.008
 
@@ -99,7 +101,7 @@ def activation_heatmap(
     >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
     >>> ax = scgsr.pl.activation_heatmap(adata, groupby="bulk_labels", groups=["CD19+ B", "Dendritic"], show=False)
     >>> [label.get_text() for label in ax.get_yticklabels()]
-    ['CD19+ B\\n(95)', 'Dendritic\\n(240)']
+    ['CD19+ B\n(95)', 'Dendritic\n(240)']
     >>> ax.images[0].get_array().shape
     (95, 48)
     """
@@ -112,7 +114,7 @@ def activation_heatmap(
     lines = [np.array_split(rows, min(len(rows), max(_LINES // len(cells), _FEWEST))) for rows in cells.values()]
     pictures = [_means(activations, parts)[:, columns.order] for parts in lines]
     norm = _scale.norm(np.concatenate(pictures), vmin=vmin, vmax=vmax)
-    panel = _axes.resizable(_WIDE, max(_LEAST_HIGH, _AROUND + _NAME * len(cells)), ax=ax)
+    panel = ax or _axes.resizable(_WIDE, max(_LEAST_HIGH, _AROUND + _NAME * len(cells)))[0]
     width, height = len(columns.order), len(cells)
     artist = _blocks(panel, pictures, (0, width), cmap=cmap, norm=norm)
     gap = "\n" if height <= _FEW else " "
@@ -120,7 +122,8 @@ def activation_heatmap(
     _axes.name_rows(panel, names, np.arange(height) + 0.5)
     panel.set_ylabel(heading, fontsize="small", parse_math=False)
     columns.draw(panel, -_AWAY * height, -_GAP * height)
-    columns.name(panel)
+    columns.number(panel, _NARROW)
+    panel.set_xlabel(columns.heading, fontsize="small")
     if height > 1:
         colors = to_rgba_array(_groups.colors(adata, heading, list(cells)))
         _blocks(panel, list(colors[:, None, None]), (-_AWAY * width, -_GAP * width))

@@ -40,7 +40,7 @@ def panels(titles: Sequence[str], *, aspect: float, ncols: int = 1, ax: Axes | N
     import matplotlib.pyplot as plt
 
     if ax is not None:
-        return [titled(ax, titles[0], ax.bbox.width / ax.figure.dpi)]
+        return [_titled(ax, titles[0], ax.bbox.width / ax.figure.dpi)]
     ncols = min(ncols, len(titles))
     size = _PANEL if len(titles) > 1 else _ONE_PANEL
     width, height = size * min(1.0, aspect), size * min(1.0, 1 / aspect)
@@ -56,15 +56,16 @@ def panels(titles: Sequence[str], *, aspect: float, ncols: int = 1, ax: Axes | N
         left = col * (column + _GAP) + (_GAP + column - width) / 2
         bottom = (page[1] + used) / 2 - sum(heads[: row + 1]) - (row + 1) * height - (row + 0.5) * _GAP
         new = figure.add_axes((left / page[0], bottom / page[1], width / page[0], height / page[1]))
-        axes.append(titled(new, title, column))
+        axes.append(_titled(new, title, column))
     return axes
 
 
-def resizable(width: float, height: float, *, ax: Axes | None = None) -> Axes:
-    """Return axes of a new figure that is laid out anew whenever its size, in inches, is changed; or `ax`."""
+def resizable(width: float, height: float, *, n: int = 1, ncols: int = 1) -> list[Axes]:
+    """Return `n` axes of a new figure of this size in inches, laid out anew whenever its size is changed."""
     import matplotlib.pyplot as plt
 
-    return plt.figure(figsize=(width, height), layout="constrained").add_subplot() if ax is None else ax
+    figure = plt.figure(figsize=(width, height), layout="constrained")
+    return [figure.add_subplot(-(-n // ncols), ncols, place + 1) for place in range(n)]
 
 
 def name_rows(ax: Axes, names: Sequence[str], places: Sequence[float] | np.ndarray) -> None:
@@ -192,7 +193,7 @@ def _fill(title: str, inches: float) -> str:
     return f"{textwrap.fill(name, letters)}\n{bracket.lstrip()}{count}"
 
 
-def titled(ax: Axes, title: str, inches: float) -> Axes:
+def _titled(ax: Axes, title: str, inches: float) -> Axes:
     """Write the title above `ax`, in lines no longer than given."""
     # A dollar sign in a group's name is no formula.
     ax.set_title(_fill(title, inches), fontsize="medium", parse_math=False)

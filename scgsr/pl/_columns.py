@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DEAD = "0.85"
-# Share of the picture's width that one letter of a module's name needs where the page is narrow.
-_LETTER = 0.04
+# Inches that one letter of a module's name needs.
+_LETTER = 0.08
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,21 +43,24 @@ class Columns:
         strip = to_rgba_array([*self.colors, _DEAD])[self.modules][None]
         ax.imshow(strip, extent=(0, len(self.order), bottom, top), aspect="auto", interpolation="nearest")
 
-    def name(self, ax: Axes) -> None:
-        """Write the modules' numbers above the strip, as far as there is room, and what the columns are."""
-        n = len(self.order)
-        borders = [0, *(np.flatnonzero(np.diff(self.modules)) + 1), n]
-        runs = itertools.pairwise(borders)
-        names = {(start + end) / 2: self._name(start) for start, end in runs if self._fits(start, end)}
+    @property
+    def heading(self) -> str:
+        """What the columns are."""
+        return f"{len(self.order)} neurons and their modules"
+
+    def number(self, ax: Axes, inches: float) -> None:
+        """Write the modules' numbers above the strip, where this width of the picture has room for them."""
+        borders = [0, *(np.flatnonzero(np.diff(self.modules)) + 1), len(self.order)]
+        names = {
+            (start + end) / 2: self._name(start)
+            for start, end in itertools.pairwise(borders)
+            if (end - start) / len(self.order) * inches >= _LETTER * len(self._name(start))
+        }
         ax.xaxis.tick_top()
         ax.xaxis.set_label_position("top")
         ax.set_xticks(list(names), list(names.values()), fontsize="small")
         ax.tick_params(axis="x", length=0, pad=1)
-        ax.set_xlabel(f"{n} neurons and their modules", fontsize="small")
 
     def _name(self, column: int) -> str:
         module = self.modules[column]
         return "dead" if module < 0 else str(module)
-
-    def _fits(self, start: int, end: int) -> bool:
-        return (end - start) / len(self.order) >= _LETTER * len(self._name(start))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 # More rows than this are drawn only for who names them.
 _MOST = 40
 # Inches: a panel, a row, the least and most height of a panel, its title and strip, the names and the colour bar.
-_WIDE, _ROW, _LEAST, _MOST_HIGH, _TITLE, _BESIDE = 1.45, 0.14, 0.8, 6.0, 0.35, 1.4
+_WIDE, _ROW, _LEAST, _MOST_HIGH, _TITLE, _BESIDE = 1.45, 0.14, 0.8, 6.0, 0.5, 1.4
+# Inches: a panel where two stand in a column of 85 mm; letters in a line of its title.
+_NARROW, _LETTERS = 0.8, 16
 _UNDEFINED = "0.8"
 # Where the strip of modules begins and ends above the rows, in shares of the panel's height.
 _STRIP = 0.06, 0.015
@@ -39,7 +42,7 @@ def correlation_heatmap(
     key: str = DEFAULT_KEY,
     show: bool | None = None,
 ) -> Axes | Figure | None:
-    """Draw the correlation of markers with neurons over the cells of each group, as of each branch of a trajectory.
+    r"""Draw the correlation of markers with neurons over the cells of each group, as of each branch of a trajectory.
 
     One panel per group, all with the same rows, columns and colours: columns are neurons in the order of the graph, as
     in :func:`scgsr.pl.activation_heatmap`; rows are features in the order of a hierarchical clustering of their
@@ -88,7 +91,7 @@ def correlation_heatmap(
     >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
     >>> figure = scgsr.pl.correlation_heatmap(adata, "phase", names=["CD3D", "CD79A", "LYZ"], show=False)
     >>> [panel.get_title() for panel in figure.axes[:3]]
-    ['G1 (n = 391)', 'G2M (n = 147)', 'S (n = 162)']
+    ['G1\n(n = 501)', 'G2M\n(n = 17)', 'S\n(n = 182)']
     >>> figure.axes[0].images[0].get_array().shape
     (3, 48)
     """
@@ -100,18 +103,20 @@ def correlation_heatmap(
     of = _groups.grouping(adata, groupby, groups)
     features, values = _view.columns(adata, names, layer=layer)
     rows = _clustered(feature_correlation(values, activations))
-    panels = _panels(of, len(rows), ncols)
+    panels = _panels(len(of.categories), len(rows), ncols)
     for place, (panel, name) in enumerate(zip(panels, of.categories, strict=True)):
         members = np.flatnonzero(of.codes == place)
         picture = feature_correlation(values[members], activations[members])[rows][:, columns.order]
         artist = _draw(panel, picture, columns)
-        _axes.titled(panel, f"{name} (n = {len(members):,})", _WIDE)
-        panel.set(xticks=[], yticks=[])
+        title = f"{textwrap.fill(_axes.shortened(str(name)), _LETTERS)}\n(n = {len(members):,})"
+        panel.set_title(title, fontsize="small", parse_math=False)
         if place % ncols == 0:
             _axes.name_rows(panel, [_axes.shortened(features[row]) for row in rows], np.arange(len(rows)) + 0.5)
         if place < ncols:
-            columns.name(panel)
-    _axes.colorbar(artist, panels, "correlation over cells\n(grey: undefined)", widen=False)
+            columns.number(panel, _NARROW)
+    cast("Figure", panels[0].figure).supxlabel(columns.heading, fontsize="small")
+    label = "correlation over cells\n(grey: undefined)"
+    _axes.colorbar(artist, panels, label, widen=False)
     return _axes.finish(panels, ax=None, show=show)
 
 
@@ -124,16 +129,11 @@ def _clustered(correlation: np.ndarray) -> np.ndarray:
     return np.concatenate([defined, np.flatnonzero(~np.isfinite(correlation).any(axis=1))])
 
 
-def _panels(of: Any, n_rows: int, ncols: int) -> list[Axes]:
-    """Return axes for the groups, laid out anew whenever the size of the figure is changed."""
-    import matplotlib.pyplot as plt
-
-    n = len(of.categories)
+def _panels(n: int, n_rows: int, ncols: int) -> list[Axes]:
+    """Return axes for `n` groups of `n_rows` features."""
     ncols = min(ncols, n)
-    deep = -(-n // ncols)
     high = float(np.clip(_ROW * n_rows, _LEAST, _MOST_HIGH)) + _TITLE
-    figure = plt.figure(figsize=(_WIDE * ncols + _BESIDE, high * deep + _TITLE), layout="constrained")
-    return [figure.add_subplot(deep, ncols, place + 1) for place in range(n)]
+    return _axes.resizable(_WIDE * ncols + _BESIDE, high * -(-n // ncols) + _TITLE, n=n, ncols=ncols)
 
 
 def _draw(ax: Axes, picture: np.ndarray, columns: Columns) -> Any:
@@ -145,5 +145,5 @@ def _draw(ax: Axes, picture: np.ndarray, columns: Columns) -> Any:
     artist = ax.imshow(picture, extent=(0, width, height, 0), aspect="auto", interpolation="nearest", **style)
     top, bottom = (-share * height for share in _STRIP)
     columns.draw(ax, top, bottom)
-    ax.set(xlim=(0, width), ylim=(height, top), frame_on=False)
+    ax.set(xlim=(0, width), ylim=(height, top), xticks=[], yticks=[], frame_on=False)
     return artist

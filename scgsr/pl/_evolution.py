@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from scipy.sparse import csr_matrix, triu
+from scipy.sparse import csr_matrix
 
 from scgsr import _checks, _store
 from scgsr._keys import DEFAULT_KEY
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scgsr.graphs import NeuronGraph
 
 # More panels are too small to compare.
 _MOST = 8
-_NEW, _KEPT, _DEAD = "#D55E00", "0.72", "0.85"
+# Inches: a panel, its title, the legend below.
+_PANEL, _TITLE, _LEGEND = 1.7, 0.4, 0.3
+_NEW, _KEPT, _DEAD = "0.1", "0.8", "0.85"
 
 
 def evolution(
@@ -32,7 +33,7 @@ def evolution(
     """Draw how a learned graph changed while it was estimated again and again during training.
 
     Each panel is one estimate, with the epoch it was made in and the share of edges (Jaccard) that it has in common
-    with the estimate just before, also where that one is not drawn. Edges that were not in it before are orange.
+    with the estimate just before, also where that one is not drawn. Edges that were not in it before are black.
     Neurons stand where the final graph puts them, in the colour of their final module, so that a panel looks the more
     orderly the more it agrees with the end. Of more than eight estimates eight are drawn, evenly chosen, the first
     and the last among them.
@@ -50,7 +51,8 @@ def evolution(
 
     Returns
     -------
-    Axes for one panel, else a Figure; ``None`` if it was shown.
+    Axes for one panel, else a Figure; ``None`` if it was shown. It is laid out anew for another width, as after
+    ``figure.set_figwidth(85 / 25.4)``, a column of 85 mm.
 
     Raises
     ------
@@ -76,26 +78,36 @@ def evolution(
     modules = np.asarray(_store.read_record(adata, key)["modules"])
     colors = [*_groups.module_colors(adata, key, modules), _DEAD]
     chosen = np.unique(np.linspace(0, len(estimates) - 1, _MOST).round().astype(int))
-    panels = _axes.panels([_title(estimates, place) for place in chosen], aspect=aspect(graph), ncols=ncols)
+    panels = _panels(len(chosen), ncols, aspect(graph))
     for panel, place in zip(panels, chosen, strict=True):
-        drawn = replace(graph, adjacency=estimates[place][1])
-        fresh = _fresh(drawn, estimates[place - 1][1]) if place else np.zeros(drawn.n_edges, dtype=bool)
-        draw_edges(panel, drawn, np.where(fresh, _NEW, _KEPT))
-        draw_nodes(panel, drawn, np.ones(graph.n_neurons), facecolors=[colors[m] for m in modules], edgecolors="white")
+        kept, fresh = _split(estimates, place)
+        draw_edges(panel, replace(graph, adjacency=kept), _KEPT)
+        draw_edges(panel, replace(graph, adjacency=fresh), _NEW)
+        draw_nodes(panel, graph, np.ones(graph.n_neurons), facecolors=[colors[m] for m in modules], edgecolors="white")
+        panel.set_title(_title(estimates, place), fontsize="small")
     handles = [Line2D([], [], color=color) for color in (_NEW, _KEPT)]
-    beside = panels[min(ncols, len(panels)) - 1]
-    _axes.legend(beside, handles, ["not in the estimate before", "kept"], heading="edges", widen=True)
+    labels = ["edge not in the estimate before", "edge kept"]
+    figure = cast("Figure", panels[0].figure)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small")
     return _axes.finish(panels, ax=None, show=show)
+
+
+def _panels(n: int, ncols: int, ratio: float) -> list[Axes]:
+    """Return axes for `n` graphs of this width over height."""
+    ncols = min(ncols, n)
+    high = _PANEL * min(1.0, 1 / ratio) + _TITLE
+    return _axes.resizable(_PANEL * ncols, high * -(-n // ncols) + _LEGEND, n=n, ncols=ncols)
 
 
 def _title(estimates: list[tuple[int, csr_matrix]], place: int) -> str:
     epoch, adjacency = estimates[place]
-    return (
-        f"epoch {epoch}, Jaccard {edge_jaccard(estimates[place - 1][1], adjacency):.2f}" if place else f"epoch {epoch}"
-    )
+    agreement = f"Jaccard {edge_jaccard(estimates[place - 1][1], adjacency):.2f}" if place else "the first"
+    return f"epoch {epoch}\n{agreement}"
 
 
-def _fresh(graph: NeuronGraph, before: csr_matrix) -> np.ndarray:
-    """Return which edges are not in the adjacency before."""
-    edges = triu(graph.adjacency, k=1).tocoo()
-    return np.asarray(before[edges.row, edges.col]).ravel() == 0
+def _split(estimates: list[tuple[int, csr_matrix]], place: int) -> tuple[csr_matrix, csr_matrix]:
+    """Return the edges that the estimate before has too, all of the first, and those that it has not."""
+    adjacency = csr_matrix(estimates[place][1])
+    before = estimates[place - 1][1] if place else adjacency
+    kept = csr_matrix(adjacency.multiply(before != 0))
+    return kept, csr_matrix(adjacency - kept)

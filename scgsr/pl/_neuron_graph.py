@@ -125,15 +125,15 @@ def _draw(ax: Axes, graph: NeuronGraph, strength: np.ndarray, **style: Any) -> E
     return draw_nodes(ax, graph, strength, **style)
 
 
-def draw_edges(ax: Axes, graph: NeuronGraph, colors: str | np.ndarray) -> None:
-    """Draw the edges, as wide as they are strong, in one colour or one for each edge of the upper triangle."""
+def draw_edges(ax: Axes, graph: NeuronGraph, color: str) -> None:
+    """Draw the edges, as wide as they are strong."""
     from matplotlib.collections import LineCollection
 
     segments, weights = _segments(graph)
     # Thinner where edges are many, or they bury the nodes.
     thin = min(1.0, 2 * graph.n_neurons / max(graph.n_edges, 1)) ** 0.5
     widths = thin * (0.4 + weights / weights.max(initial=1e-300))
-    ax.add_collection(LineCollection(list(segments), colors=colors, linewidths=widths, zorder=1))
+    ax.add_collection(LineCollection(list(segments), colors=color, linewidths=widths, zorder=1))
 
 
 def draw_nodes(ax: Axes, graph: NeuronGraph, strength: np.ndarray, **style: Any) -> EllipseCollection:

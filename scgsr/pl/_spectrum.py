@@ -23,7 +23,8 @@ _BANDS, _LINES = 10, 8
 _PAGE, _WIDE, _AROUND, _NAME = (4.6, 3.0), 5.0, 1.0, 0.15
 # Energy is drawn down to this part of what is expected.
 _LEAST = 2.0**-8
-_LEGEND: dict[str, Any] = {"frameon": False, "fontsize": "small", "title_fontsize": "small", "alignment": "left"}
+# Doublings at which the colours of rows end: a whole scale of faint blues would hide what differs.
+_REACH = 4.0
 _NULL, _UNDEFINED = "0.45", "0.8"
 
 
@@ -86,8 +87,8 @@ def spectrum(
     >>> adata = sc.datasets.pbmc68k_reduced()
     >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
     >>> ax = scgsr.pl.spectrum(adata, groupby="phase", show=False)
-    >>> frequency, energy = ax.lines[0].get_data()
-    >>> energy[0] > 1 > energy[-1]
+    >>> energy = ax.lines[0].get_ydata()
+    >>> bool(energy[0] > 1 > energy[-1])
     True
     """
     _checks.one_of("laplacian", laplacian, ["combinatorial", "symmetric"])
@@ -98,15 +99,14 @@ def spectrum(
     heading = Keys(key).labels if groupby is None else groupby
     of = _groups.grouping(adata, heading, groups)
     frequencies, energies = _bands(activations, graph.adjacency, of.codes, laplacian)
-    names = [_axes.shortened(str(name)) for name in of.categories]
     counts = np.bincount(of.codes[of.codes >= 0])
-    labels = [f"{name} ({count:,})" for name, count in zip(names, counts, strict=True)]
+    labels = [f"{_axes.shortened(str(name))} ({count:,})" for name, count in zip(of.categories, counts, strict=True)]
     if len(labels) <= _LINES:
-        panel = _axes.resizable(*_PAGE, ax=ax)
+        panel = ax or _axes.resizable(*_PAGE)[0]
         colors = _groups.colors(adata, heading, list(of.categories))
         _draw_lines(panel, frequencies, energies, labels=labels, colors=colors, heading=heading)
     else:
-        panel = _axes.resizable(_WIDE, _AROUND + _NAME * len(labels), ax=ax)
+        panel = ax or _axes.resizable(_WIDE, _AROUND + _NAME * len(labels))[0]
         _draw_rows(panel, frequencies, energies, labels)
         panel.set_ylabel(heading, fontsize="small", parse_math=False)
     return _axes.finish([panel], ax=ax, show=show)
@@ -132,17 +132,18 @@ def _draw_lines(
     ax: Axes, frequencies: np.ndarray, energies: np.ndarray, *, labels: list[str], colors: list[str], heading: str
 ) -> None:
     """Draw one line for each group, on a scale of doublings."""
+    from matplotlib.ticker import FuncFormatter
+
     for place, (energy, color) in enumerate(zip(energies, colors, strict=True)):
-        ax.plot(frequencies, np.maximum(energy, _LEAST), color=color, marker="osD^vP*X"[place], markersize=4)
-    handles = list(ax.lines)
-    handles.append(ax.axhline(1, color=_NULL, linestyle="--", linewidth=1))
+        ax.plot(np.maximum(energy, _LEAST), color=color, marker="osD^vP*X"[place], markersize=4)
+    handles = [*ax.lines, ax.axhline(1, color=_NULL, linestyle="--", linewidth=1)]
     ax.set_yscale("log", base=2)
-    ax.set_xlabel("graph frequency (coarse to fine)")
-    ax.set_ylabel("energy relative to\nrandom places")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _times(np.log2(value))))
+    _name_bands(ax, frequencies)
+    ax.set_ylabel("energy relative to\nrandom places", fontsize="small")
+    ax.tick_params(axis="y", labelsize="small")
     ax.spines[["top", "right"]].set_visible(False)
-    drawn = ax.legend(handles, [*labels, "random places"], loc="upper right", **_LEGEND)
-    for text, label in zip([drawn.get_title(), *drawn.get_texts()], [heading, *labels], strict=False):
-        text.set(text=label, parse_math=False)
+    _axes.legend(ax, handles, [*labels, "random places"], heading=heading, widen=False)
 
 
 def _draw_rows(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, labels: list[str]) -> None:
@@ -151,18 +152,26 @@ def _draw_rows(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, labels: 
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     doublings = np.log2(np.maximum(energies, _LEAST))
-    norm = _scale.norm(doublings[np.isfinite(doublings)], vcenter=0.0)
+    known = doublings[np.isfinite(doublings)]
+    reach = min(float(np.abs(known).max(initial=1.0)), _REACH)
+    norm = _scale.norm(known, vmin=-reach, vmax=reach, vcenter=0.0)
     cmap = mpl.colormaps["RdBu_r"].with_extremes(bad=_UNDEFINED)
-    height, width = doublings.shape
     artist = ax.imshow(doublings, cmap=cmap, norm=norm, aspect="auto", interpolation="nearest")
-    _axes.name_rows(ax, labels, np.arange(height))
-    shown = np.arange(0, width, max(1, width // 4))
-    ax.set_xticks(shown, [f"{frequencies[band]:.2g}" for band in shown])
-    ax.set_xlabel("graph frequency (coarse to fine)")
+    _axes.name_rows(ax, labels, np.arange(len(labels)))
+    _name_bands(ax, frequencies)
     ax.spines[:].set_visible(False)
-    bar = _axes.colorbar(artist, [ax], "energy relative to random places", widen=False)
+    bar = _axes.colorbar(
+        artist, [ax], "energy relative to random places", widen=False, extend=_scale.beyond(norm, [known])
+    )
     bar.locator, bar.formatter = MaxNLocator(6, integer=True), FuncFormatter(lambda value, _: _times(value))
     bar.update_ticks()
+
+
+def _name_bands(ax: Axes, frequencies: np.ndarray) -> None:
+    """Write the mean frequency below some of the bands, which stand side by side at equal distances."""
+    shown = np.arange(0, len(frequencies), max(1, len(frequencies) // 3))
+    ax.set_xticks(shown, [f"{frequencies[band]:.2g}" for band in shown], fontsize="small")
+    ax.set_xlabel("graph frequency (coarse to fine)", fontsize="small")
 
 
 def _times(doublings: float) -> str:
