@@ -50,10 +50,10 @@ def activation_heatmap(
 ) -> Axes | Figure | None:
     r"""Draw the activations of cells, in order of group or trajectory, against neurons in the order of the graph.
 
-    Columns are neurons, not cells: along a path, ring or tree; on any other graph module by module, and in such an order
-    that neighbours stand together as far as a row allows. Every group has the same height, so that small ones can be read; how many cells it has stands beside
-    its name. Where a group has more cells than its height has lines, each line is the mean of consecutive cells:
-    none is left out.
+    Columns are neurons, not cells: along a path, ring or tree; on any other graph module by module, and in such an
+    order that neighbours stand together as far as a row allows. Every group has the same height, so that small ones can
+    be read; how many cells it has stands beside its name. Where a group has more cells than its height has lines, each
+    line is the mean of consecutive cells: none is left out.
 
     Parameters
     ----------
