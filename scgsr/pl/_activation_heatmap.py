@@ -163,8 +163,7 @@ def _grouped(
     of = _groups.grouping(adata, heading, groups)
     if time is None:
         return heading, of
-    timed = of.set_categories(of.categories)
-    timed[~np.isfinite(time)] = np.nan
+    timed = pd.Categorical.from_codes(np.where(np.isfinite(time), of.codes, -1), of.categories)
     present = timed.remove_unused_categories()
     if not len(present.categories):
         msg = f"`pseudotime` must have a finite value for some cell of the groups of {heading!r}, got none."

@@ -86,7 +86,7 @@ def evolution(
         draw_nodes(panel, graph, np.ones(graph.n_neurons), facecolors=[colors[m] for m in modules], edgecolors="white")
         panel.set_title(_title(estimates, place), fontsize="small")
     handles = [Line2D([], [], color=color) for color in (_NEW, _KEPT)]
-    labels = ["edge not in the estimate before", "edge kept"]
+    labels = ["new edge", "kept edge"]
     figure = cast("Figure", panels[0].figure)
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small")
     return _axes.finish(panels, ax=None, show=show)
