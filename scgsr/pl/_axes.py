@@ -26,7 +26,7 @@ _LEGEND_LINES, _LEGEND_COLUMNS, _LEGEND_LETTERS = 22, 3, 32
 # Letters in the name of a row.
 _ROW_LETTERS = 28
 # What matplotlib calls a small font, in units of the font size.
-SMALL = 0.833
+_SMALL = 0.833
 # A letter's width and a line's height, in units of the font size.
 _LETTER, _LINE = 0.6, 1.4
 
@@ -71,7 +71,7 @@ def resizable(width: float, height: float, *, n: int = 1, ncols: int = 1) -> lis
 def name_rows(ax: Axes, names: Sequence[str], places: Sequence[float] | np.ndarray) -> None:
     """Write the names of rows left of `ax`, in letters that its height has room for."""
     points = ax.get_position().height * ax.figure.bbox.height / ax.figure.dpi * 72
-    size = min(SMALL * _points(), 0.85 * points / max(len(names), 1))
+    size = min(_SMALL * _points(), 0.85 * points / max(len(names), 1))
     ax.set_yticks(places, list(names), fontsize=size, parse_math=False)
     ax.tick_params(axis="y", length=0)
 
