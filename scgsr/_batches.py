@@ -25,6 +25,11 @@ class Batches:
         self._mean = torch.as_tensor(mean, dtype=torch.float32, device=device)
         self._scale = torch.as_tensor(scale, dtype=torch.float32, device=device)
 
+    @property
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is subtracted and what is divided by, (n_features,) each."""
+        return self._mean.cpu().numpy(), self._scale.cpu().numpy()
+
     def rows(self, index: np.ndarray | slice) -> Tensor:
         """Return the rows `index`, standardised."""
         dense = dense_rows(self.matrix, index)
@@ -42,6 +47,23 @@ class Batches:
         for start in range(0, n_rows, batch_size):
             part = slice(start, min(start + batch_size, n_rows))
             yield self.rows(part if index is None else index[part])
+
+
+def checked(matrix: Any, n_features: int) -> Matrix:
+    """Return a matrix of finite values with so many columns, dense or CSR."""
+    if not (isinstance(matrix, np.ndarray) or sparse.issparse(matrix)):
+        msg = (
+            f"`matrix` must be a NumPy array or a SciPy sparse matrix, got {type(matrix).__name__}; its columns "
+            "are those of `adata[:, list(model.features)].X`."
+        )
+        raise TypeError(msg)
+    if not np.isfinite(matrix.data if sparse.issparse(matrix) else matrix).all():
+        msg = "`matrix` has NaN or infinite values; remove or impute them first."
+        raise ValueError(msg)
+    if matrix.ndim != 2 or matrix.shape[1] != n_features:
+        msg = f"`matrix` must have {n_features} columns, one per feature of the model, got {matrix.shape}."
+        raise ValueError(msg)
+    return sparse.csr_matrix(matrix) if sparse.issparse(matrix) else np.asarray(matrix)
 
 
 def dense_rows(matrix: Matrix, index: np.ndarray | slice) -> np.ndarray:

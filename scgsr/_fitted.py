@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import sparse
 
-from scgsr._batches import Batches, Matrix
+from scgsr import _checks, _record
+from scgsr._batches import Batches, Matrix, checked
+from scgsr._evolution import Evolution
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._modules import Modules, ModuleTree
+from scgsr._modules import Modules
+from scgsr._novelty import Typical
 from scgsr.graphs import NeuronGraph
-
-# Raised when the stored form changes; a fit in another form is refused with what to do.
-SCHEMA = 2
 
 _BLOCK = 4096
 
@@ -40,6 +42,19 @@ class FittedModel:
         The neurons' modules.
     likelihood
         The reconstruction term that was minimised.
+    cofactor
+        Of the inverse hyperbolic sine that the columns had been transformed with, as :func:`scgsr.pp.arcsinh`
+        recorded it, (n_features,); NaN: none on record.
+    typical
+        How the cells of the fit look, which novelty is measured against; None in fits stored by older versions.
+    coactivation
+        How many cells two neurons share, (n_neurons, n_neurons).
+    evolution
+        The estimates of a learned graph.
+    history
+        One row per epoch.
+    params, versions
+        The arguments of the fit, and of which packages.
 
     Examples
     --------
@@ -57,7 +72,20 @@ class FittedModel:
     mean: np.ndarray
     scale: np.ndarray
     modules: Modules
+    coactivation: sparse.csr_matrix
+    cofactor: np.ndarray
+    typical: Typical | None = None
     likelihood: str = "gaussian"
+    evolution: Evolution = field(default_factory=Evolution)
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        of_each = [self.features, self.mean, self.scale, self.cofactor]
+        if {len(values) for values in of_each} != {self.network.config.n_features}:
+            msg = "`features`, `mean`, `scale` and `cofactor` must have one entry for each feature of the network."
+            raise ValueError(msg)
 
     def __repr__(self) -> str:
         return (
@@ -65,6 +93,7 @@ class FittedModel:
             f"({self.graph.name}), {self.modules.n_modules} modules)"
         )
 
+    @torch.no_grad()
     def activations(self, matrix: Matrix) -> np.ndarray:
         """Return the structured activations, float32: (n_cells, n_features) -> (n_cells, n_neurons).
 
@@ -84,20 +113,7 @@ class FittedModel:
         ValueError
             If the number of columns differs from the number of features, or a value is not finite.
         """
-        return self.diffuse(self.code(matrix))
-
-    @torch.no_grad()
-    def code(self, matrix: Matrix) -> np.ndarray:
-        """Return the activations before they diffuse over the graph: (n_cells, n_features) -> (n_cells, n_neurons)."""
-        network = self.network
-        return _joined(
-            [network.layer.code(network.encoder(rows)) for rows in self._blocks(matrix)], self.graph.n_neurons
-        )
-
-    @torch.no_grad()
-    def diffuse(self, code: np.ndarray) -> np.ndarray:
-        """Return what `code` becomes on the graph: (n_cells, n_neurons) -> (n_cells, n_neurons)."""
-        return self.network.layer.diffuse(torch.as_tensor(code, device=self._device)).cpu().numpy()
+        return _joined([self.network.encode(rows) for rows in self._blocks(matrix)], self.graph.n_neurons)
 
     @torch.no_grad()
     def reconstruct(self, matrix: Matrix) -> np.ndarray:
@@ -128,59 +144,158 @@ class FittedModel:
         scaled = _joined([self.network.decode(block) for block in rows.split(_BLOCK)], len(self.features))
         return (scaled * self.scale + self.mean).astype(np.float32)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the model as a config string (JSON) and arrays, ready for `.uns` and for files."""
-        config = {"network": self.network.config.to_dict(), "likelihood": self.likelihood}
-        weights = {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
-        found = self.modules
-        arrays = {
-            **weights,
-            "mean": self.mean,
-            "scale": self.scale,
-            "templates": found.templates,
-            "silent": np.array(found.silent),
-            "fine": found.tree.fine,
-            "merges": found.tree.merges,
-            "separations": found.tree.separations,
-        }
-        return {"config": json.dumps(config), "arrays": arrays}
+    def novelty(self, matrix: Matrix, *, activations: np.ndarray | None = None) -> np.ndarray:
+        """Return how unlike the cells of the fit each cell is: (n_cells, n_features) -> (n_cells,) float32.
+
+        0 is typical; one in a hundred cells of the fit reaches 1; there is no upper end. It is the larger of two
+        measures: how unusual the picture is (Mahalanobis distance of the activations), and how badly it tells the
+        features (error of the reconstruction).
+
+        Parameters
+        ----------
+        matrix
+            Unscaled values, dense or CSR, columns in the order of `features`.
+        activations
+            Those of the same cells, if they are known already.
+
+        Returns
+        -------
+        ndarray of shape (n_cells,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As by :meth:`activations`, or if the fit was stored by a version that did not keep what this needs.
+        """
+        if self.typical is None:
+            msg = "`novelty` needs a fit of this version of scgsr: this one was stored without; fit again."
+            raise ValueError(msg)
+        if activations is None:
+            activations = self.activations(matrix)
+        return self.typical.novelty(activations, self.errors(matrix, activations))
+
+    @torch.no_grad()
+    def errors(self, matrix: Matrix, activations: np.ndarray) -> np.ndarray:
+        """Return the mean squared error of the reconstruction of each cell, in standardised features, (n_cells,)."""
+        blocks, start = [], 0
+        for features in self._blocks(matrix):
+            rows = torch.as_tensor(activations[start : start + len(features)], device=self._device)
+            blocks.append((features - self.network.decode(rows)).square().mean(dim=1, keepdim=True))
+            start += len(features)
+        return _joined(blocks, 1)[:, 0]
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model into a folder, as safetensors and JSON: to be read without the data, and without pickle.
+
+        Parameters
+        ----------
+        folder
+            Made if it is not there. A crash while writing leaves what was there before.
+        overwrite
+            Replace the model that the folder holds.
+
+        Returns
+        -------
+        None.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a model in the folder and `overwrite` is False, or if it is a file.
+        TypeError
+            If an argument has the wrong type.
+
+        Examples
+        --------
+        >>> import tempfile, scanpy as sc, scgsr
+        >>> adata = sc.datasets.pbmc68k_reduced()
+        >>> scgsr.tl.fit(adata, n_epochs=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     scgsr.get.model(adata).save(folder)
+        ...     model = scgsr.FittedModel.load(folder)
+        >>> model.activations(adata[:5, list(model.features)].X).shape
+        (5, 100)
+        """
+        _record.write_folder(self.to_record(), folder, overwrite=overwrite)
 
     @classmethod
-    def from_dict(
-        cls, stored: Mapping[str, Any], *, graph: NeuronGraph, features: list[str], modules: np.ndarray
-    ) -> FittedModel:
-        """Build the model again from what `to_dict` returned, with the graph, features and modules beside it."""
-        config = json.loads(str(stored["config"]))
-        arrays = {name: np.array(value) for name, value in stored["arrays"].items()}
-        mean, scale, templates, silent = (arrays.pop(name) for name in ("mean", "scale", "templates", "silent"))
-        tree = ModuleTree(*(arrays.pop(name) for name in ("fine", "merges", "separations")))
-        network = Autoencoder.initialised(AutoencoderConfig(**config["network"]), graph, seed=0)
-        network.load_state_dict({name: torch.tensor(value) for name, value in arrays.items()})
-        network.eval()
+    def load(cls, folder: str | os.PathLike[str]) -> FittedModel:
+        """Return the model that :meth:`save` has written into a folder; nothing in it is executed.
+
+        Parameters
+        ----------
+        folder
+            As given to :meth:`save`.
+
+        Returns
+        -------
+        FittedModel, on the CPU.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder holds no model.
+        ValueError
+            If the model is damaged, or was stored in a form that this version does not read.
+        """
+        _checks.instance("folder", folder, (str, os.PathLike))
+        record = _record.read_folder(folder)
+        stored = _record.current(record, where=f"`folder`={os.fspath(folder)!r}")
+        try:
+            return cls.from_record(stored)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+            raise _record.damaged(folder, error) from error
+
+    def to_record(self) -> dict[str, Any]:
+        """Return all of the model as values that h5ad, zarr and safetensors with JSON can hold."""
+        config = {"network": self.network.config.to_dict(), "likelihood": self.likelihood}
+        weights = {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        scaling = {"mean": self.mean, "scale": self.scale, "cofactor": self.cofactor}
+        typical = {} if self.typical is None else self.typical.to_arrays()
+        arrays = {**weights, **scaling, **self.modules.to_arrays(), **typical}
+        return {
+            "schema": _record.SCHEMA,
+            "params": {
+                name: np.array(value) if isinstance(value, tuple) else value for name, value in self.params.items()
+            },
+            "graph": _record.graph_to_dict(self.graph),
+            "coactivation": self.coactivation,
+            "evolution": self.evolution.to_dict(self.graph.n_neurons),
+            "modules": self.modules.labels,
+            "history": self.history.set_axis(self.history.index.astype(str), axis="index"),
+            "model": {"config": json.dumps(config), "arrays": arrays},
+            "features": np.array(self.features, dtype=object),
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> FittedModel:
+        """Return the model that `to_record` made a record of."""
+        config = json.loads(str(record["model"]["config"]))
+        graph = _record.graph_from_dict(record["graph"])
+        arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
+        mean, scale, cofactor = (arrays.pop(name) for name in ("mean", "scale", "cofactor"))
+        modules = Modules.from_arrays(np.array(record["modules"]), arrays)
+        typical = Typical.from_arrays(arrays)
         return cls(
-            network,
+            Autoencoder.restored(AutoencoderConfig(**config["network"]), graph, arrays),
             graph,
-            tuple(str(name) for name in features),
+            tuple(str(name) for name in record["features"]),
             mean,
             scale,
-            Modules(np.array(modules), templates, tree, int(silent)),
-            config["likelihood"],
+            modules,
+            sparse.csr_matrix(record["coactivation"]),
+            cofactor,
+            typical,
+            str(config["likelihood"]),
+            Evolution.from_dict(record["evolution"]),
+            history=record["history"].copy(),
+            params=dict(record["params"]),
+            versions=dict(record["versions"]),
         )
 
     def _blocks(self, matrix: Any) -> Iterator[torch.Tensor]:
-        if not (isinstance(matrix, np.ndarray) or sparse.issparse(matrix)):
-            msg = (
-                f"`matrix` must be a NumPy array or a SciPy sparse matrix, got {type(matrix).__name__}; its columns "
-                "are those of `adata[:, list(model.features)].X`."
-            )
-            raise TypeError(msg)
-        if not np.isfinite(matrix.data if sparse.issparse(matrix) else matrix).all():
-            msg = "`matrix` has NaN or infinite values; remove or impute them first."
-            raise ValueError(msg)
-        if matrix.ndim != 2 or matrix.shape[1] != len(self.features):
-            msg = f"`matrix` must have {len(self.features)} columns, one per feature of the model, got {matrix.shape}."
-            raise ValueError(msg)
-        rows = sparse.csr_matrix(matrix) if sparse.issparse(matrix) else np.asarray(matrix)
+        rows = checked(matrix, len(self.features))
         return Batches(rows, self.mean, self.scale, self._device).in_order()
 
     @property

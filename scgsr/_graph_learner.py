@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
+from scgsr._evolution import Evolution
 from scgsr.graphs import LearnedGraph, NeuronGraph, correlation, similarity_graph
 
 # Weight of the newest estimate in the running average.
@@ -26,8 +28,9 @@ class GraphLearner:
         self.refresh_at = set(range(first, last + 1, every))
         self.similarity: np.ndarray | None = None
         self.edge_jaccard = float("nan")
+        self.evolution = Evolution()
 
-    def refreshed(self, graph: NeuronGraph, pictures: np.ndarray) -> NeuronGraph:
+    def refreshed(self, graph: NeuronGraph, pictures: np.ndarray, epoch: int) -> NeuronGraph:
         """Return the graph of the neurons that fire together in `pictures`, (n_cells, n_neurons), and did before."""
         newest = correlation(pictures)
         if self.similarity is None:
@@ -36,7 +39,20 @@ class GraphLearner:
             self.similarity = _NEWEST * newest + (1 - _NEWEST) * self.similarity
         adjacency = similarity_graph(self.similarity, kernel=self.recipe.kernel, n_neighbors=self.recipe.n_neighbors)
         self.edge_jaccard = _jaccard(graph.adjacency, adjacency)
+        self.evolution = self.evolution.followed_by(epoch, adjacency)
         return replace(graph, adjacency=adjacency)
+
+    def state(self) -> dict[str, Any]:
+        """Return what a later run needs to go on."""
+        known = {} if self.similarity is None else {"similarity": self.similarity}
+        evolution = self.evolution.to_dict(self.recipe.n_neurons)
+        return {"edge_jaccard": np.array(self.edge_jaccard), "evolution": evolution, **known}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.similarity = state.get("similarity")
+        self.edge_jaccard = float(state["edge_jaccard"])
+        self.evolution = Evolution.from_dict(state["evolution"])
 
 
 def _jaccard(one: sparse.csr_matrix, other: sparse.csr_matrix) -> float:

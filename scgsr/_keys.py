@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DEFAULT_KEY = "gsr"
+ARCSINH = "arcsinh"  # in `.uns`: which features of which layer `pp.arcsinh` has transformed
 
 
 @dataclass(frozen=True)

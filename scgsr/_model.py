@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -66,6 +67,15 @@ class Autoencoder(nn.Module):
         """Return a network whose weights are drawn from `seed`; global random state stays as it was."""
         with seeded_init(seed):
             return cls(config, graph)
+
+    @classmethod
+    def restored(cls, config: AutoencoderConfig, graph: NeuronGraph, weights: Mapping[str, np.ndarray]) -> Autoencoder:
+        """Return the network with these weights, in evaluation mode; nothing larger than they are is ever made."""
+        with torch.device("meta"):
+            network = cls(config, graph)
+        network.load_state_dict({name: torch.tensor(value) for name, value in weights.items()}, assign=True)
+        network.layer.set_graph(graph)
+        return network.eval()
 
     def encode(self, features: Tensor) -> Tensor:
         """Return the activations: (batch, n_features) -> (batch, n_neurons)."""

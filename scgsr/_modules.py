@@ -68,6 +68,17 @@ class Modules:
         tree = ModuleTree(outside, np.empty((0, 2), dtype=int), np.empty(0))
         return cls(outside, np.zeros((n_neurons, n_neurons), dtype=np.float32), tree)
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return what files hold beside the labels."""
+        tree = {"fine": self.tree.fine, "merges": self.tree.merges, "separations": self.tree.separations}
+        return {"templates": self.templates, "silent": np.array(self.silent), **tree}
+
+    @classmethod
+    def from_arrays(cls, labels: np.ndarray, arrays: dict[str, np.ndarray]) -> Modules:
+        """Take out of `arrays` what lies beside the labels."""
+        tree = ModuleTree(*(arrays.pop(name) for name in ("fine", "merges", "separations")))
+        return cls(labels, arrays.pop("templates"), tree, int(arrays.pop("silent")))
+
     @property
     def n_modules(self) -> int:
         """How many modules there are."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks
-from scgsr._fitted import SCHEMA, FittedModel
-from scgsr._keys import Keys
+from scgsr import _checks, _record
+from scgsr._evolution import Evolution
+from scgsr._fitted import FittedModel
+from scgsr._keys import ARCSINH, Keys
 from scgsr.graphs import NeuronGraph
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 _log = logging.getLogger("scgsr")
-
-_PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
 
 
 def check_free(adata: AnnData, keys: Keys) -> None:
@@ -47,68 +45,32 @@ def _lost_its_record(adata: AnnData, keys: Keys) -> bool:
 
 
 def write(
-    adata: AnnData,
-    keys: Keys,
-    *,
-    fitted: FittedModel,
-    activations: np.ndarray,
-    coactivation: sparse.csr_matrix,
-    history: pd.DataFrame,
-    params: dict[str, Any],
-    versions: dict[str, str] | None = None,
+    adata: AnnData, keys: Keys, fitted: FittedModel, activations: np.ndarray, *, novelty: np.ndarray | None = None
 ) -> None:
     """Write one fit's slots; what an earlier fit left under the same key goes, and a failure leaves all as it was.
 
-    `versions` are those of the packages that trained the network, by default what runs now.
+    `novelty` belongs to cells that a fit has not seen; to them, too, labels have the categories of the fit.
     """
     if adata.is_view:
         _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
     if keys.record in adata.uns or keys.activations in adata.obsm:
         _log.info("overwriting the results under key %r", keys.key)
     labels, confidence = fitted.modules.assign(activations)
-    present = [str(label) for label in np.unique(labels)]
-    categories = pd.Categorical(labels.astype(str), categories=present)
+    n_labels = max(1, fitted.modules.n_modules)
+    categories = pd.Categorical(labels.astype(str), categories=[str(module) for module in range(n_labels)])
     undo = _snapshot(adata, keys)
     try:
         _remove(adata, keys)
         adata.obsm[keys.activations] = np.ascontiguousarray(activations, dtype=np.float32)
         adata.obs[keys.labels] = pd.Series(categories, index=adata.obs_names)
         adata.obs[keys.confidence] = confidence
-        adata.uns[keys.record] = _record(
-            fitted, params=params, coactivation=coactivation, history=history, versions=versions or _versions()
-        )
-        adata.uns[keys.colors] = _palette(len(present))
+        if novelty is not None:
+            adata.obs[keys.novelty] = novelty
+        adata.uns[keys.record] = fitted.to_record()
+        adata.uns[keys.colors] = _palette(n_labels)
     except BaseException:
         undo()
         raise
-
-
-def _record(
-    fitted: FittedModel,
-    *,
-    params: dict[str, Any],
-    coactivation: sparse.csr_matrix,
-    history: pd.DataFrame,
-    versions: dict[str, str],
-) -> dict[str, Any]:
-    """Return what goes to `.uns`: only values that h5ad and zarr can hold."""
-    graph = fitted.graph
-    return {
-        "schema": SCHEMA,
-        "params": {name: np.array(value) if isinstance(value, tuple) else value for name, value in params.items()},
-        "graph": {
-            "adjacency": graph.adjacency.copy(),
-            "positions": graph.positions.copy(),
-            "image_shape": np.array(graph.image_shape or (), dtype=int),
-            "name": graph.name,
-        },
-        "coactivation": coactivation,
-        "modules": fitted.modules.labels,
-        "history": history.set_axis(history.index.astype(str), axis="index"),
-        "model": fitted.to_dict(),
-        "features": np.array(fitted.features, dtype=object),
-        "versions": versions,
-    }
 
 
 def read_record(adata: AnnData, key: str) -> dict[str, Any]:
@@ -132,25 +94,12 @@ def read_activations(adata: AnnData, key: str) -> np.ndarray:
 
 def read_graph(adata: AnnData, key: str) -> NeuronGraph:
     """Return the neuron graph."""
-    stored = read_record(adata, key)["graph"]
-    shape = tuple(int(side) for side in stored["image_shape"])
-    return NeuronGraph(
-        stored["adjacency"], np.asarray(stored["positions"]), shape if len(shape) == 2 else None, str(stored["name"])
-    )
+    return _record.graph_from_dict(read_record(adata, key)["graph"])
 
 
 def read_model(adata: AnnData, key: str) -> FittedModel:
     """Return the fitted model."""
-    record = read_record(adata, key)
-    if int(record["schema"]) != SCHEMA:
-        msg = (
-            f"`key`={key!r}: this fit was stored in form {int(record['schema'])} and this version of scgsr reads form "
-            f"{SCHEMA}; call `scgsr.tl.fit(adata, key_added={key!r})` again."
-        )
-        raise ValueError(msg)
-    return FittedModel.from_dict(
-        record["model"], graph=read_graph(adata, key), features=list(record["features"]), modules=record["modules"]
-    )
+    return FittedModel.from_record(_record.current(read_record(adata, key), where=f"`key`={key!r}"))
 
 
 def write_scores(adata: AnnData, key: str, scores: dict[str, Any]) -> None:
@@ -217,24 +166,62 @@ def _palette(n: int) -> np.ndarray:
     return np.array([palettes.default_102[i % 102] for i in range(n)], dtype=object)
 
 
-def _versions() -> dict[str, str]:
-    found = {name: version(name) for name in _PACKAGES}
+# --- arcsinh: which features of which layer are transformed, and by which cofactor -----------------------------------
+
+
+def write_arcsinh(adata: AnnData, layer: str | None, matrix: Any, cofactors: pd.Series) -> None:
+    """Replace the values of `.X` or a layer and record the cofactors, NaN for a feature that is not transformed."""
+    if adata.is_view:
+        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+    before = adata.uns.get(ARCSINH)
+    table = pd.DataFrame({"cofactor": cofactors.to_numpy(dtype=float)}, index=cofactors.index.rename(None))
+    # The record first: it makes a view a copy, whereas values would reach the parent of a view before anndata 0.13.
+    adata.uns[ARCSINH] = {**(before or {}), layer or "X": table}
     try:
-        return {**found, "scgsr": version("scgsr")}
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return {**found, "scgsr": "not installed"}
+        if layer is None:
+            adata.X = matrix
+        else:
+            adata.layers[layer] = matrix
+    except BaseException:
+        if before is None:
+            del adata.uns[ARCSINH]
+        else:
+            adata.uns[ARCSINH] = before
+        raise
+
+
+def read_cofactors(adata: AnnData, layer: str | None, features: Sequence[str], *, embedding: bool) -> np.ndarray:
+    """Return the recorded cofactors of these features, (n_features,) float32; NaN where none is recorded."""
+    recorded = None if embedding or layer == "X" else read_arcsinh(adata, layer)
+    if recorded is None:
+        return np.full(len(features), np.nan, dtype=np.float32)
+    once = recorded[~recorded.index.duplicated()]
+    return once.reindex(list(features)).to_numpy(dtype=np.float32)
+
+
+def read_arcsinh(adata: AnnData, layer: str | None) -> pd.Series | None:
+    """Return the recorded cofactors in the order of the features, NaN where none is recorded; None without a record."""
+    record = adata.uns.get(ARCSINH, {})
+    if layer == "X":
+        msg = "`layer`='X' cannot be told from `.X` in the record of the transform; rename the layer."
+        raise ValueError(msg)
+    if not isinstance(record, Mapping):
+        found = type(record).__name__
+        msg = f"`adata`: .uns[{ARCSINH!r}] must be what `scgsr.pp.arcsinh` writes, got {found}; rename it."
+        raise ValueError(msg)
+    if (layer or "X") not in record:
+        return None
+    return record[layer or "X"]["cofactor"].reindex(adata.var_names)
 
 
 def read_evolution(adata: AnnData, key: str) -> list[tuple[int, sparse.csr_matrix]]:
     """Return the estimates of a learned graph in the order they were made: the epoch and the adjacency of each."""
-    stored = read_record(adata, key).get("evolution", {"epoch": ()})
-    epochs = [int(epoch) for epoch in stored["epoch"]]
-    if not epochs:
+    record = read_record(adata, key)
+    evolution = Evolution.from_dict(record["evolution"]) if "evolution" in record else Evolution()
+    if not evolution.epochs:
         msg = (
             f"`key`={key!r}: no estimates of the neuron graph are stored, as only `scgsr.graphs.learned` graphs "
             f"evolve; call `scgsr.tl.fit(adata, scgsr.graphs.learned(), key_added={key!r})`."
         )
         raise ValueError(msg)
-    stacked = stored["adjacency"].tocsr()
-    n = stacked.shape[1]
-    return [(epoch, stacked[place * n : (place + 1) * n]) for place, epoch in enumerate(epochs)]
+    return list(zip(evolution.epochs, evolution.adjacencies, strict=True))

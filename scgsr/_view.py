@@ -41,6 +41,7 @@ class MatrixView:
     features: tuple[str, ...]
     mean: np.ndarray  # (n_features,) float32
     scale: np.ndarray  # (n_features,) float32
+    width: int  # columns of `.X`, the layer or the representation
 
 
 def view(
@@ -63,13 +64,14 @@ def view(
         raise ValueError(msg)
     if use_rep is None:
         mask = _mask(adata, mask_var)
-        matrix = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
+        matrix = rows(adata, layer=layer)
         matrix, names = (matrix, adata.var_names) if mask is None else (matrix[:, mask], adata.var_names[mask])
     else:
         _checks.existing_key("use_rep", use_rep, adata.obsm.keys(), where=".obsm")
-        matrix = _rows(adata.obsm[use_rep], f"obsm {use_rep!r}")
+        matrix = rows(adata, use_rep=use_rep)
         names = [f"{use_rep}_{column}" for column in range(matrix.shape[1])]
     features = tuple(str(name) for name in names)
+    width = matrix.shape[1] if use_rep is not None else adata.n_vars
     _check_values(matrix, features)
     mean, sd = _moments(matrix)
     varies = _varying(mean, sd, features)
@@ -80,7 +82,14 @@ def view(
         sd = np.ones_like(sd)
     elif use_rep is not None:  # the relative spread of its columns is information
         sd = np.full_like(sd, np.sqrt(np.mean(sd**2)))
-    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32))
+    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32), width)
+
+
+def rows(adata: AnnData, *, layer: str | None = None, use_rep: str | None = None) -> Matrix:
+    """Return `.X`, a layer or a representation as a matrix whose rows can be sliced, values unchecked."""
+    if use_rep is not None:
+        return _rows(adata.obsm[use_rep], f"obsm {use_rep!r}")
+    return _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
 
 
 def _source(adata: AnnData, layer: str | None) -> Any:
@@ -149,16 +158,7 @@ def _check_values(matrix: Any, features: tuple[str, ...]) -> None:
     if matrix.shape[0] == 1:
         msg = "`adata` has one cell; at least two are needed, and hundreds for a picture that means something."
         raise ValueError(msg)
-    if sparse.issparse(matrix):
-        bad = np.unique(matrix.indices[~np.isfinite(matrix.data)])
-    else:
-        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
-    if not len(bad):
-        return
-    shown = ", ".join(features[column] for column in bad[:_NAMES_SHOWN])
-    more = f" and {len(bad) - _NAMES_SHOWN} more" if len(bad) > _NAMES_SHOWN else ""
-    msg = f"`adata` has NaN or infinite values in {len(bad)} features ({shown}{more}); remove or impute them first."
-    raise ValueError(msg)
+    check_finite(matrix, features)
 
 
 def _moments(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
@@ -191,8 +191,37 @@ def _varying(mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...]) -> np.
         raise ValueError(msg)
     if not varies.all():
         n_constant = len(varies) - int(varies.sum())
-        _log.info("leaving out %d of %d features, constant up to a millionth of their mean", n_constant, len(varies))
+        _log.warning(
+            "leaving out %d of %d features, constant up to a millionth of their mean: they tell nothing; "
+            "`sc.pp.filter_genes(adata, min_cells=3)` drops genes that no or few cells express",
+            n_constant,
+            len(varies),
+        )
     return varies
+
+
+def table(adata: AnnData, layer: str | None, mask_var: np.ndarray | str | None = None) -> tuple[Matrix, np.ndarray]:
+    """Return all values of `.X` or a layer, (n_obs, n_vars), and which features `mask_var` chooses."""
+    if adata.isbacked:
+        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
+        raise TypeError(msg)
+    matrix = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
+    mask = _mask(adata, mask_var)
+    return matrix, np.ones(adata.n_vars, dtype=bool) if mask is None else mask
+
+
+def check_finite(matrix: Any, features: Sequence[str]) -> None:
+    """Raise ValueError, naming the features, if there are NaN or infinite values."""
+    if sparse.issparse(matrix):
+        bad = np.unique(matrix.indices[~np.isfinite(matrix.data)])
+    else:
+        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
+    if not len(bad):
+        return
+    shown = ", ".join(features[column] for column in bad[:_NAMES_SHOWN])
+    more = f" and {len(bad) - _NAMES_SHOWN} more" if len(bad) > _NAMES_SHOWN else ""
+    msg = f"`adata` has NaN or infinite values in {len(bad)} features ({shown}{more}); remove or impute them first."
+    raise ValueError(msg)
 
 
 def columns(
@@ -202,9 +231,6 @@ def columns(
 
     Only these columns of a sparse matrix are made dense: choose few.
     """
-    if adata.isbacked:
-        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
-        raise TypeError(msg)
     if layer is None and adata.X is None:
         msg = "`adata` has no `.X`; name a `layer`."
         raise ValueError(msg)
@@ -217,10 +243,7 @@ def columns(
     if not len(places) or len(np.unique(places)) < len(places) or len(places) > len(chosen):
         msg = f"`names` must be different names, each of one feature in `adata.var_names`, got {chosen[:_NAMES_SHOWN]}."
         raise ValueError(msg)
-    matrix: Any = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")[:, places]
+    matrix: Any = table(adata, layer)[0][:, places]
     values: np.ndarray = matrix.toarray() if sparse.issparse(matrix) else matrix
-    bad = [name for name, finite in zip(chosen, np.isfinite(values).all(axis=0), strict=True) if not finite]
-    if bad:
-        msg = f"`names` has NaN or infinite values in {bad[:_NAMES_SHOWN]}; leave these features out or impute them."
-        raise ValueError(msg)
+    check_finite(values, chosen)
     return chosen, values

@@ -172,8 +172,8 @@ class GraphSpectralPenalty(nn.Module):
         self.laplacian = _checks.one_of("laplacian", laplacian, LAPLACIANS)
         self.momentum = _checks.number("momentum", momentum, minimum=0, maximum=1, exclusive=True)
         self.register_buffer("laplacian_matrix", torch.empty(0), persistent=False)
-        self.register_buffer("running_var", torch.zeros(graph.n_neurons), persistent=False)
-        self.register_buffer("batches_seen", torch.zeros(()), persistent=False)
+        self.register_buffer("running_var", torch.zeros(graph.n_neurons))
+        self.register_buffer("batches_seen", torch.zeros(()))
         self.set_graph(graph)
 
     def set_graph(self, graph: NeuronGraph) -> None:

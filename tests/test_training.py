@@ -9,7 +9,8 @@ import torch
 from scgsr import _random, graphs
 from scgsr._batches import Batches
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._training import TrainConfig, annealing, split, train
+from scgsr._run import TrainConfig, annealing
+from scgsr._training import split, train
 
 CPU = torch.device("cpu")
 SETTINGS = {

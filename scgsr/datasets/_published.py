@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr.datasets._registry import fetch, provenance
-from scgsr.io import read_events
+from scgsr.io._events import read_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -65,11 +65,11 @@ def evolution(
     --------
     >>> import scanpy as sc, scgsr
     >>> adata = sc.datasets.pbmc68k_reduced()
-    >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
-    >>> scgsr.pl.evolution(adata)
-    Traceback (most recent call last):
-        ...
-    ValueError: `key`='gsr': no estimates of the neuron graph are stored, as only `scgsr.graphs.learned` graphs ...
+    >>> scgsr.tl.fit(adata, scgsr.graphs.learned(20), n_epochs=4)
+    >>> figure = scgsr.pl.evolution(adata, show=False)
+    >>> print(figure.axes[0].get_title())
+    epoch 0
+    the first
     """
     from matplotlib.lines import Line2D
 

@@ -1,7 +1,12 @@
-"""Tools: `fit` trains and labels, `cluster` labels again at another resolution, `score` judges the structure."""
+"""Tools.
+
+- `fit` trains and labels, `cluster` labels again at another resolution, `transform` maps new cells.
+- `score` judges the structure.
+"""
 
 from scgsr.tl._cluster import cluster
 from scgsr.tl._fit import fit
 from scgsr.tl._score import score
+from scgsr.tl._transform import transform
 
-__all__ = ["cluster", "fit", "score"]
+__all__ = ["cluster", "fit", "score", "transform"]

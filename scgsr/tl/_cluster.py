@@ -70,20 +70,11 @@ def cluster(
     """
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
     keys = Keys(key if key_added is None else key_added)
-    record, activations = _store.read_record(adata, key), _store.read_activations(adata, key)
+    fitted, activations = _store.read_model(adata, key), _store.read_activations(adata, key)
     seed = _random.seed_from(rng)
-    fitted = _store.read_model(adata, key)
     modules = _modules.cut(fitted.modules.tree, fitted.modules.templates, activations, resolution=resolution)
     _store.check_free(adata, keys)
+    params = {**fitted.params, "resolution": resolution, "cluster_seed": seed}
     target = adata.copy() if copy else adata
-    _store.write(
-        target,
-        keys,
-        fitted=replace(fitted, modules=modules),
-        activations=activations.copy(),
-        coactivation=record["coactivation"].copy(),
-        history=record["history"].copy(),
-        params={**record["params"], "resolution": resolution, "cluster_seed": seed},
-        versions=dict(record["versions"]),
-    )
+    _store.write(target, keys, replace(fitted, modules=modules, params=params), activations.copy())
     return target if copy else None

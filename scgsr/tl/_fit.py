@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
-from scgsr import _checks, _device, _modules, _random, _store, _view
+from scgsr import _checks, _device, _guards, _modules, _random, _record, _store, _view
 from scgsr._batches import Batches, Matrix
 from scgsr._fitted import FittedModel
 from scgsr._keys import DEFAULT_KEY, Keys
 from scgsr._model import AutoencoderConfig
 from scgsr._modules import Modules
-from scgsr._training import TrainConfig, Trained, train
+from scgsr._novelty import Typical
+from scgsr._run import TrainConfig
+from scgsr._training import Trained, train
 from scgsr.graphs import LearnedGraph, NeuronGraph, grid, learned
 
 if TYPE_CHECKING:
@@ -30,9 +33,8 @@ _log = logging.getLogger("scgsr")
 
 # Below this share of explained variance on held-out cells the code says next to nothing.
 _COLLAPSED = 0.01
-# Fewer cells than this are too few to learn from; larger values, or integers up to more than that, have not been
-# transformed as the squared error wants them.
-_FEW_CELLS, _LARGE, _COUNTS = 200, 1000, 20
+# Novelty is calibrated on held-out cells if there are so many, and never on more than the other number.
+_CALIBRATED, _LOOKED_AT = 100, 20_000
 
 
 def fit(
@@ -58,6 +60,7 @@ def fit(
     early_stopping: bool = True,
     rng: Rng = 0,
     device: str | torch.device | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
     key_added: str = DEFAULT_KEY,
     copy: bool = False,
@@ -121,6 +124,9 @@ def fit(
         Seed: the same seed, data, machine and number of threads give the same bits.
     device
         For example ``"cpu"`` or ``"cuda:1"``. None: CUDA, else MPS, else CPU.
+    checkpoint
+        Folder to which the state is written after each epoch. A fit that was killed, called again with the same
+        arguments and cells, goes on after the last whole epoch and comes to the same bits.
     progress
         Show a progress bar. None: only in a terminal.
     key_added
@@ -149,8 +155,9 @@ def fit(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If an argument is out of range, if the values are empty, not finite, constant or of a single cell, or if
-        `key_added` names slots that no fit has written. The AnnData is then as before.
+        If an argument is out of range, if `checkpoint` holds the state of another run, if the values are empty, not
+        finite, constant or of a single cell, or if `key_added` names slots that no fit has written. The AnnData is then
+        as before.
 
     References
     ----------
@@ -171,7 +178,7 @@ def fit(
     neurons = _as_graph(graph)
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
     seed = _random.seed_from(rng)
-    train_seed, label_seed = _random.spawn(seed, 2)
+    train_seed, label_seed, typical_seed = _random.spawn(seed, 3)
     training = TrainConfig(
         smoothness, penalty, laplacian, n_epochs, batch_size, learning_rate, validation_fraction, early_stopping
     )
@@ -180,35 +187,43 @@ def fit(
         _checks.instance(name, flag, bool)
     _store.check_free(adata, keys)
     view = _view.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
-    _look_at(view.matrix, embedding=use_rep is not None)
+    _guards.look_at(view.matrix, view.features, embedding=use_rep is not None)
+    cofactor = _store.read_cofactors(adata, layer, view.features, embedding=use_rep is not None)
     config = AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion)
     chosen = _device.choose(device)
     _log.info("training on %s", _device.describe(chosen))
     batches = Batches(view.matrix, view.mean, view.scale, chosen)
-    trained = train(batches, neurons, config, training, seed=train_seed, progress=progress)
+    trained = train(batches, neurons, config, training, seed=train_seed, checkpoint=checkpoint, progress=progress)
 
-    unlabelled = Modules.none(trained.graph.n_neurons)
-    fitted = FittedModel(trained.network, trained.graph, view.features, view.mean, view.scale, unlabelled)
+    source = {"layer": layer, "use_rep": use_rep, "width": view.width, "scale": scale}
+    params = {**config.to_dict(), **asdict(training), **source, "seed": seed, "resolution": resolution}
+    n_neurons = trained.graph.n_neurons
+    fitted = FittedModel(
+        trained.network,
+        trained.graph,
+        view.features,
+        view.mean,
+        view.scale,
+        Modules.none(n_neurons),
+        sparse.csr_matrix((n_neurons, n_neurons)),
+        cofactor,
+        evolution=trained.evolution,
+        history=trained.history,
+        params=params,
+        versions=_record.versions(),
+    )
     activations = fitted.activations(view.matrix)
 
     def decode(rows: np.ndarray) -> np.ndarray:
         return fitted.decode(rows) / view.scale
 
     modules, coactivation = _modules.find(activations, decode, resolution=resolution, seed=label_seed)
-    fitted = replace(fitted, modules=modules)
+    typical = _typical(fitted, view.matrix, activations, trained.held_out, typical_seed)
+    fitted = replace(fitted, modules=modules, coactivation=coactivation, typical=typical)
     _report(activations, modules, trained)
 
-    chosen_by = {"layer": layer, "use_rep": use_rep, "scale": scale, "seed": seed, "resolution": resolution}
     target = adata.copy() if copy else adata
-    _store.write(
-        target,
-        keys,
-        fitted=fitted,
-        activations=activations,
-        coactivation=coactivation,
-        history=trained.history,
-        params={**config.to_dict(), **asdict(training), **chosen_by},
-    )
+    _store.write(target, keys, fitted, activations)
     return target if copy else None
 
 
@@ -226,31 +241,13 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     return graph
 
 
-def _look_at(matrix: Matrix, *, embedding: bool) -> None:
-    """Warn of data that the defaults are not made for, and say what to do; an embedding may have any scale."""
-    n_cells = matrix.shape[0]
-    if n_cells < _FEW_CELLS:
-        _log.warning(
-            "only %d cells: pictures and labels will change with the seed; pool samples, or compare seeds with "
-            "`scgsr.tl.score(adata, others=...)`",
-            n_cells,
-        )
-    values = np.asarray(matrix.data if sparse.issparse(matrix) else matrix)
-    largest, some = max(values.max(initial=0), -values.min(initial=0)), values[:1000]
-    if embedding:
-        return
-    if values.min(initial=0) >= 0 and largest > _COUNTS and (some == np.round(some)).all():
-        what = "are whole numbers, as raw counts are"
-    elif largest > _LARGE:
-        what = "are large, as untransformed intensities and counts are"
-    else:
-        return
-    _log.warning(
-        "values up to %.6g %s: a few bright cells will rule the error; for counts call `sc.pp.normalize_total(adata)` "
-        "and `sc.pp.log1p(adata)` first, for mass cytometry take `np.arcsinh(adata.X / 5)`",
-        largest,
-        what,
-    )
+def _typical(fitted: FittedModel, matrix: Matrix, activations: np.ndarray, held_out: np.ndarray, seed: int) -> Typical:
+    """Return how cells look, calibrated on cells that were held out if there are enough."""
+    rows, rng = np.arange(len(activations)), _random.generator(seed)
+    seen = np.setdiff1d(rows, held_out)
+    fresh = held_out if len(held_out) >= _CALIBRATED else rows
+    seen, fresh = (np.sort(rng.permutation(some)[:_LOOKED_AT]) for some in (seen, fresh))
+    return Typical.learn(activations[seen], activations[fresh], fitted.errors(matrix[fresh], activations[fresh]))
 
 
 def _report(activations: np.ndarray, modules: Modules, trained: Trained) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import scanpy as sc
+import torch
 from _data import Dataset, load
 from anndata import AnnData
 
 import scgsr
 from scgsr import _metrics
+from scgsr._laplacian import diffusion
 
 Labeller = Callable[[float], np.ndarray]
 
@@ -270,7 +272,7 @@ def _health(adata: AnnData) -> dict[str, float]:
 
 def _pictures(dataset: Dataset, adata: AnnData) -> dict[str, float]:
     """Return how smooth the pictures are, and whether the known groups light regions of their own."""
-    model, code = _code(adata)
+    model, code, diffuse = _code(adata)
     adjacency = model.graph.adjacency
     smooth = {"moran": float(np.nanmean(_metrics.morans_i(adata.obsm["X_gsr"], adjacency)))}
     groups = dataset.groups
@@ -279,7 +281,7 @@ def _pictures(dataset: Dataset, adata: AnnData) -> dict[str, float]:
     means = np.stack([code[groups == group].mean(axis=0) for group in groups.categories])
 
     def connected(code_means: np.ndarray) -> np.ndarray:
-        return _metrics.segment_connectivity(model.diffuse(code_means), adjacency)
+        return _metrics.segment_connectivity(diffuse(code_means), adjacency)
 
     # The neurons change places before the layer diffuses, if it does: what it adds by itself is no structure.
     null = _metrics.permutation_null(
@@ -288,7 +290,7 @@ def _pictures(dataset: Dataset, adata: AnnData) -> dict[str, float]:
     smallest = float(np.nanmin(connected(means)))
     return {
         **smooth,
-        "cosine": float(_metrics.mean_cosine(model.diffuse(means))),
+        "cosine": float(_metrics.mean_cosine(diffuse(means))),
         "connected": smallest,
         "connected_p": _metrics.p_value(null, smallest),
         "landless": int(np.isnan(connected(means)).sum()),
@@ -297,12 +299,18 @@ def _pictures(dataset: Dataset, adata: AnnData) -> dict[str, float]:
 
 def _moran_reordered(adata: AnnData) -> float:
     """Return Moran's I after the neurons were put into the best order; if the layer diffuses, so does that order."""
-    model, code = _code(adata)
+    model, code, diffuse = _code(adata)
     order = _metrics.reorder(code, model.graph.adjacency, rng=0)
-    return float(np.nanmean(_metrics.morans_i(model.diffuse(code[:, order]), model.graph.adjacency)))
+    return float(np.nanmean(_metrics.morans_i(diffuse(code[:, order]), model.graph.adjacency)))
 
 
-def _code(adata: AnnData) -> tuple[Any, np.ndarray]:
-    """Return the fitted model, and the activations before they diffuse over the graph."""
+def _code(adata: AnnData) -> tuple[Any, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Return the fitted model, the activations before they diffuse over the graph, and what makes them do so."""
     model = scgsr.get.model(adata)
-    return model, model.code(adata[:, list(model.features)].X)
+    steps = model.network.config.diffusion
+    spread = diffusion(model.graph.adjacency, steps) if steps else np.eye(model.graph.n_neurons)
+    layer = model.network.layer
+    features = (adata[:, list(model.features)].to_df().to_numpy() - model.mean) / model.scale
+    with torch.no_grad():
+        code = layer.code(model.network.encoder(torch.tensor(features, dtype=torch.float32))).numpy()
+    return model, code, lambda rows: rows @ spread

@@ -1,33 +1,24 @@
-"""The command line: `scgsr demo` does the whole job on real cells, without a network."""
+"""`scgsr demo`: the whole job on real cells, without a network."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scgsr._keys import Keys
+from scgsr.cli._log import show_log
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; `arguments` are those of the process unless given."""
-    options = _parser().parse_args(arguments)
-    options.run(options)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scgsr", description="Autoencoders for single cells whose hidden layer is a picture you can read."
-    )
-    commands = parser.add_subparsers(required=True, metavar="command")
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
     demo = commands.add_parser(
         "demo",
         help="fit 700 blood cells and draw them",
@@ -39,15 +30,15 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("scgsr_demo"), metavar="DIR", help="folder to write to (default: scgsr_demo)"
     )
     demo.set_defaults(run=_demo)
-    return parser
 
 
 def _demo(options: argparse.Namespace) -> None:
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        sys.exit(f"scgsr demo: cannot write to --out {options.out}: {error.strerror}")
-    _show_log()
+        msg = f"cannot write to --out {options.out}: {error.strerror}"
+        raise OSError(msg) from error
+    show_log(sys.stdout)
     with _timed("import"):
         import matplotlib
 
@@ -111,11 +102,3 @@ def _timed(step: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     print(f"{step}: {time.perf_counter() - start:.1f} s", flush=True)
-
-
-def _show_log() -> None:
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("  %(message)s"))
-    logger = logging.getLogger("scgsr")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)

@@ -1,0 +1,214 @@
+"""The stored form of a fit: a nested dict of arrays, sparse matrices, frames and plain values, and its schema number.
+
+The same record lies in `.uns` and, as a folder of safetensors and JSON, on its own. Nothing in it is executed when it
+is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from scgsr import _checks
+from scgsr.graphs import NeuronGraph
+
+# Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates.
+SCHEMA = 3
+_OLDEST = 2
+
+_PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
+
+_JSON = "model.json"
+_ARRAYS = r"arrays-[0-9a-f]{16}\.safetensors"
+# How arrays, and what is made of them, are written into the JSON.
+_KIND = "__kind__"
+
+
+def current(record: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """Return the record in the current form; an older one is completed, one that cannot be read is refused."""
+    schema = record.get("schema")
+    if not isinstance(schema, int | np.integer) or not _OLDEST <= schema <= SCHEMA:
+        newer = isinstance(schema, int | np.integer) and schema > SCHEMA
+        cure = "install a newer scgsr" if newer else "call `scgsr.tl.fit` again"
+        msg = f"{where} holds a fit in form {schema}, and this version of scgsr reads {_OLDEST} to {SCHEMA}; {cure}."
+        raise ValueError(msg)
+    record = dict(record)
+    if schema == 2:  # knew neither a transform, nor how typical cells look, nor how a graph was learned
+        n_neurons = record["graph"]["adjacency"].shape[0]
+        record["evolution"] = {"epoch": np.empty(0, dtype=int), "adjacency": sparse.csr_matrix((0, n_neurons))}
+        record["model"] = {**record["model"], "arrays": {**record["model"]["arrays"]}}
+        record["model"]["arrays"]["cofactor"] = np.full(len(record["features"]), np.nan, dtype=np.float32)
+    return record
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what runs now."""
+    found = {name: version(name) for name in _PACKAGES}
+    try:
+        return {**found, "scgsr": version("scgsr")}
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return {**found, "scgsr": "not installed"}
+
+
+def plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as values that files can hold: they know no tuples."""
+    return {name: np.array(value) if isinstance(value, tuple) else value for name, value in params.items()}
+
+
+def graph_to_dict(graph: NeuronGraph) -> dict[str, Any]:
+    """Return the graph as values that files can hold."""
+    return {
+        "adjacency": graph.adjacency.copy(),
+        "positions": graph.positions.copy(),
+        "image_shape": np.array(graph.image_shape or (), dtype=int),
+        "name": graph.name,
+    }
+
+
+def graph_from_dict(stored: Mapping[str, Any]) -> NeuronGraph:
+    """Return the graph again."""
+    shape = tuple(int(side) for side in stored["image_shape"])
+    return NeuronGraph(
+        stored["adjacency"], np.asarray(stored["positions"]), shape if len(shape) == 2 else None, str(stored["name"])
+    )
+
+
+def write_folder(record: Mapping[str, Any], folder: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Write the record into a folder, so that a crash leaves either what was there or what is new."""
+    from safetensors.numpy import save
+
+    _checks.instance("folder", folder, (str, os.PathLike))
+    _checks.instance("overwrite", overwrite, bool)
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        msg = f"`folder`={str(target)!r} is a file; name a folder to write the model into."
+        raise FileExistsError(msg)
+    if (target / _JSON).exists() and not overwrite:
+        msg = f"`folder`={str(target)!r} holds a model already; pass `overwrite=True` or name another folder."
+        raise FileExistsError(msg)
+    tree, arrays = pack(record)
+    content = save(arrays)
+    # The arrays' file is named by its content, and the JSON, which names it, comes last and at once.
+    name = f"arrays-{_digest(content)}.safetensors"
+    target.mkdir(parents=True, exist_ok=True)
+    replace_file(target / name, content)
+    text = json.dumps({"format": "scgsr model", "arrays": name, "record": tree}, indent=1, allow_nan=False)
+    replace_file(target / _JSON, text.encode())
+    for stale in target.iterdir():
+        if stale.name != name and re.fullmatch(_ARRAYS, stale.name):
+            stale.unlink()
+
+
+def read_folder(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the record that a folder holds, in the form in which it was written."""
+    from safetensors import SafetensorError
+
+    target = Path(folder)
+    if not (target / _JSON).is_file():
+        msg = f"`folder`={str(target)!r} holds no model: there is no {_JSON}; `FittedModel.save(folder)` writes one."
+        raise FileNotFoundError(msg)
+    try:
+        return _read(target)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        raise damaged(target, error) from error
+
+
+def damaged(folder: str | os.PathLike[str], error: Exception) -> ValueError:
+    """Return the error that says so."""
+    return ValueError(f"`folder`={os.fspath(folder)!r} holds a damaged model ({error}); save it again.")
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    from safetensors.numpy import load
+
+    outer = json.loads((folder / _JSON).read_text("utf-8"))
+    name = str(outer["arrays"])
+    if not re.fullmatch(_ARRAYS, name):
+        msg = f"{name!r} is no name of a file of arrays"
+        raise ValueError(msg)
+    content = (folder / name).read_bytes()
+    if name != f"arrays-{_digest(content)}.safetensors":
+        msg = f"{name} has other content than when it was written"
+        raise ValueError(msg)
+    return unpack(outer["record"], load(content))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that, whatever happens, either the old or the new content is there in full."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def pack(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return a record as JSON-ready values and, by their path in it, arrays."""
+    arrays: dict[str, np.ndarray] = {}
+    return _pack(record, arrays, ""), arrays
+
+
+def unpack(tree: Any, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return the record that `pack` has taken apart."""
+    if not isinstance(tree, dict):
+        msg = f"its record is a {type(tree).__name__}"
+        raise TypeError(msg)
+    return _unpack(tree, arrays)
+
+
+def _pack(value: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
+    """Return `value` as JSON; arrays go to `arrays` under their path."""
+    if isinstance(value, Mapping):
+        return {str(key): _pack(inner, arrays, f"{name}/{key}") for key, inner in value.items()}
+    if isinstance(value, pd.DataFrame):
+        columns = {str(column): _pack(value[column].to_numpy(), arrays, f"{name}/{column}") for column in value}
+        return {_KIND: "frame", "index": [str(row) for row in value.index], "columns": columns}
+    if sparse.issparse(value):
+        parts = sparse.csr_matrix(value)
+        inner = {part: _pack(getattr(parts, part), arrays, f"{name}/{part}") for part in ("data", "indices", "indptr")}
+        return {_KIND: "csr", "shape": list(value.shape), **inner}
+    if isinstance(value, np.generic):
+        return value.item()
+    if not isinstance(value, np.ndarray):
+        return list(value) if isinstance(value, tuple) else value
+    if value.dtype.kind not in "biuf":
+        return {_KIND: "strings", "values": [str(each) for each in value]}
+    arrays[name] = np.ascontiguousarray(value).reshape(value.shape)  # which makes rows of scalars
+    return {_KIND: "array", "name": name}
+
+
+def _unpack(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kind = value.get(_KIND)
+    if kind == "array":
+        return arrays[value["name"]]
+    if kind == "strings":
+        return np.array(value["values"], dtype=object)
+    if kind == "frame":
+        columns = {name: _unpack(column, arrays) for name, column in value["columns"].items()}
+        return pd.DataFrame(columns, index=value["index"])
+    if kind == "csr":
+        parts = tuple(_unpack(value[part], arrays) for part in ("data", "indices", "indptr"))
+        matrix = sparse.csr_matrix(parts, shape=tuple(value["shape"]))
+        matrix.check_format(full_check=True)
+        return matrix
+    return {key: _unpack(inner, arrays) for key, inner in value.items()}

@@ -1,0 +1,94 @@
+"""`scgsr transform`: new cells through a model that was fitted before."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr.cli import _files
+from scgsr.cli._log import show_log
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+_DESCRIPTION = """\
+Map new cells with a model that was fitted before: the same neurons, the same labels, and how unlike the cells of the
+fit each cell is (novelty: 0 typical, 1 as one in a hundred of them). Nothing is trained. Features are matched by name.
+
+Give the values as the model was given them: a transform by --cofactor is on record and applied to raw values. The
+options have the names and meanings of scgsr.tl.transform."""
+
+_EXAMPLES = """\
+examples:
+  scgsr transform patient2.h5ad mapped.h5ad --reference fitted.h5ad
+  scgsr transform new_run/ mapped.h5ad --reference model/
+  scgsr transform sample.fcs for_flowjo.fcs --reference model/ --fill mean"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    parser = commands.add_parser(
+        "transform",
+        help="map new cells with a fitted model",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _files.add_input(parser)
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="the fitted cells (.h5ad, .zarr), or the folder of --save-model",
+    )
+    parser.add_argument(
+        "--key", default=DEFAULT_KEY, metavar="NAME", help=f"name of the fit in the reference (default: {DEFAULT_KEY})"
+    )
+    parser.add_argument(
+        "--key-added", default=DEFAULT_KEY, metavar="NAME", help=f"name of the results (default: {DEFAULT_KEY})"
+    )
+    parser.add_argument(
+        "--fill",
+        type=_filling,
+        metavar="HOW",
+        help="what takes the place of missing features, at most a fifth of them: mean, or a number (default: refuse)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="say nothing but warnings")
+    parser.set_defaults(run=_transform)
+
+
+def _transform(options: argparse.Namespace) -> None:
+    _files.check_output(options)
+    show_log(sys.stderr, level=logging.WARNING if options.quiet else logging.INFO)
+    from scgsr import tl
+
+    reference = _reference(options.reference)
+    adata = _files.read(options)
+    tl.transform(adata, reference, key=options.key, key_added=options.key_added, fill=options.fill)
+    _files.write(adata, options)
+    if not options.quiet:
+        above = float((adata.obs[Keys(options.key_added).novelty] > 1).mean())
+        print(f"{adata.n_obs:,} cells, {100 * above:.1f} % with novelty above 1: {options.output}")
+
+
+def _reference(path: Path) -> AnnData | Path:
+    import anndata
+
+    if path.suffix == ".h5ad" and path.is_file():
+        return anndata.read_h5ad(path)
+    return anndata.read_zarr(path) if path.suffix == ".zarr" and path.is_dir() else path
+
+
+def _filling(text: str) -> float | str:
+    if text == "mean":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        msg = f"must be mean or a number, got {text!r}"
+        raise argparse.ArgumentTypeError(msg) from None

@@ -1,0 +1,187 @@
+"""A file or a folder of files -> AnnData."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scgsr._checks import instance, one_of
+from scgsr.io._events import DamageError, DataSet, find, load, naming
+from scgsr.io._panel import Panel, files_of, shared_panel, unique
+from scgsr.io._spill import check_spill, compensate_in_place
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+
+def read_fcs(
+    path: str | os.PathLike[str],
+    *,
+    data_set: int = 0,
+    compensate: bool | pd.DataFrame = False,
+    panel: str = "same",
+) -> AnnData:
+    """Read the events of an FCS file, or of all FCS files in a folder.
+
+    Values are those stored in the file: unless asked for no compensation, no transform, and neither channel gain ($PnG)
+    nor amplification ($PnE) nor time step ($TIMESTEP) is applied. A warning is logged where a channel was stored on a
+    logarithmic scale, as integer files of old cytometers are. Files of version 2.0, 3.0 and 3.1 are read; offsets that
+    only the header or only the TEXT segment has, and an end that is one byte too far, are accepted, but never a number
+    of events other than the one the file promises ($TOT).
+
+    A folder becomes one AnnData: its files ending in .fcs or .FCS, in natural order of their names, without those that
+    begin with a dot. Their panels are compared by marker and channel, whose order may differ.
+
+    Parameters
+    ----------
+    path
+        The file, or a folder of files.
+    data_set
+        Which data set of a file that holds several; a warning says how many there are.
+    compensate
+        True replaces what the detectors measured by what the dyes emitted, `X[:, channels] @ inv(spill)`, with the
+        spillover matrix of the file ($SPILLOVER or SPILL). A DataFrame is such a matrix: rows are the channels ($PnN)
+        of the dyes, columns those of the detectors.
+    panel
+        For a folder, "same": a file with another panel is refused. "shared": only what all files have is read.
+
+    Returns
+    -------
+    AnnData of shape (n_events, n_channels):
+
+    `.X`
+        float32 ndarray, the stored values.
+    `.obs["sample"]`
+        for a folder, categorical: the name of the file without its ending. `.obs_names` are "<sample>_0", ... .
+    `.var_names`
+        The marker ($PnS), or the channel ($PnN) where no marker is given; repeated names get "-1", "-2", ... .
+    `.var["channel"]`, `.var["marker"]`
+        $PnN, and $PnS or an empty string; for a folder those of its first file.
+    `.uns["meta"]`
+        dict of the keywords as strings; keys are in lower case, without "$", and with "_" for "/". For a folder a dict
+        from sample to such a dict. "spill" is the spillover matrix as a DataFrame whose index names the channels of
+        rows and columns (the columns have "_" for "/"), "compensated" whether it was applied.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    TypeError
+        If an argument has a wrong type.
+    ValueError
+        If a file is not FCS, damaged, incomplete, or of a kind that is not read: histograms, text values, integers of
+        other than 8, 16 or 32 bits. If a folder has no FCS file, or panels differ. If a spillover matrix is asked for
+        and there is none, or it does not fit the channels.
+    ImportError
+        If FlowIO is missing.
+
+    References
+    ----------
+    Spidlen J, Moore W, Parks D, et al. Data File Standard for Flow Cytometry, version FCS 3.1. Cytometry A
+    2010;77:97-100. doi:10.1002/cyto.a.20825
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, flowio, scgsr
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for donor in ["donor_2", "donor_10"]:
+    ...         with (pathlib.Path(folder) / f"{donor}.fcs").open("wb") as handle:
+    ...             _ = flowio.create_fcs(handle, [1.0, 2.0, 3.0, 4.0], ["Nd142Di", "Event_length"], ["CD19", ""])
+    ...     adata = scgsr.io.read_fcs(pathlib.Path(folder) / "donor_2.fcs")
+    ...     donors = scgsr.io.read_fcs(folder)
+    >>> adata.to_df()
+       CD19  Event_length
+    0   1.0           2.0
+    1   3.0           4.0
+    >>> adata.var["channel"].to_list()
+    ['Nd142Di', 'Event_length']
+    >>> donors.obs["sample"].value_counts(sort=False).to_dict()
+    {'donor_2': 2, 'donor_10': 2}
+    """
+    instance("path", path, (str, os.PathLike))
+    instance("compensate", compensate, (bool, pd.DataFrame))
+    one_of("panel", panel, ["same", "shared"])
+    if Path(path).is_dir():
+        return _folder(Path(path), data_set, compensate, refuse=panel == "same")
+    found = find(path, data_set=data_set)
+    values, meta = _values(path, found, compensate)
+    return _adata(values, found.panel, obs=pd.DataFrame(index=[str(i) for i in range(len(values))]), meta=meta)
+
+
+def _folder(folder: Path, data_set: int, compensate: bool | pd.DataFrame, *, refuse: bool) -> AnnData:
+    files = files_of(folder)
+    found = {sample: find(file, data_set=data_set) for sample, file in files.items()}
+    keys = shared_panel({files[sample]: each.panel for sample, each in found.items()}, refuse=refuse)
+    sizes = [each.shape[0] for each in found.values()]
+    # One array for all, and what was read of a file is gone before the next: the peak is one file above the result.
+    together = np.empty((sum(sizes), len(keys)), np.float32)
+    metas, stop = {}, 0
+    for (sample, each), size in zip(found.items(), sizes, strict=True):
+        values, metas[sample] = _values(files[sample], each, compensate)
+        start, stop = stop, stop + size
+        together[start:stop] = values[:, each.panel.columns(keys)]
+    obs = pd.DataFrame(
+        {"sample": pd.Categorical(np.repeat(list(files), sizes), categories=list(files))},
+        index=[f"{sample}_{i}" for sample, size in zip(files, sizes, strict=True) for i in range(size)],
+    )
+    first = next(iter(found.values())).panel
+    return _adata(together, first.only(keys), obs=obs, meta=metas)
+
+
+def _adata(values: NDArray[np.float32], panel: Panel, *, obs: pd.DataFrame, meta: dict[str, Any]) -> AnnData:
+    from anndata import AnnData  # slow to import
+
+    var = pd.DataFrame({"channel": panel.channels, "marker": panel.markers}, index=unique(panel.names))
+    return AnnData(values, obs=obs, var=var, uns={"meta": meta})
+
+
+def _values(
+    path: str | os.PathLike[str], found: DataSet, compensate: bool | pd.DataFrame
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Return the events, compensated if asked for, and what goes to `.uns["meta"]`."""
+    events = load(path, found)
+    values, spill = _as_float32(events.values, path), events.spill
+    wanted = isinstance(compensate, pd.DataFrame) or compensate
+    if wanted:
+        spill = _matrix(path, compensate if isinstance(compensate, pd.DataFrame) else spill, events.channels)
+        compensate_in_place(values, events.channels, spill)
+    meta: dict[str, Any] = _writable(events.keywords)
+    if spill is not None:  # a column of a DataFrame is a key in a file
+        meta["spill"] = spill.set_axis(list(_writable(dict.fromkeys(spill.columns, ""))), axis="columns")
+    return values, {**meta, "compensated": wanted}
+
+
+def _matrix(path: str | os.PathLike[str], spill: pd.DataFrame | None, channels: list[str]) -> pd.DataFrame:
+    if spill is None:
+        msg = (
+            f"`compensate`=True needs a spillover matrix ($SPILLOVER or SPILL), and {os.fspath(path)} has none that "
+            "can be read; pass one as a DataFrame."
+        )
+        raise ValueError(msg)
+    try:
+        return check_spill(spill, channels)
+    except ValueError as error:
+        msg = f"`compensate`: {os.fspath(path)} cannot be compensated: {error}."
+        raise ValueError(msg) from error
+
+
+def _as_float32(values: NDArray[Any], path: str | os.PathLike[str]) -> NDArray[np.float32]:
+    """Return writeable float32 values, without a copy where possible."""
+    with naming(path), np.errstate(over="raise", invalid="ignore"):
+        try:
+            return np.require(values, np.float32, ["C", "W"])
+        except FloatingPointError as error:
+            msg = "it holds values beyond the range of 32-bit floats"
+            raise DamageError(msg) from error
+
+
+def _writable(keywords: dict[str, str]) -> dict[str, str]:
+    """Neither HDF5 nor zarr takes "/" or only dots in a key, and HDF5 no zero bytes in a string."""
+    keys = [re.sub(r"[/\x00]|^\.+$", "_", key) or "_" for key in keywords]
+    return {key: value.replace("\x00", "") for key, value in zip(unique(keys), keywords.values(), strict=True)}

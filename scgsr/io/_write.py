@@ -1,0 +1,230 @@
+"""AnnData -> an FCS file: features, and what a fit has written, as parameters."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scgsr import _checks, _store
+from scgsr._batches import dense_rows
+from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr._view import check_finite, table
+from scgsr.io._encode import STANDARD, Parameter, header_and_text, tidy, tidy_channels
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from scgsr._batches import Matrix
+
+logger = logging.getLogger("scgsr")
+
+_ROWS_AT_ONCE = 65536
+# What describes the layout of the file that was read, and not the sample: parameters by number, offsets, matrices.
+_STRUCTURAL = re.compile(
+    r"p\d+\w*|g\d+\w*|(begin|end)(analysis|data|stext)|byteord|datatype|mode|nextdata|par|tot|tr|fil|unicode|gate|gating"
+    r"|spill|spillover|comp|dfc\d+to\d+|csmode|csvbits|compensated|\w+_label_\d+"
+)
+
+
+def write_fcs(
+    adata: AnnData,
+    path: str | os.PathLike[str],
+    *,
+    layer: str | None = None,
+    key: str | None = DEFAULT_KEY,
+    overwrite: bool = False,
+) -> None:
+    """Write cells to an FCS file for FlowJo, OMIQ and others, with what a fit has found as further parameters.
+
+    The file is FCS 3.1 with 32-bit floats, and is there complete or not at all. Its parameters are, in this order,
+
+    - the features: $PnN is ``.var["channel"]`` if there is one, else the name of the feature, and $PnS is the name of
+      the feature where that differs;
+    - the activations, one parameter per neuron, "gsr_n0", "gsr_n1", ...;
+    - the labels, "gsr": the number of the module. If the categories were renamed they are numbered in their order, and
+      the keywords GSR_LABEL_0, ... say what the numbers mean;
+    - "gsr_confidence", and "gsr_novelty" where :func:`scgsr.tl.fit` or a mapping has written it.
+
+    Keywords in ``.uns["meta"]``, as :func:`read_fcs` writes them, are carried over if they describe the sample; for
+    cells of a folder of files, where each has its own, none are. The spillover matrix is carried over only while it
+    applies: values that are compensated, or recorded in ``.uns["arcsinh"]`` as transformed, must not be compensated
+    again by the program that opens the file.
+
+    Parameters
+    ----------
+    adata
+        Cells; with a fit unless `key` is None.
+    path
+        The file to write, usually ending in .fcs.
+    layer
+        Values of the features; None for `.X`.
+    key
+        The fit's `key_added`; None writes the features alone.
+    overwrite
+        Whether to replace a file that exists.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    KeyError
+        If there is no fit under `key`, or no such layer.
+    TypeError
+        If an argument has a wrong type, or `adata` is backed.
+    ValueError
+        If there are no cells, values are NaN, infinite or too large for 32-bit floats, or cells lack a label.
+
+    References
+    ----------
+    Spidlen J, Moore W, Parks D, et al. Data File Standard for Flow Cytometry, version FCS 3.1. Cytometry A
+    2010;77:97-100. doi:10.1002/cyto.a.20825
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, scgsr
+    >>> adata = scgsr.datasets.cytof_panel(500)
+    >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     scgsr.io.write_fcs(adata, pathlib.Path(folder) / "for_flowjo.fcs")
+    ...     again = scgsr.io.read_fcs(pathlib.Path(folder) / "for_flowjo.fcs")
+    >>> again.shape, again.var_names[[0, 21, -2, -1]].to_list()
+    ((500, 43), ['CD45', 'gsr_n0', 'gsr', 'gsr_confidence'])
+    >>> bool((again[:, adata.var_names].X == adata.X).all())
+    True
+    """
+    from anndata import AnnData
+
+    _checks.instance("adata", adata, AnnData)
+    _checks.instance("path", path, (str, os.PathLike))
+    _checks.instance("overwrite", overwrite, bool)
+    if os.path.lexists(path) and not overwrite:
+        msg = f"`path`: {os.fspath(path)} exists; choose another name, or replace it with `overwrite=True`."
+        raise FileExistsError(msg)
+    if adata.n_obs == 0:
+        msg = "`adata` has no cells; an FCS file needs at least one."
+        raise ValueError(msg)
+    matrix, _ = table(adata, layer)
+    columns, meanings = ({}, {}) if key is None else _of_fit(adata, key)
+    blocks = [matrix, *columns.values()]
+    names = [str(name) for name in adata.var_names], *map(list, columns)
+    for block, features in zip(blocks, names, strict=True):
+        check_finite(block, features)
+    largest = np.concatenate([_largest(block) for block in blocks])
+    parameters = _parameters(adata, names[1:], largest)
+    carried = _carried(adata, layer, [parameter.channel for parameter in parameters])
+    head = header_and_text(adata.n_obs, parameters, {"$FIL": tidy(Path(path).name), **carried, **meanings})
+    _write(Path(path), head, _rows(blocks))
+
+
+def _of_fit(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], NDArray[np.float32]], dict[str, str]]:
+    """Return what a fit has written, blocks of columns by their names, and keywords that explain renamed labels."""
+    keys = Keys(key)
+    _store.read_record(adata, key)
+    activations = _store.read_activations(adata, key)
+    for column in (keys.labels, keys.confidence):
+        hint = f"Call `scgsr.tl.fit(adata, key_added={key!r})` again."
+        _checks.existing_key("key", column, adata.obs.columns, where=".obs", hint=hint)
+    labels = adata.obs[keys.labels].astype("category").cat
+    if n_missing := int((labels.codes < 0).sum()):
+        msg = f"`key`={key!r}: .obs[{keys.labels!r}] has no label for {n_missing} cells; leave these cells out."
+        raise ValueError(msg)
+    names = [str(name) for name in labels.categories]
+    renamed = not all(re.fullmatch("[0-9]{1,7}", name) for name in names)  # above, float32 has not every integer
+    numbers = np.arange(len(names)) if renamed else np.array(names, dtype=int)
+    per_cell = {keys.labels: numbers[labels.codes]}
+    per_cell |= {name: adata.obs[name].to_numpy() for name in (keys.confidence, keys.novelty) if name in adata.obs}
+    columns = {
+        tuple(f"{key}_n{i}" for i in range(activations.shape[1])): activations,
+        tuple(per_cell): np.column_stack([values.astype(np.float32) for values in per_cell.values()]),
+    }
+    return columns, {f"{key}_label_{n}".upper(): tidy(name) or "_" for n, name in enumerate(names) if renamed}
+
+
+def _parameters(adata: AnnData, fitted: Sequence[Sequence[str]], largest: NDArray[Any]) -> list[Parameter]:
+    features = [str(name) for name in adata.var_names]
+    channels = features
+    if "channel" in adata.var:
+        channels = [
+            channel if isinstance(channel, str) and tidy(channel) else feature
+            for channel, feature in zip(adata.var["channel"], features, strict=True)
+        ]
+    wanted = [*channels, *itertools.chain(*fitted)]
+    written = tidy_channels(wanted)
+    markers = [tidy(feature) if feature != channel else "" for feature, channel in zip(features, written, strict=False)]
+    changed = [
+        f"{before!r} to {after!r}"
+        for before, after in [*zip(wanted, written, strict=True), *zip(features, markers, strict=True)]
+        if after not in ("", before)
+    ]
+    if changed:
+        logger.warning(
+            "renamed in the file, where names are plain and those of channels differ: %s", ", ".join(changed)
+        )
+    markers += [""] * (len(written) - len(markers))
+    return [Parameter(*row) for row in zip(written, markers, largest.tolist(), strict=True)]
+
+
+def _largest(matrix: Matrix) -> NDArray[Any]:
+    """Return the maximum of each column."""
+    largest: Any = matrix.max(axis=0)
+    return np.asarray(largest if isinstance(matrix, np.ndarray) else largest.todense()).ravel()
+
+
+def _carried(adata: AnnData, layer: str | None, channels: list[str]) -> dict[str, str]:
+    """Return the keywords of the file that was read, as far as they still hold."""
+    meta = adata.uns.get("meta")
+    if not isinstance(meta, Mapping):
+        return {}
+    kept = {
+        f"${name.upper()}" if STANDARD.fullmatch(name) else name.upper(): tidy(value)
+        for name, value in meta.items()
+        if isinstance(value, str) and tidy(value) and tidy(name) == name and not _STRUCTURAL.fullmatch(name.lower())
+    }
+    spill = meta.get("spill")
+    if not isinstance(spill, pd.DataFrame):
+        return kept
+    if (
+        meta.get("compensated")
+        or _store.read_arcsinh(adata, layer) is not None
+        or not set(spill.index) <= set(channels)
+    ):
+        logger.info("the spillover matrix is not written: it does not apply to these values")
+        return kept
+    numbers = spill.to_numpy(dtype=float).ravel().tolist()
+    return {**kept, "$SPILLOVER": ",".join(map(str, [len(spill), *spill.index, *numbers]))}
+
+
+def _rows(blocks: Sequence[Matrix]) -> Iterator[NDArray[np.float32]]:
+    """Yield all columns of some cells after others; a sparse matrix is never densified whole."""
+    for start in range(0, blocks[0].shape[0], _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        try:
+            with np.errstate(over="raise"):
+                rows = np.hstack([dense_rows(block, part) for block in blocks], dtype="<f4", casting="unsafe")
+        except FloatingPointError as error:
+            msg = "`adata` has values beyond the range of 32-bit floats, which is what the file holds; rescale them."
+            raise ValueError(msg) from error
+        yield rows
+
+
+def _write(path: Path, head: bytes, blocks: Iterator[NDArray[np.float32]]) -> None:
+    """Write beside `path` and move there, so that no reader ever meets half a file."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("xb") as handle:
+            handle.write(head)
+            for block in blocks:
+                block.tofile(handle)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,179 @@
+"""What comes before a fit.
+
+`arcsinh`: the transform of cytometry, recorded so that it is not applied twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from scgsr import _checks, _store
+from scgsr._arcsinh import arcsinh as transformed
+from scgsr._view import check_finite, table
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from scgsr._batches import Matrix
+
+__all__ = ["arcsinh"]
+
+logger = logging.getLogger("scgsr")
+
+# Values look transformed if most features have none above the first, though not all are whole numbers. arcsinh(x / 5)
+# of the brightest ion counts is 8 and arcsinh(x / 150) of the largest of 18 bits is 8.2; logicle scales end at 4.5.
+_LARGEST_TRANSFORMED = 15.0
+_CELLS_TO_JUDGE = (100, 10_000)  # at least, at most
+
+
+def arcsinh(
+    adata: AnnData,
+    cofactor: float | Mapping[str, float] | pd.Series,
+    *,
+    layer: str | None = None,
+    mask_var: np.ndarray | str | None = None,
+    copy: bool = False,
+) -> AnnData | None:
+    """Transform cytometry values, `x -> arcsinh(x / cofactor)`: linear below the cofactor, logarithmic above it.
+
+    The cofactor has no default, because it depends on the instrument: 5 is usual for mass cytometry, 150 for
+    fluorescence, and some thousands for spectral cytometers. It is recorded per feature, and a feature with a record is
+    not transformed a second time. Leave out what is not a marker, such as time and scatter.
+
+    Parameters
+    ----------
+    adata
+        Cells x features, dense or sparse, in memory. Changed in place unless `copy` is set.
+    cofactor
+        One positive number for all features, or a mapping or Series from feature to number: features that it does not
+        name, or has as NaN, stay as they are.
+    layer
+        Which layer to transform, None for `.X`.
+    mask_var
+        With one cofactor, the features to transform: a boolean array, or the name of a boolean column of `.var`.
+    copy
+        Return a transformed copy, and leave `adata` as it is.
+
+    Returns
+    -------
+    None, or with `copy` the copy. Written are
+
+    `.X` or ``.layers[layer]``
+        the values, float64 if they were, else float32; sparse if they were.
+    ``.uns["arcsinh"]["X"]`` or ``.uns["arcsinh"][layer]``
+        DataFrame with the features as index and a column "cofactor", NaN where not transformed. Features are looked
+        up by name, so that it holds for a selection and another order too.
+
+    Raises
+    ------
+    KeyError
+        If there is no such layer, column of `.var`, or feature.
+    TypeError
+        If an argument has a wrong type, or `adata` is backed.
+    ValueError
+        If a cofactor is not positive, a feature is recorded as transformed or named twice, or values are NaN or
+        infinite. In all cases `adata` is as before.
+
+    Examples
+    --------
+    >>> import scgsr
+    >>> adata = scgsr.datasets.cytof_panel(500)
+    >>> scgsr.pp.arcsinh(adata, 5, layer="counts")
+    >>> bool(abs(adata.layers["counts"] - adata.X).max() < 1e-5)
+    True
+    >>> adata.uns["arcsinh"]["counts"].loc["CD19", "cofactor"].item()
+    5.0
+    """
+    from anndata import AnnData
+
+    _checks.instance("adata", adata, AnnData)
+    _checks.instance("copy", copy, bool)
+    matrix, mask = table(adata, layer, mask_var)
+    if not adata.var_names.is_unique:
+        msg = "`adata` has features of the same name; call `adata.var_names_make_unique()` first."
+        raise ValueError(msg)
+    if isinstance(cofactor, Mapping | pd.Series):
+        if mask_var is not None:
+            msg = "`mask_var` chooses features for one cofactor; a `cofactor` per feature names them itself."
+            raise ValueError(msg)
+        wanted = _per_feature(cofactor, adata.var_names)
+    else:
+        number = _checks.number("cofactor", cofactor, minimum=0, exclusive=True)
+        wanted = pd.Series(np.where(mask, number, np.nan), index=adata.var_names)
+    recorded = _store.read_arcsinh(adata, layer)
+    if recorded is not None:
+        _refuse_a_second_time(recorded, wanted, layer)
+    chosen = wanted.notna().to_numpy()
+    _check_values(adata, matrix if chosen.all() else matrix[:, chosen], adata.var_names[chosen], layer)
+    values = transformed(matrix, wanted.to_numpy())
+    source = adata.X if layer is None else adata.layers[layer]
+    target = adata.copy() if copy else adata
+    _store.write_arcsinh(
+        target,
+        layer,
+        type(source)(values) if sparse.issparse(source) else values,  # CSC stays CSC
+        wanted if recorded is None else wanted.fillna(recorded),
+    )
+    logger.info("arcsinh: transformed %d features, left %d as they are", chosen.sum(), (~chosen).sum())
+    return target if copy else None
+
+
+def _per_feature(cofactor: Mapping[str, float] | pd.Series, features: pd.Index) -> pd.Series:
+    """Return a cofactor for each feature, NaN for those that are not named."""
+    unknown = [name for name in cofactor.keys() if name not in features]  # noqa: SIM118  # a Series contains its index
+    if unknown:
+        msg = f"`cofactor` names {unknown}, which are not in .var_names, such as {features[:5].tolist()}."
+        raise KeyError(msg)
+    if isinstance(cofactor, pd.Series) and not cofactor.index.is_unique:
+        msg = f"`cofactor` names {cofactor.index[cofactor.index.duplicated()].tolist()} more than once."
+        raise ValueError(msg)
+    given = {
+        name: _checks.number(f"cofactor[{name!r}]", value, minimum=0, exclusive=True)
+        for name, value in cofactor.items()
+        if not (isinstance(value, float) and np.isnan(value))
+    }
+    if not given:
+        msg = "`cofactor` names no feature; give one number for all, or at least one feature."
+        raise ValueError(msg)
+    return pd.Series([given.get(name, np.nan) for name in features], index=features, dtype=float)
+
+
+def _refuse_a_second_time(recorded: pd.Series, wanted: pd.Series, layer: str | None) -> None:
+    twice = recorded[recorded.notna() & wanted.notna()]
+    if twice.empty:
+        return
+    shown = ", ".join(f"{name} by {value:g}" for name, value in twice.head(5).items())
+    more = ", ..." if len(twice) > 5 else ""
+    where = "X" if layer is None else layer
+    msg = (
+        f"`adata` has {len(twice)} of these features recorded as transformed already ({shown}{more}); leave them "
+        f"out, or, if {where!r} holds raw values again, `del adata.uns['arcsinh'][{where!r}]`."
+    )
+    raise ValueError(msg)
+
+
+def _check_values(adata: AnnData, matrix: Matrix, features: pd.Index, layer: str | None) -> None:
+    """Refuse values that have no transform, and warn about those that look as if they had it already."""
+    check_finite(matrix, [str(name) for name in features])
+    if layer is None and "log1p" in adata.uns:
+        logger.warning("arcsinh: .uns['log1p'] says that `.X` is log-transformed already; was this the raw data?")
+    fewest, most = _CELLS_TO_JUDGE
+    if matrix.shape[0] < fewest:
+        return
+    some: Any = matrix[:: -(-matrix.shape[0] // most)]
+    some = some.toarray() if sparse.issparse(some) else some
+    largest, whole = np.abs(some).max(axis=0, initial=0), (some == np.floor(some)).all(axis=0)
+    suspicious = (largest > 0) & (largest < _LARGEST_TRANSFORMED) & ~whole
+    if 2 * suspicious.sum() > len(suspicious):
+        logger.warning(
+            "arcsinh: %d of %d features have no value above %g and look transformed already; was this the raw data?",
+            suspicious.sum(),
+            len(suspicious),
+            _LARGEST_TRANSFORMED,
+        )
