@@ -125,6 +125,32 @@ def fourier_basis(laplacian: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(eigenvalues, 0.0), eigenvectors
 
 
+def same_frequency(eigenvalues: np.ndarray) -> np.ndarray:
+    """
+    Return the number of each eigenvalue among the distinct ones: the same where they are equal up to rounding.
+
+    Parameters
+    ----------
+    eigenvalues
+        Eigenvalues of a Laplacian, ascending, (n,).
+
+    Returns
+    -------
+    Int array (n,), from 0 for the lowest.
+
+    Examples
+    --------
+    All frequencies of a ring but the first and, if its length is even, the last are repeated.
+
+    >>> from scgsr._laplacian import fourier_basis, same_frequency
+    >>> from scgsr.graphs import ring
+    >>> same_frequency(fourier_basis(ring(6).laplacian())[0])
+    array([0, 1, 1, 2, 2, 3])
+    """
+    steps = np.diff(eigenvalues, prepend=eigenvalues[:1]) > 1e-9 * max(eigenvalues[-1], 1.0)
+    return np.cumsum(steps)
+
+
 def energy(laplacian: csr_matrix, activations: np.ndarray) -> np.ndarray:
     """
     Laplacian energy of every cell's activations.

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from scgsr import _checks, _record
+from scgsr._evolution import Evolution
 from scgsr._fitted import FittedModel
 from scgsr._keys import ARCSINH, Keys
 from scgsr.graphs import NeuronGraph
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from scipy import sparse
 
 _log = logging.getLogger("scgsr")
 
@@ -230,3 +232,16 @@ def read_arcsinh(adata: AnnData, layer: str | None) -> pd.Series | None:
     if (layer or "X") not in record:
         return None
     return record[layer or "X"]["cofactor"].reindex(adata.var_names)
+
+
+def read_evolution(adata: AnnData, key: str) -> list[tuple[int, sparse.csr_matrix]]:
+    """Return the estimates of a learned graph in the order they were made: the epoch and the adjacency of each."""
+    record = read_record(adata, key)
+    evolution = Evolution.from_dict(record["evolution"]) if "evolution" in record else Evolution()
+    if not evolution.epochs:
+        msg = (
+            f"`key`={key!r}: no estimates of the neuron graph are stored, as only `scgsr.graphs.learned` graphs "
+            f"evolve; call `scgsr.tl.fit(adata, scgsr.graphs.learned(), key_added={key!r})`."
+        )
+        raise ValueError(msg)
+    return list(zip(evolution.epochs, evolution.adjacencies, strict=True))

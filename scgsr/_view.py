@@ -222,3 +222,28 @@ def check_finite(matrix: Any, features: Sequence[str]) -> None:
     more = f" and {len(bad) - _NAMES_SHOWN} more" if len(bad) > _NAMES_SHOWN else ""
     msg = f"`adata` has NaN or infinite values in {len(bad)} features ({shown}{more}); remove or impute them first."
     raise ValueError(msg)
+
+
+def columns(
+    adata: AnnData, names: Sequence[str] | str | None, *, layer: str | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Return the names of the chosen features, all for None, and their values as an ndarray (n_obs, n_names).
+
+    Only these columns of a sparse matrix are made dense: choose few.
+    """
+    if layer is None and adata.X is None:
+        msg = "`adata` has no `.X`; name a `layer`."
+        raise ValueError(msg)
+    chosen = list(adata.var_names) if names is None else [names] if isinstance(names, str) else list(names)
+    unknown = [name for name in chosen if name not in adata.var_names]
+    if unknown:
+        msg = f"`names` must be among the {adata.n_vars} names in `adata.var_names`, got {unknown[:_NAMES_SHOWN]}."
+        raise KeyError(msg)
+    places = adata.var_names.get_indexer_for(chosen)
+    if not len(places) or len(np.unique(places)) < len(places) or len(places) > len(chosen):
+        msg = f"`names` must be different names, each of one feature in `adata.var_names`, got {chosen[:_NAMES_SHOWN]}."
+        raise ValueError(msg)
+    matrix: Any = table(adata, layer)[0][:, places]
+    values: np.ndarray = matrix.toarray() if sparse.issparse(matrix) else matrix
+    check_finite(values, chosen)
+    return chosen, values

@@ -4,10 +4,24 @@ Each function returns an Axes (one panel) or a Figure (many). As in Scanpy, a pi
 that a notebook does not draw it twice: ``show=False`` always returns it, ready for ``savefig``.
 """
 
+from scgsr.pl._activation_heatmap import activation_heatmap
 from scgsr.pl._activation_map import activation_map
+from scgsr.pl._correlation_heatmap import correlation_heatmap
+from scgsr.pl._evolution import evolution
 from scgsr.pl._history import history
 from scgsr.pl._neuron_graph import neuron_graph
 from scgsr.pl._score import score
 from scgsr.pl._segmentation import segmentation
+from scgsr.pl._spectrum import spectrum
 
-__all__ = ["activation_map", "history", "neuron_graph", "score", "segmentation"]
+__all__ = [
+    "activation_heatmap",
+    "activation_map",
+    "correlation_heatmap",
+    "evolution",
+    "history",
+    "neuron_graph",
+    "score",
+    "segmentation",
+    "spectrum",
+]

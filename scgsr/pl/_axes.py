@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
@@ -22,6 +23,10 @@ _PANEL, _ONE_PANEL, _GAP, _LEAST_PAGE = 1.9, 4.0, 0.2, 2.2
 _BAR_HEIGHT, _BAR_WIDTH = 2.0, 0.12
 # Lines in one column of a legend, as long as there are not too many columns, and letters in a line.
 _LEGEND_LINES, _LEGEND_COLUMNS, _LEGEND_LETTERS = 22, 3, 32
+# Letters in the name of a row.
+_ROW_LETTERS = 28
+# What matplotlib calls a small font, in units of the font size.
+_SMALL = 0.833
 # A letter's width and a line's height, in units of the font size.
 _LETTER, _LINE = 0.6, 1.4
 
@@ -55,21 +60,47 @@ def panels(titles: Sequence[str], *, aspect: float, ncols: int = 1, ax: Axes | N
     return axes
 
 
-def colorbar(artist: ScalarMappable, axes: Sequence[Axes], label: str, *, widen: bool) -> None:
+def resizable(width: float, height: float, *, n: int = 1, ncols: int = 1) -> list[Axes]:
+    """Return `n` axes of a new figure of this size in inches, laid out anew whenever its size is changed."""
+    import matplotlib.pyplot as plt
+
+    figure = plt.figure(figsize=(width, height), layout="constrained")
+    return [figure.add_subplot(-(-n // ncols), ncols, place + 1) for place in range(n)]
+
+
+def name_rows(ax: Axes, names: Sequence[str], places: Sequence[float] | np.ndarray) -> None:
+    """Write the names of rows left of `ax`, in letters that its height has room for."""
+    points = ax.get_position().height * ax.figure.bbox.height / ax.figure.dpi * 72
+    size = min(_SMALL * _points(), 0.85 * points / max(len(names), 1))
+    ax.set_yticks(places, list(names), fontsize=size, parse_math=False)
+    ax.tick_params(axis="y", length=0)
+
+
+def shortened(name: str) -> str:
+    """Return a name that a row has room for."""
+    return name if len(name) <= _ROW_LETTERS else f"{name[: _ROW_LETTERS - 1]}…"
+
+
+def colorbar(
+    artist: ScalarMappable, axes: Sequence[Axes], label: str, *, widen: bool, extend: str = "neither"
+) -> Colorbar:
     """Draw one colour bar for all `axes`; `widen` the figure to hold it, or take its room from the axes."""
     figure = axes[0].figure
     if widen:
         width, height = cast("Figure", figure).get_size_inches()
         long = min(_BAR_HEIGHT, 0.9 * height)
         place = figure.add_axes((1, (1 - long / height) / 2, _BAR_WIDTH / width, long / height), label="<colorbar>")
-        bar = figure.colorbar(artist, cax=place)
+        bar = figure.colorbar(artist, cax=place, extend=extend)
     else:
-        bar = figure.colorbar(artist, ax=list(axes), shrink=0.8, aspect=16)
+        high = max(ax.bbox.y1 for ax in axes) - min(ax.bbox.y0 for ax in axes)
+        shrink = min(0.8, _BAR_HEIGHT * figure.dpi / high)
+        bar = figure.colorbar(artist, ax=list(axes), shrink=shrink, aspect=16, extend=extend)
     bar.set_label(label, fontsize="small")
     bar.ax.tick_params(labelsize="small")
     bar.outline.set_visible(False)
     if widen:
         _widen(axes[0], cast("Bbox", bar.ax.get_tightbbox()))
+    return bar
 
 
 def legend_labels(names: Sequence[str], counts: Iterable[int]) -> list[str]:

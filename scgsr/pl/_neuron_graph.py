@@ -10,7 +10,7 @@ from scipy.sparse import triu
 from scipy.spatial import cKDTree
 
 from scgsr import _checks, _store
-from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr._keys import DEFAULT_KEY
 from scgsr.pl import _axes, _groups, _scale
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scgsr.graphs import NeuronGraph
 
-_DEAD = "0.6"
+_EDGE, _DEAD = "0.72", "0.6"
 
 
 def neuron_graph(
@@ -76,20 +76,20 @@ def neuron_graph(
     graph = _store.read_graph(adata, key)
     activations = _store.read_activations(adata, key)
     modules = np.asarray(_store.read_record(adata, key)["modules"])
-    diameters = _diameters(graph, np.abs(activations).mean(axis=0, dtype=np.float64))
+    strength = np.abs(activations).mean(axis=0, dtype=np.float64)
     title = f"{graph.name}: {graph.n_neurons} neurons (not cells), {graph.n_edges:,} edges"
     if isinstance(color, str) and _checks.one_of("color", color, ["module", "activation"]) == "module":
-        panel = _by_module(graph, title, diameters, modules, _module_colors(adata, key, modules), ax)
+        panel = _by_module(graph, title, strength, modules, _groups.module_colors(adata, key, modules), ax)
     elif isinstance(color, str):
         mean = activations.mean(axis=0, dtype=np.float64)
-        panel = _by_value(graph, title, diameters, mean, "mean activation", ax)
+        panel = _by_value(graph, title, strength, mean, "mean activation", ax)
     else:
-        panel = _by_value(graph, title, diameters, _numbers(color, graph.n_neurons), "", ax)
+        panel = _by_value(graph, title, strength, _numbers(color, graph.n_neurons), "", ax)
     return _axes.finish([panel], ax=ax, show=show)
 
 
 def _by_module(
-    graph: NeuronGraph, title: str, diameters: np.ndarray, modules: np.ndarray, colors: list[str], ax: Axes | None
+    graph: NeuronGraph, title: str, strength: np.ndarray, modules: np.ndarray, colors: list[str], ax: Axes | None
 ) -> Axes:
     """Draw each neuron in the colour of its module, with a legend and the module's number among its neurons."""
     from matplotlib.lines import Line2D
@@ -97,9 +97,9 @@ def _by_module(
     counts = np.bincount(np.where(modules < 0, len(colors), modules), minlength=len(colors) + 1)
     shown = len(counts) if counts[-1] else len(colors)
     labels = _axes.legend_labels([*map(str, range(len(colors))), "dead"][:shown], counts[:shown])
-    panel = _axes.panels([title], aspect=_aspect(graph), ax=ax)[0]
+    panel = _axes.panels([title], aspect=aspect(graph), ax=ax)[0]
     faces, rims = [*colors, "none"], ["white"] * len(colors) + [_DEAD]
-    _draw(panel, graph, diameters, facecolors=[faces[m] for m in modules], edgecolors=[rims[m] for m in modules])
+    _draw(panel, graph, strength, facecolors=[faces[m] for m in modules], edgecolors=[rims[m] for m in modules])
     dot: dict[str, Any] = {"linestyle": "", "marker": "o"}
     handles = [Line2D([], [], color=color, **dot) for color in colors]
     handles.append(Line2D([], [], color=_DEAD, markerfacecolor="none", **dot))
@@ -110,25 +110,38 @@ def _by_module(
 
 
 def _by_value(
-    graph: NeuronGraph, title: str, diameters: np.ndarray, values: np.ndarray, label: str, ax: Axes | None
+    graph: NeuronGraph, title: str, strength: np.ndarray, values: np.ndarray, label: str, ax: Axes | None
 ) -> Axes:
     """Draw each neuron in the colour of its value, with a colour bar."""
-    panel = _axes.panels([title], aspect=_aspect(graph), ax=ax)[0]
-    nodes = _draw(panel, graph, diameters, edgecolors="white", array=values, cmap="viridis", norm=_scale.norm(values))
+    panel = _axes.panels([title], aspect=aspect(graph), ax=ax)[0]
+    nodes = _draw(panel, graph, strength, edgecolors="white", array=values, cmap="viridis", norm=_scale.norm(values))
     _axes.colorbar(nodes, [panel], label, widen=ax is None)
     return panel
 
 
-def _draw(ax: Axes, graph: NeuronGraph, diameters: np.ndarray, **style: Any) -> EllipseCollection:
+def _draw(ax: Axes, graph: NeuronGraph, strength: np.ndarray, **style: Any) -> EllipseCollection:
     """Draw the edges, and the nodes above them; return the nodes."""
-    from matplotlib.collections import EllipseCollection, LineCollection
+    draw_edges(ax, graph, _EDGE)
+    return draw_nodes(ax, graph, strength, **style)
+
+
+def draw_edges(ax: Axes, graph: NeuronGraph, color: str) -> None:
+    """Draw the edges, as wide as they are strong."""
+    from matplotlib.collections import LineCollection
 
     segments, weights = _segments(graph)
     # Thinner where edges are many, or they bury the nodes.
     thin = min(1.0, 2 * graph.n_neurons / max(graph.n_edges, 1)) ** 0.5
     widths = thin * (0.4 + weights / weights.max(initial=1e-300))
-    ax.add_collection(LineCollection(list(segments), colors="0.72", linewidths=widths, zorder=1))
+    ax.add_collection(LineCollection(list(segments), colors=color, linewidths=widths, zorder=1))
+
+
+def draw_nodes(ax: Axes, graph: NeuronGraph, strength: np.ndarray, **style: Any) -> EllipseCollection:
+    """Draw the nodes, with areas in proportion to `strength`, on bare axes; return them."""
+    from matplotlib.collections import EllipseCollection
+
     # Diameters are in units of the layout, so that nodes keep clear of each other at any size of the figure.
+    diameters = _diameters(graph, strength)
     nodes = EllipseCollection(
         diameters,
         diameters,
@@ -174,15 +187,6 @@ def _number(ax: Axes, text: str, positions: np.ndarray) -> None:
     ax.text(x, y, text, ha="center", va="center", fontsize="small", fontweight="bold", path_effects=halo, zorder=3)
 
 
-def _module_colors(adata: AnnData, key: str, modules: np.ndarray) -> list[str]:
-    """Return a colour for each module: that of the cell label with the same number, where any cell has it."""
-    n_modules, labels = int(modules.max(initial=-1)) + 1, Keys(key).labels
-    found = list(adata.obs[labels].cat.categories) if labels in adata.obs else []
-    known = dict(zip(found, _groups.colors(adata, labels, found), strict=True)) if found else {}
-    spare = iter([color for color in _groups.default_colors(2 * n_modules) if color not in known.values()])
-    return [known.get(str(module)) or next(spare) for module in range(n_modules)]
-
-
 def _numbers(color: Any, n: int) -> np.ndarray:
     """Return the user's value for each neuron."""
     values = np.asarray(color)
@@ -216,6 +220,7 @@ def _bounds(graph: NeuronGraph) -> tuple[float, float, float, float]:
     return left - margin, right + margin, bottom - margin, top + margin
 
 
-def _aspect(graph: NeuronGraph) -> float:
+def aspect(graph: NeuronGraph) -> float:
+    """Return width over height of the drawing."""
     left, right, bottom, top = _bounds(graph)
     return (right - left) / (top - bottom)

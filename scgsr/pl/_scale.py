@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,13 @@ def norm(
     if vcenter is None:
         return _sequential(values, low, high)
     return _diverging(values, low, high, _checks.number("vcenter", vcenter))
+
+
+def beyond(norm: Normalize, values: Sequence[np.ndarray]) -> str:
+    """Return at which ends values lie beyond the limits, in the words of a colour bar."""
+    below = any(each.min() < norm.vmin for each in values)
+    above = any(each.max() > norm.vmax for each in values)
+    return "both" if below and above else "min" if below else "max" if above else "neither"
 
 
 def _sequential(values: np.ndarray, low: float | None, high: float | None) -> Normalize:

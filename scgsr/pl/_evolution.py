@@ -1,0 +1,113 @@
+"""Evolution: how a learned graph came about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from scgsr import _checks, _store
+from scgsr._keys import DEFAULT_KEY
+from scgsr._metrics import edge_jaccard
+from scgsr.pl import _axes, _groups
+from scgsr.pl._neuron_graph import aspect, draw_edges, draw_nodes
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+# More panels are too small to compare.
+_MOST = 8
+# Inches: a panel, its title, the legend below.
+_PANEL, _TITLE, _LEGEND = 1.7, 0.4, 0.3
+_NEW, _KEPT, _DEAD = "0.1", "0.8", "0.85"
+
+
+def evolution(
+    adata: AnnData, *, ncols: int = 4, key: str = DEFAULT_KEY, show: bool | None = None
+) -> Axes | Figure | None:
+    """Draw how a learned graph changed while it was estimated again and again during training.
+
+    Each panel is one estimate, with the epoch it was made in and the share of edges (Jaccard) that it has in common
+    with the estimate just before, also where that one is not drawn. Edges that were not in it before are black.
+    Neurons stand where the final graph puts them, in the colour of their final module, so that a panel looks the more
+    orderly the more it agrees with the end. Of more than eight estimates eight are drawn, evenly chosen, the first
+    and the last among them.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on with a graph from :func:`scgsr.graphs.learned`.
+    ncols
+        Panels per row.
+    key
+        The fit's `key_added`.
+    show
+        Show the picture instead of returning it; ``None`` as in Scanpy.
+
+    Returns
+    -------
+    Axes for one panel, else a Figure; ``None`` if it was shown. It is laid out anew for another width, as after
+    ``figure.set_figwidth(85 / 25.4)``, a column of 85 mm.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`.
+    ValueError
+        If the graph was given and not learned.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, scgsr.graphs.learned(20), n_epochs=4)
+    >>> figure = scgsr.pl.evolution(adata, show=False)
+    >>> print(figure.axes[0].get_title())
+    epoch 0
+    the first
+    """
+    from matplotlib.lines import Line2D
+
+    ncols = _checks.positive_int("ncols", ncols)
+    estimates, graph = _store.read_evolution(adata, key), _store.read_graph(adata, key)
+    modules = np.asarray(_store.read_record(adata, key)["modules"])
+    colors = [*_groups.module_colors(adata, key, modules), _DEAD]
+    chosen = np.unique(np.linspace(0, len(estimates) - 1, _MOST).round().astype(int))
+    panels = _panels(len(chosen), ncols, aspect(graph))
+    for panel, place in zip(panels, chosen, strict=True):
+        kept, fresh = _split(estimates, place)
+        draw_edges(panel, replace(graph, adjacency=kept), _KEPT)
+        draw_edges(panel, replace(graph, adjacency=fresh), _NEW)
+        draw_nodes(panel, graph, np.ones(graph.n_neurons), facecolors=[colors[m] for m in modules], edgecolors="white")
+        panel.set_title(_title(estimates, place), fontsize="small")
+    handles = [Line2D([], [], color=color) for color in (_NEW, _KEPT)]
+    labels = ["new edge", "kept edge"]
+    figure = cast("Figure", panels[0].figure)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small")
+    return _axes.finish(panels, ax=None, show=show)
+
+
+def _panels(n: int, ncols: int, ratio: float) -> list[Axes]:
+    """Return axes for `n` graphs of this width over height."""
+    ncols = min(ncols, n)
+    high = _PANEL * min(1.0, 1 / ratio) + _TITLE
+    return _axes.resizable(_PANEL * ncols, high * -(-n // ncols) + _LEGEND, n=n, ncols=ncols)
+
+
+def _title(estimates: list[tuple[int, csr_matrix]], place: int) -> str:
+    epoch, adjacency = estimates[place]
+    agreement = f"Jaccard {edge_jaccard(estimates[place - 1][1], adjacency):.2f}" if place else "the first"
+    return f"epoch {epoch}\n{agreement}"
+
+
+def _split(estimates: list[tuple[int, csr_matrix]], place: int) -> tuple[csr_matrix, csr_matrix]:
+    """Return the edges that the estimate before has too, all of the first, and those that it has not."""
+    adjacency = csr_matrix(estimates[place][1])
+    before = estimates[place - 1][1] if place else adjacency
+    kept = csr_matrix(adjacency.multiply(before != 0))
+    return kept, csr_matrix(adjacency - kept)

@@ -1,0 +1,179 @@
+"""Spectrum: how coarse or fine the pictures of groups of cells are on the neuron graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scgsr import _checks, _store
+from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr._metrics import graph_spectrum
+from scgsr.pl import _axes, _groups, _scale
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Bands of frequencies, and up to how many groups lines can be told apart.
+_BANDS, _LINES = 10, 8
+# Inches: lines; a heatmap, what it needs beside the groups, a group's name.
+_PAGE, _WIDE, _AROUND, _NAME = (4.6, 3.0), 5.0, 1.0, 0.15
+# Energy is drawn down to this part of what is expected.
+_LEAST = 2.0**-8
+# Doublings at which the colours of rows end: a whole scale of faint blues would hide what differs.
+_REACH = 4.0
+_NULL, _UNDEFINED = "0.45", "0.8"
+
+
+def spectrum(
+    adata: AnnData,
+    *,
+    groupby: str | None = None,
+    groups: str | Sequence[Any] | None = None,
+    laplacian: str = "combinatorial",
+    key: str = DEFAULT_KEY,
+    ax: Axes | None = None,
+    show: bool | None = None,
+) -> Axes | Figure | None:
+    """Draw how the energy of groups' pictures is spread over the frequencies of the neuron graph.
+
+    Low frequencies are patterns that vary slowly from neighbour to neighbour, coarse regions; high ones are fine grain.
+    Each cell's picture less its mean over the neurons is scaled to energy one, so that bright cells do not count more,
+    and its energy in each of up to ten bands of frequencies is averaged over the cells of the group. It is drawn in
+    units of what neurons in random places would have on average, which is known exactly: 1, the dashed line, is no
+    order at all. A structured layer lies above it on the left and below it on the right. Bands hold about equally many
+    of the graph's eigenvectors, never a part of a repeated frequency.
+
+    Up to eight groups are drawn as lines, more as rows of colours.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on.
+    groupby
+        Column of `.obs` with the groups, by default the labels of the fit. Cells with a missing value are in no group;
+        groups without cells are left out and logged.
+    groups
+        Which groups to draw, in this order.
+    laplacian
+        Whose eigenvalues are the frequencies: ``"combinatorial"``, D - A, or ``"symmetric"``.
+    key
+        The fit's `key_added`.
+    ax
+        Draw into these axes.
+    show
+        Show the picture instead of returning it; ``None`` as in Scanpy.
+
+    Returns
+    -------
+    Axes; ``None`` if it was shown. The figure is laid out anew for another width, as after
+    ``ax.figure.set_figwidth(85 / 25.4)``, a column of 85 mm.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`, or no such column.
+    TypeError
+        If `groupby` names a column of floating-point numbers, or `laplacian` is no string.
+    ValueError
+        If `groups` names a group that does not exist, `laplacian` is something else, or the graph has no edges.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
+    >>> ax = scgsr.pl.spectrum(adata, groupby="phase", show=False)
+    >>> energy = ax.lines[0].get_ydata()
+    >>> bool(energy[0] > 1 > energy[-1])
+    True
+    """
+    _checks.one_of("laplacian", laplacian, ["combinatorial", "symmetric"])
+    activations, graph = _store.read_activations(adata, key), _store.read_graph(adata, key)
+    if graph.n_edges == 0:
+        msg = f"`key`={key!r}: the neuron graph {graph.name!r} has no edges, and so no frequencies; fit on another."
+        raise ValueError(msg)
+    heading = Keys(key).labels if groupby is None else groupby
+    of = _groups.grouping(adata, heading, groups)
+    frequencies, energies = _bands(activations, graph.adjacency, of.codes, laplacian)
+    counts = np.bincount(of.codes[of.codes >= 0])
+    labels = [f"{_axes.shortened(str(name))} ({count:,})" for name, count in zip(of.categories, counts, strict=True)]
+    if len(labels) <= _LINES:
+        panel = ax or _axes.resizable(*_PAGE)[0]
+        colors = _groups.colors(adata, heading, list(of.categories))
+        _draw_lines(panel, frequencies, energies, labels=labels, colors=colors, heading=heading)
+    else:
+        panel = ax or _axes.resizable(_WIDE, _AROUND + _NAME * len(labels))[0]
+        _draw_rows(panel, frequencies, energies, labels)
+        panel.set_ylabel(heading, fontsize="small", parse_math=False)
+    return _axes.finish([panel], ax=ax, show=show)
+
+
+def _bands(activations: np.ndarray, adjacency: Any, codes: np.ndarray, laplacian: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean frequency of each band and the groups' energy in it (n_groups, n_bands), 1 at random places."""
+    means = []
+    for code in range(codes.max() + 1):
+        frequencies, shares, expected = graph_spectrum(activations[codes == code], adjacency, laplacian)
+        known = np.isfinite(shares[:, 0])
+        means.append(shares[known].mean(axis=0) if known.any() else np.full(len(expected), np.nan))
+    possible = expected > 1e-12
+    frequencies, expected, shares = frequencies[possible], expected[possible], np.stack(means)[:, possible]
+    # By the middle of each frequency, so that a repeated one falls into one band.
+    band = np.floor(_BANDS * (np.cumsum(expected) - expected / 2)).astype(int)
+    starts = np.unique(band, return_index=True)[1]
+    room = np.add.reduceat(expected, starts)
+    return np.add.reduceat(frequencies * expected, starts) / room, np.add.reduceat(shares, starts, axis=1) / room
+
+
+def _draw_lines(
+    ax: Axes, frequencies: np.ndarray, energies: np.ndarray, *, labels: list[str], colors: list[str], heading: str
+) -> None:
+    """Draw one line for each group, on a scale of doublings."""
+    from matplotlib.ticker import FuncFormatter
+
+    for place, (energy, color) in enumerate(zip(energies, colors, strict=True)):
+        ax.plot(np.maximum(energy, _LEAST), color=color, marker="osD^vP*X"[place], markersize=4)
+    handles = [*ax.lines, ax.axhline(1, color=_NULL, linestyle="--", linewidth=1)]
+    ax.set_yscale("log", base=2)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _times(np.log2(value))))
+    _name_bands(ax, frequencies)
+    ax.set_ylabel("energy relative to\nrandom places", fontsize="small")
+    ax.tick_params(axis="y", labelsize="small")
+    ax.spines[["top", "right"]].set_visible(False)
+    _axes.legend(ax, handles, [*labels, "random places"], heading=heading, widen=False)
+
+
+def _draw_rows(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, labels: list[str]) -> None:
+    """Draw one row of colours for each group, red above the expectation and blue below, in doublings."""
+    import matplotlib as mpl
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    doublings = np.log2(np.maximum(energies, _LEAST))
+    known = doublings[np.isfinite(doublings)]
+    reach = min(float(np.abs(known).max(initial=1.0)), _REACH)
+    norm = _scale.norm(known, vmin=-reach, vmax=reach, vcenter=0.0)
+    cmap = mpl.colormaps["RdBu_r"].with_extremes(bad=_UNDEFINED)
+    artist = ax.imshow(doublings, cmap=cmap, norm=norm, aspect="auto", interpolation="nearest")
+    _axes.name_rows(ax, labels, np.arange(len(labels)))
+    _name_bands(ax, frequencies)
+    ax.spines[:].set_visible(False)
+    bar = _axes.colorbar(
+        artist, [ax], "energy relative to random places", widen=False, extend=_scale.beyond(norm, [known])
+    )
+    bar.locator, bar.formatter = MaxNLocator(6, integer=True), FuncFormatter(lambda value, _: _times(value))
+    bar.update_ticks()
+
+
+def _name_bands(ax: Axes, frequencies: np.ndarray) -> None:
+    """Write the mean frequency below some of the bands, which stand side by side at equal distances."""
+    shown = np.arange(0, len(frequencies), max(1, len(frequencies) // 3))
+    ax.set_xticks(shown, [f"{frequencies[band]:.2g}" for band in shown], fontsize="small")
+    ax.set_xlabel("graph frequency (coarse to fine)", fontsize="small")
+
+
+def _times(doublings: float) -> str:
+    """Return a ratio as a number or a fraction."""
+    return f"{2**doublings:g}" if doublings >= 0 else f"1/{2**-doublings:g}"
