@@ -223,3 +223,43 @@ def _versions() -> dict[str, str]:
         return {**found, "scgsr": version("scgsr")}
     except PackageNotFoundError:  # run from a source tree that is not installed
         return {**found, "scgsr": "not installed"}
+
+
+def write_programs(adata: AnnData, key: str, effect: np.ndarray, programs: dict[str, Any]) -> None:
+    """Write the effects to `.varm` and the tests to the record of a fit; a failure leaves all as it was."""
+    if adata.is_view:
+        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+    keys = Keys(key)
+    record = {**read_record(adata, key), "programs": programs}
+    undo = _snapshot(adata, keys)
+    try:
+        adata.varm[keys.programs] = np.ascontiguousarray(effect, dtype=np.float32)
+        adata.uns[keys.record] = record
+    except BaseException:
+        undo()
+        raise
+
+
+def read_programs(adata: AnnData, key: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the effects, (n_vars, n_modules) float32, and the tests that `programs` has written."""
+    record, slot = read_record(adata, key), Keys(key).programs
+    if "programs" not in record or slot not in adata.varm:
+        msg = f"`key`={key!r}: there are no programs of this fit; call `scgsr.tl.programs(adata, key={key!r})` first."
+        raise KeyError(msg)
+    return np.asarray(adata.varm[slot]), record["programs"]
+
+
+def write_saliency(adata: AnnData, key: str, saliency: dict[str, Any]) -> None:
+    """Put the gradients into the record of a fit, as a new record, so that a view's parent does not change."""
+    if adata.is_view:
+        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+    adata.uns[Keys(key).record] = {**read_record(adata, key), "saliency": saliency}
+
+
+def read_saliency(adata: AnnData, key: str) -> dict[str, Any]:
+    """Return the gradients that `saliency` has written."""
+    record = read_record(adata, key)
+    if "saliency" not in record:
+        msg = f"`key`={key!r}: there is no saliency of this fit; call `scgsr.tl.saliency(adata, key={key!r})` first."
+        raise KeyError(msg)
+    return record["saliency"]

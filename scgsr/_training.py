@@ -70,13 +70,14 @@ class TrainConfig:
 class Trained:
     """What training gives: the network in evaluation mode, its final graph, one history row per epoch.
 
-    `validation_r2` is that of the network that was kept, NaN without held-out cells.
+    `validation_r2` is that of the network that was kept, NaN without held-out cells; `held_out` are their row numbers.
     """
 
     network: Autoencoder
     graph: NeuronGraph
     history: pd.DataFrame
     validation_r2: float
+    held_out: np.ndarray
 
 
 def split(n_cells: int, validation_fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +125,7 @@ def train(
             final.name,
         )
     validation = run.validate()
-    return Trained(network.eval(), final, pd.DataFrame(history), validation["validation_r2"])
+    return Trained(network.eval(), final, pd.DataFrame(history), validation["validation_r2"], rows[1])
 
 
 class _Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,9 +52,7 @@ def view(
     scale: bool = True,
 ) -> MatrixView:
     """Return the values to train on: `.X`, a layer or a representation, restricted to the chosen features."""
-    if adata.isbacked:
-        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
-        raise TypeError(msg)
+    _refuse_backed(adata)
     if use_rep is not None and layer is not None:
         msg = f"`layer`={layer!r} and `use_rep`={use_rep!r} exclude each other; give one."
         raise ValueError(msg)
@@ -81,6 +79,49 @@ def view(
     elif use_rep is not None:  # the relative spread of its columns is information
         sd = np.full_like(sd, np.sqrt(np.mean(sd**2)))
     return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32))
+
+
+def features(adata: AnnData, layer: str | None) -> tuple[MatrixView, np.ndarray]:
+    """Return all features of `.X` or a layer with their moments in float64, and which of them are not constant."""
+    _refuse_backed(adata)
+    matrix = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
+    names = tuple(str(name) for name in adata.var_names)
+    _check_values(matrix, names)
+    mean, sd = _moments(matrix)
+    varies = _varying(mean, sd, names)
+    return MatrixView(matrix, names, mean, np.where(varies, sd, 0)), varies
+
+
+def inputs(adata: AnnData, names: Sequence[str], *, layer: str | None, use_rep: str | None) -> Matrix:
+    """Return the values that a fitted network takes, (n_obs, n_features), columns in the order of its features."""
+    _refuse_backed(adata)
+    if use_rep is None:
+        matrix, found = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}"), adata.var_names
+        where = "`adata.var_names`"
+    else:
+        _checks.existing_key("use_rep", use_rep, adata.obsm.keys(), where=".obsm")
+        matrix, where = _rows(adata.obsm[use_rep], f"obsm {use_rep!r}"), f"`adata.obsm[{use_rep!r}]`"
+        found = [f"{use_rep}_{column}" for column in range(matrix.shape[1])]
+    place = {str(name): column for column, name in enumerate(found)}
+    if len(place) < len(found):
+        msg = "`adata` has names of features that occur twice; call `adata.var_names_make_unique()` and fit again."
+        raise ValueError(msg)
+    missing = [name for name in names if name not in place]
+    if missing:
+        msg = (
+            f"`adata`: {len(missing)} of the {len(names)} features of the fit are not in {where} "
+            f"({', '.join(missing[:_NAMES_SHOWN])}); take an object that still has them."
+        )
+        raise KeyError(msg)
+    matrix = matrix[:, [place[name] for name in names]]
+    _check_values(matrix, tuple(names))
+    return matrix
+
+
+def _refuse_backed(adata: AnnData) -> None:
+    if adata.isbacked:
+        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
+        raise TypeError(msg)
 
 
 def _source(adata: AnnData, layer: str | None) -> Any:

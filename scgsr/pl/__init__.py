@@ -7,7 +7,8 @@ that a notebook does not draw it twice: ``show=False`` always returns it, ready 
 from scgsr.pl._activation_map import activation_map
 from scgsr.pl._history import history
 from scgsr.pl._neuron_graph import neuron_graph
+from scgsr.pl._programs import programs
 from scgsr.pl._score import score
 from scgsr.pl._segmentation import segmentation
 
-__all__ = ["activation_map", "history", "neuron_graph", "score", "segmentation"]
+__all__ = ["activation_map", "history", "neuron_graph", "programs", "score", "segmentation"]

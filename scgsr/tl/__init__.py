@@ -1,7 +1,12 @@
-"""Tools: `fit` trains and labels, `cluster` labels again at another resolution, `score` judges the structure."""
+"""Tools: `fit` trains and labels, `cluster` labels again at another resolution, `score` judges the structure.
+
+`programs` finds the features of each module, `saliency` what would change a module's activation.
+"""
 
 from scgsr.tl._cluster import cluster
 from scgsr.tl._fit import fit
+from scgsr.tl._programs import programs
+from scgsr.tl._saliency import saliency
 from scgsr.tl._score import score
 
-__all__ = ["cluster", "fit", "score"]
+__all__ = ["cluster", "fit", "programs", "saliency", "score"]

@@ -198,6 +198,8 @@ def fit(
     fitted = replace(fitted, modules=modules)
     _report(activations, modules, trained)
 
+    # Later tests need cells that the network has not learned from; names survive a new order or choice of the cells.
+    held_out = adata.obs_names[trained.held_out].to_numpy(dtype=object)
     chosen_by = {"layer": layer, "use_rep": use_rep, "scale": scale, "seed": seed, "resolution": resolution}
     target = adata.copy() if copy else adata
     _store.write(
@@ -207,7 +209,7 @@ def fit(
         activations=activations,
         coactivation=coactivation,
         history=trained.history,
-        params={**config.to_dict(), **asdict(training), **chosen_by},
+        params={**config.to_dict(), **asdict(training), **chosen_by, "held_out": held_out},
     )
     return target if copy else None
 
