@@ -128,6 +128,5 @@ def _risers(adata: AnnData, n: int, key: str) -> dict[str, str]:
 def _with_grey(cmap: str | Colormap) -> Colormap:
     import matplotlib as mpl
 
-    colours = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap.copy()
-    colours.set_bad(_DEAD)
-    return colours
+    colours = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
+    return colours.with_extremes(bad=_DEAD)
