@@ -157,7 +157,7 @@ def _with_hidden(
 
     A hidden feature has its mean in every cell, so the activation is a function of the other features alone.
     """
-    seen = dense_rows(inputs, slice(None)).astype(np.float32)  # (n_cells, n_inputs), a copy
+    seen = np.array(dense_rows(inputs, slice(None)), dtype=np.float32)  # (n_cells, n_inputs), a copy to write to
     unseen = np.flatnonzero(columns < 0)
     if len(unseen):
         yield unseen, model.modules.responses(model.activations(seen)).astype(np.float64)
