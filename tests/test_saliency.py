@@ -98,7 +98,7 @@ def test_saliency_survives_files(fitted, tmp_path, fmt):
 def test_copy_and_new_modules(fitted):
     copied = tl.saliency(fitted, copy=True)
     assert "saliency" in copied.uns["gsr"]
-    with pytest.raises(KeyError, match="tl.saliency"):
+    with pytest.raises(KeyError, match=r"tl\.saliency"):
         get.saliency(fitted)
     tl.cluster(copied, resolution=2)
     assert "saliency" not in copied.uns["gsr"]

@@ -89,8 +89,8 @@ def programs(
     References
     ----------
     Benjamini, Hochberg, *Controlling the false discovery rate*, https://doi.org/10.1111/j.2517-6161.1995.tb02031.x;
-    Kazi-Aoual et al., *Refined approximations to permutation tests for multivariate inference*, Computational Statistics
-    & Data Analysis 20, 643-656, 1995
+    Kazi-Aoual et al., *Refined approximations to permutation tests for multivariate inference*, Computational
+    Statistics & Data Analysis 20, 643-656, 1995
 
     Examples
     --------
