@@ -91,22 +91,22 @@ class Tails:
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
-    """What a test gives, each (n_features, n_modules)."""
+class Evidence:
+    """What the tests of all pairs give, each (n_features, n_modules)."""
 
     scores: np.ndarray
     pvals: np.ndarray
     pvals_adj: np.ndarray
 
 
-def test(
+def evidence(
     model: FittedModel,
     inputs: Matrix,
     values: Matrix,
     columns: np.ndarray,
     held_out: np.ndarray,
     rng: np.random.Generator,
-) -> Tested:
+) -> Evidence:
     """Test each feature against each module's activation with the feature hidden from the network.
 
     Training cells choose the pairs worth a test and their direction, held-out cells test them, one-sided. If all cells
@@ -136,18 +136,18 @@ def test(
     for hidden, responses in _with_hidden(model, inputs, columns, rng):
         for part in np.array_split(hidden, -(-len(hidden) // _COLUMNS)):
             features = dense_rows(by_column[:, part], slice(None)).astype(np.float64)  # (n_cells, at most 512)
-            test_cells = Tails.of(features[held_out], responses[held_out])
-            scores[part] = test_cells.scores
+            unseen = Tails.of(features[held_out], responses[held_out])
+            scores[part] = unseen.scores
             if all_held_out:
-                pvals[part], proposal[part] = test_cells.two_sided, 0
+                pvals[part], proposal[part] = unseen.two_sided, 0
             else:
                 training = Tails.of(features[~held_out], responses[~held_out])
-                pvals[part], proposal[part] = test_cells.in_direction(training.scores), training.two_sided
+                pvals[part], proposal[part] = unseen.in_direction(training.scores), training.two_sided
     proposed = (stats.false_discovery_control(proposal.ravel()) <= _PROPOSED).reshape(proposal.shape)
     adjusted = np.ones_like(pvals)
     if proposed.any():
         adjusted[proposed] = stats.false_discovery_control(pvals[proposed])
-    return Tested(scores, pvals, adjusted)
+    return Evidence(scores, pvals, adjusted)
 
 
 def _with_hidden(
@@ -158,9 +158,9 @@ def _with_hidden(
     A hidden feature has its mean in every cell, so the activation is a function of the other features alone.
     """
     seen = np.array(dense_rows(inputs, slice(None)), dtype=np.float32)  # (n_cells, n_inputs), a copy to write to
-    unseen = np.flatnonzero(columns < 0)
-    if len(unseen):
-        yield unseen, model.modules.responses(model.activations(seen)).astype(np.float64)
+    unused = np.flatnonzero(columns < 0)
+    if len(unused):
+        yield unused, model.modules.responses(model.activations(seen)).astype(np.float64)
     used = rng.permutation(np.flatnonzero(columns >= 0))
     for hidden in np.array_split(used, min(_HIDDEN_BLOCKS, len(used)) or 1):
         if not len(hidden):

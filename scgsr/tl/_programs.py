@@ -42,11 +42,12 @@ def programs(
     (false discovery rate of 0.05 among them) and in which direction. The cells held out during the fit then test
     these, one-sided, and the false discovery rate is controlled among them by Benjamini and Hochberg.
 
-    Three limits. Cells are not replicates: a p-value says whether an association is there, not whether it is large, nor
+    Limits. Cells are not replicates: a p-value says whether an association is there, not whether it is large, nor
     whether it would be there in other donors; compare samples with one table per sample. A feature that alone marks a
     population, which no other feature tells, has a large effect and a p-value that is not small: no other feature
     vouches for it. After a fit with `use_rep` single features cannot be hidden, as each component mixes them: p-values
-    are then too small for features that weigh much in the components.
+    are then too small for features that weigh much in the components. Where single cells rule a feature, as in counts
+    that are not log-transformed, effects and p-values hang on them.
 
     Parameters
     ----------
@@ -123,9 +124,9 @@ def programs(
     columns = pd.Index(model.features if params["use_rep"] is None else []).get_indexer(names)
     if unseen.sum() < _programs.FEWEST_CELLS:
         _log.warning(_TOO_FEW, unseen.sum(), _programs.FEWEST_CELLS)
-        found = _programs.Tested(*np.full((3, len(names), model.modules.n_modules), np.nan))
+        found = _programs.Evidence(*np.full((3, len(names), model.modules.n_modules), np.nan))
     else:
-        found = _programs.test(
+        found = _programs.evidence(
             model, inputs[rows], view.matrix[rows][:, varies], columns, unseen[rows], _random.generator(hiding_seed)
         )
     tests = {"scores": found.scores, "pvals": found.pvals, "pvals_adj": found.pvals_adj}

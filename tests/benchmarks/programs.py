@@ -26,10 +26,12 @@ PLANTED = [
     (2000, 50, 4, 10, 2.0, 0.1),
     (2000, 300, 6, 20, 2.0, 0.1),
     (2000, 500, 10, 20, 1.5, 0.1),
+    (2000, 500, 10, 20, 1.5, 0.3),
     (5000, 200, 8, 10, 1.5, 0.1),
     (5000, 500, 10, 20, 1.0, 0.1),
     (5000, 500, 10, 20, 1.0, 0.3),
     (2000, 200, 10, 5, 2.0, 0.1),
+    (2000, 200, 10, 5, 2.0, 0.3),
 ]
 
 
@@ -113,11 +115,12 @@ def planted(
 
 
 def lonely(seed: int, epochs: int) -> str:
-    """Return what happens to one feature, 4 sd up in a tenth of the cells, among 49 of noise."""
+    """Return what happens to one feature, 6 sd up in a fifth of the cells, among 7 of noise."""
     rng = np.random.default_rng(seed)
-    values = rng.normal(size=(2000, 50))
-    values[:200, 0] += 4
+    values = rng.normal(size=(2000, 8))
+    values[:400, 0] += 6
     adata = fitted(values, seed, epochs)
+    scgsr.tl.cluster(adata, resolution=2)
     scgsr.tl.programs(adata)
     one = scgsr.get.programs(adata).query("names == '0'")
     return f"- seed {seed}: effect {one['effect'].abs().max():.2f}, adjusted p {one['pvals_adj'].min():.2g}"
@@ -139,7 +142,7 @@ def tested(adata: ad.AnnData) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     training = adata[~adata.obs_names.isin(adata.uns["gsr"]["params"]["held_out"])].X
     every, all_cells = np.arange(adata.n_vars), np.ones(len(training), dtype=bool)
     # As if its training cells were held out.
-    hidden = _programs.test(model, training, training, every, all_cells, np.random.default_rng(0)).pvals
+    hidden = _programs.evidence(model, training, training, every, all_cells, np.random.default_rng(0)).pvals
     found = {name: (pvals, adjusted(pvals)) for name, pvals in [("plain", plain), ("hidden", hidden)]}
     return found | {"tl.programs": (stored["pvals"], stored["pvals_adj"])}
 
