@@ -78,30 +78,23 @@ def test_tails_use_these_moments():
     np.testing.assert_allclose(tails.lower, stats.norm.cdf(tails.scores))
 
 
-@pytest.mark.parametrize("kind", ["normal", "rare gene", "heavy tails"])
-def test_tails_agree_with_permutations(kind):
+@pytest.mark.parametrize("kind", ["normal", "counts", "rare gene", "heavy tails"])
+def test_tails_hold_over_permutations(kind):
     rng = np.random.default_rng(0)
-    n, n_permutations = 200, 4000
-    y = np.maximum(rng.normal(size=(n, 2)) - 1.5, 0)
+    n = 200
     x = {
-        "normal": rng.normal(size=(n, 20)),
-        "rare gene": (rng.random((n, 20)) < 0.03 + 0.2 * (y[:, :1] > 0)) * rng.gamma(5, size=(n, 20)),
-        "heavy tails": rng.standard_t(3, size=(n, 20)),
+        "normal": rng.normal(size=(n, 40)),
+        "counts": np.log1p(rng.negative_binomial(1, 0.5, size=(n, 40))),
+        "rare gene": (rng.random((n, 40)) < 0.03) * rng.gamma(5, size=(n, 40)),
+        "heavy tails": rng.standard_t(3, size=(n, 40)),
     }[kind]
-    x += 1.5 * x.std() * y[:, :1] * (x != 0)  # so that some p-values are small
-    tails = _programs.Tails.of(x, y)
-    one, other = stats.zscore(x), stats.zscore(y) * np.sqrt(n - 1) / n
-    orders = (rng.permutation(n) for _ in range(n_permutations))
-    above = sum(one.T @ other[order] >= tails.scores - 1e-9 for order in orders)
-    exact = (above + 1) / (n_permutations + 1)
-    small = tails.upper < 0.05
-    assert small.sum() >= 3
-    # Where a feature and a module are rare most permutations tie; a small p-value must not be too small.
-    assert (exact[small] <= 1.5 * tails.upper[small] + 0.005).all()
-    if kind == "normal":
-        np.testing.assert_allclose(tails.upper, exact, atol=0.02)
-    assert (tails.two_sided > 0).all()
-    assert (tails.two_sided <= 1).all()
+    module = np.maximum(rng.normal(size=n) - 1.5, 0)  # lit in few cells
+    tails = _programs.Tails.of(x, rng.permuted(np.tile(module, (500, 1)), axis=1).T)
+    for pvals in (tails.lower, tails.upper, tails.two_sided):
+        for level, most in [(0.05, 0.065), (0.01, 0.016), (0.001, 0.003)]:
+            assert (pvals <= level).mean() <= most
+    if kind in {"normal", "counts"}:
+        assert (tails.upper <= 0.05).mean() == pytest.approx(0.05, abs=0.01)
 
 
 def test_no_p_value_is_zero_even_beyond_the_end_of_a_tail():
