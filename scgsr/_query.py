@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scgsr import _checks, _view
+from scgsr import _checks, _store, _view
 from scgsr._arcsinh import arcsinh
 from scgsr._batches import Matrix, dense_rows
+from scgsr._fitted import FittedModel
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,6 +22,8 @@ _log = logging.getLogger("scgsr")
 # At most this share of a model's features may be filled in.
 MOST_FILLED = 0.2
 _NAMES_SHOWN = 5
+# So many cells tell whether values are transformed already.
+_LOOKED_AT = 2000
 _ROWS_AT_ONCE = 8192
 
 
@@ -38,12 +41,16 @@ class Query:
         """Yield rows, (at most n_rows, n_features) float32, in the units of the fit; never the whole matrix."""
         for start in range(0, self.matrix.shape[0], n_rows):
             rows = slice(start, min(start + n_rows, self.matrix.shape[0]))
-            yield rows, self.transformed(self.untransformed(rows))
+            yield rows, self.rows(np.arange(rows.start, rows.stop))
 
-    def untransformed(self, rows: slice) -> np.ndarray:
+    def rows(self, index: np.ndarray) -> np.ndarray:
+        """Return the rows `index`, (n_rows, n_features) float32, in the units of the fit."""
+        return self.transformed(self.untransformed(index))
+
+    def untransformed(self, rows: np.ndarray) -> np.ndarray:
         """Return rows as they are stored, with what is missing filled in, (n_rows, n_features) float32."""
         there = self.columns >= 0
-        values = np.empty((rows.stop - rows.start, len(self.columns)), dtype=np.float32)
+        values = np.empty((len(rows), len(self.columns)), dtype=np.float32)
         values[:, there] = dense_rows(self.matrix, rows)[:, self.columns[there]]
         bad = ~np.isfinite(values[:, there]).all(axis=0)
         if bad.any():
@@ -58,39 +65,70 @@ class Query:
         return arcsinh(values, self.cofactor)
 
 
-def query(
-    adata: AnnData,
-    features: Sequence[str],
-    *,
-    layer: str | None,
-    use_rep: str | None,
-    width: int | None,
-    fill: float | str | None,
-    means: np.ndarray,
-) -> Query:
-    """Return where the features are; missing ones are refused by name and number, or filled where `fill` says how."""
-    if adata.isbacked:
-        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
-        raise TypeError(msg)
-    filling = _filling(fill, means)
+def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = None) -> Query:
+    """Return the values of cells as the model takes them, with the transform that they still need.
+
+    Missing features are refused by name and number, or filled where `fill` says how.
+    """
+    layer, use_rep, width = (fitted.params.get(name) for name in ("layer", "use_rep", "width"))
+    filling = _filling(fill, fitted.mean)
     if use_rep is None:
         matrix = _view.rows(adata, layer=layer)
         names = [str(name) for name in adata.var_names]
     else:
-        _checks.existing_key(
-            "use_rep", use_rep, adata.obsm.keys(), where=".obsm", hint="The reference was fitted on it."
-        )
+        hint = "The network was fitted on it."
+        _checks.existing_key("use_rep", use_rep, adata.obsm.keys(), where=".obsm", hint=hint)
         matrix = _view.rows(adata, use_rep=use_rep)
         if width is not None and matrix.shape[1] != width:
             msg = (
-                f"`adata.obsm[{use_rep!r}]` must have {width} columns, as in the reference, got {matrix.shape[1]}: map "
-                "the cells into the same representation first."
+                f"`adata.obsm[{use_rep!r}]` must have {width} columns, as in the fit, got {matrix.shape[1]}: map the "
+                "cells into the same representation first."
             )
             raise KeyError(msg)
         names = [f"{use_rep}_{column}" for column in range(matrix.shape[1])]
-    columns = _columns(names, features, allowed=fill is not None)
-    nothing = np.full(len(features), np.nan, dtype=np.float32)
-    return Query(matrix, tuple(features), columns, filling, nothing)
+    columns = _columns(names, fitted.features, allowed=fill is not None)
+    done = _store.read_cofactors(adata, layer, fitted.features, embedding=use_rep is not None)
+    pending = _pending(done, fitted.cofactor, columns >= 0, fitted.features)
+    found = Query(matrix, fitted.features, columns, filling, pending)
+    _refuse_a_second_time(found, fitted)
+    return found
+
+
+def _pending(done: np.ndarray, wanted: np.ndarray, there: np.ndarray, features: tuple[str, ...]) -> np.ndarray:
+    """Return the cofactors that are still to be applied, (n_features,) float32, NaN for none."""
+    transformed = np.isfinite(done) & there
+    differ = transformed & np.isfinite(wanted) & ~np.isclose(done, wanted)
+    if differ.any():
+        pairs = zip(np.asarray(features)[differ], done[differ], wanted[differ], strict=True)
+        names = ", ".join(f"{name} {here:g} (in the fit {fit:g})" for name, here, fit in pairs)
+        msg = f"`adata` was transformed with other cofactors than the cells of the fit: {names}; use the same."
+        raise ValueError(msg)
+    if unknown := int((transformed & ~np.isfinite(wanted)).sum()):
+        _log.warning(
+            "%d features are on record as transformed, and in the fit not: were they, in another way?", unknown
+        )
+    return np.where(transformed | ~there, np.nan, wanted).astype(np.float32)
+
+
+def _refuse_a_second_time(query: Query, fitted: FittedModel) -> None:
+    """Raise ValueError if the values are like those of the fit as they stand, and not once transformed."""
+    todo = np.isfinite(query.cofactor)
+    if not todo.any():
+        return
+    stored = query.untransformed(np.arange(min(_LOOKED_AT, query.matrix.shape[0])))
+
+    def off(values: np.ndarray) -> float:
+        return float(np.median(np.abs(values.mean(axis=0) - fitted.mean)[todo] / fitted.scale[todo]))
+
+    now, then = off(stored), off(query.transformed(stored))
+    if now < then:
+        msg = (
+            f"`adata` looks transformed already: its means lie {now:.2g} standard deviations from those of the fit, "
+            f"transformed (again) {then:.2g}; give untransformed values, or keep `.uns['arcsinh']` when copying or "
+            "concatenating (`uns_merge='same'`), so that it is known."
+        )
+        raise ValueError(msg)
+    _log.info("applying the recorded transform of the fit to %d features", int(todo.sum()))
 
 
 def _filling(fill: float | str | None, means: np.ndarray) -> np.ndarray:
@@ -110,7 +148,7 @@ def _columns(names: list[str], features: Sequence[str], *, allowed: bool) -> np.
         seen: set[str] = set()
         twice = {name for name in names if name in seen or seen.add(name)}  # type: ignore[func-returns-value]
         if unclear := [name for name in features if name in twice]:
-            msg = f"`adata` has {len(unclear)} features of the reference twice ({_names(unclear)}); make names unique."
+            msg = f"`adata` has {len(unclear)} features of the fit twice ({_names(unclear)}); make names unique."
             raise ValueError(msg)
     columns = np.array([place.get(name, -1) for name in features])
     missing = [name for name, column in zip(features, columns, strict=True) if column < 0]
@@ -119,19 +157,19 @@ def _columns(names: list[str], features: Sequence[str], *, allowed: bool) -> np.
     if missing:
         _log.warning("%d of %d features are missing and filled in: %s", len(missing), len(features), _names(missing))
     if extra := len(names) - len(features) + len(missing):
-        _log.info("ignoring %d features that the reference does not know", extra)
+        _log.info("ignoring %d features that the fit does not know", extra)
     return columns
 
 
 def _missing(missing: list[str], names: list[str], features: Sequence[str], *, allowed: bool) -> str:
     """Return what is missing, and what helps."""
-    said = f"`adata` lacks {len(missing)} of the {len(features)} features of the reference ({_names(missing)})"
+    said = f"`adata` lacks {len(missing)} of the {len(features)} features of the fit ({_names(missing)})"
     if len(missing) == len(features):
         return f"{said}: it has others, such as {_names(names)}; set `adata.var_names` to the same kind of names."
     most = int(MOST_FILLED * len(features))
     if len(missing) > most:
         return f"{said}; at most {most} can be filled in."
-    return said + ("." if allowed else "; `fill='mean'` takes the mean of the reference for each, `fill=0.0` a number.")
+    return said + ("." if allowed else "; `fill='mean'` takes the mean of each in the fit, `fill=0.0` a number.")
 
 
 def _names(names: Sequence[str] | np.ndarray) -> str:

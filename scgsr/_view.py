@@ -53,9 +53,6 @@ def view(
     scale: bool = True,
 ) -> MatrixView:
     """Return the values to train on: `.X`, a layer or a representation, restricted to the chosen features."""
-    if adata.isbacked:
-        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
-        raise TypeError(msg)
     if use_rep is not None and layer is not None:
         msg = f"`layer`={layer!r} and `use_rep`={use_rep!r} exclude each other; give one."
         raise ValueError(msg)
@@ -63,9 +60,9 @@ def view(
         msg = f"`mask_var` chooses columns of `.X` or a layer and cannot be combined with `use_rep`={use_rep!r}."
         raise ValueError(msg)
     if use_rep is None:
-        mask = _mask(adata, mask_var)
+        chosen = mask(adata, mask_var)
         matrix = rows(adata, layer=layer)
-        matrix, names = (matrix, adata.var_names) if mask is None else (matrix[:, mask], adata.var_names[mask])
+        matrix, names = (matrix, adata.var_names) if chosen is None else (matrix[:, chosen], adata.var_names[chosen])
     else:
         _checks.existing_key("use_rep", use_rep, adata.obsm.keys(), where=".obsm")
         matrix = rows(adata, use_rep=use_rep)
@@ -87,9 +84,22 @@ def view(
 
 def rows(adata: AnnData, *, layer: str | None = None, use_rep: str | None = None) -> Matrix:
     """Return `.X`, a layer or a representation as a matrix whose rows can be sliced, values unchecked."""
+    if adata.isbacked:
+        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
+        raise TypeError(msg)
     if use_rep is not None:
         return _rows(adata.obsm[use_rep], f"obsm {use_rep!r}")
     return _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
+
+
+def features(adata: AnnData, layer: str | None) -> tuple[MatrixView, np.ndarray]:
+    """Return all features of `.X` or a layer with their moments in float64, and which of them are not constant."""
+    matrix = rows(adata, layer=layer)
+    names = tuple(str(name) for name in adata.var_names)
+    _check_values(matrix, names)
+    mean, sd = _moments(matrix)
+    varies = _varying(mean, sd, names)
+    return MatrixView(matrix, names, mean, np.where(varies, sd, 0), adata.n_vars), varies
 
 
 def _source(adata: AnnData, layer: str | None) -> Any:
@@ -125,30 +135,31 @@ def _rows(values: Any, where: str) -> Matrix:
     return matrix
 
 
-def _mask(adata: AnnData, mask_var: Any) -> np.ndarray | None:
+def mask(adata: AnnData, mask_var: np.ndarray | str | Unset | None) -> np.ndarray | None:
+    """Return which features `mask_var` chooses, (n_vars,) bool; None for all."""
     if isinstance(mask_var, Unset):
         if "highly_variable" not in adata.var:
             return None
-        mask = adata.var["highly_variable"].to_numpy()
+        chosen = adata.var["highly_variable"].to_numpy()
     elif mask_var is None:
         return None
     elif isinstance(mask_var, str):
         _checks.existing_key("mask_var", mask_var, adata.var.columns, where=".var")
-        mask = adata.var[mask_var].to_numpy()
+        chosen = adata.var[mask_var].to_numpy()
     else:
-        mask = np.asarray(mask_var)
-    if mask.dtype != bool or mask.shape != (adata.n_vars,):
+        chosen = np.asarray(mask_var)
+    if chosen.dtype != bool or chosen.shape != (adata.n_vars,):
         msg = (
             f"`mask_var` (unset: 'highly_variable') must be {adata.n_vars} booleans or name a column of `.var` "
-            f"of them, got shape {mask.shape} of dtype {mask.dtype}."
+            f"of them, got shape {chosen.shape} of dtype {chosen.dtype}."
         )
         raise ValueError(msg)
-    if not mask.any():
+    if not chosen.any():
         msg = "`mask_var` selects no feature; at least one is needed (`mask_var=None` takes all)."
         raise ValueError(msg)
     if isinstance(mask_var, Unset):
-        _log.info("using the %d highly variable features of %d (`mask_var=None` takes all)", mask.sum(), len(mask))
-    return mask
+        _log.info("using the %d highly variable features of %d (`mask_var=None` takes all)", chosen.sum(), len(chosen))
+    return chosen
 
 
 def _check_values(matrix: Any, features: tuple[str, ...]) -> None:
@@ -200,16 +211,6 @@ def _varying(mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...]) -> np.
     return varies
 
 
-def table(adata: AnnData, layer: str | None, mask_var: np.ndarray | str | None = None) -> tuple[Matrix, np.ndarray]:
-    """Return all values of `.X` or a layer, (n_obs, n_vars), and which features `mask_var` chooses."""
-    if adata.isbacked:
-        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
-        raise TypeError(msg)
-    matrix = _rows(_source(adata, layer), "`.X`" if layer is None else f"layer {layer!r}")
-    mask = _mask(adata, mask_var)
-    return matrix, np.ones(adata.n_vars, dtype=bool) if mask is None else mask
-
-
 def check_finite(matrix: Any, features: Sequence[str]) -> None:
     """Raise ValueError, naming the features, if there are NaN or infinite values."""
     if sparse.issparse(matrix):
@@ -243,7 +244,7 @@ def columns(
     if not len(places) or len(np.unique(places)) < len(places) or len(places) > len(chosen):
         msg = f"`names` must be different names, each of one feature in `adata.var_names`, got {chosen[:_NAMES_SHOWN]}."
         raise ValueError(msg)
-    matrix: Any = table(adata, layer)[0][:, places]
+    matrix: Any = rows(adata, layer=layer)[:, places]
     values: np.ndarray = matrix.toarray() if sparse.issparse(matrix) else matrix
     check_finite(values, chosen)
     return chosen, values

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scgsr import _checks, _store
+from scgsr import _checks, _store, _view
 from scgsr._arcsinh import arcsinh as transformed
-from scgsr._view import check_finite, table
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -94,7 +93,8 @@ def arcsinh(
 
     _checks.instance("adata", adata, AnnData)
     _checks.instance("copy", copy, bool)
-    matrix, mask = table(adata, layer, mask_var)
+    matrix, mask = _view.rows(adata, layer=layer), _view.mask(adata, mask_var)
+    mask = np.ones(adata.n_vars, dtype=bool) if mask is None else mask
     if not adata.var_names.is_unique:
         msg = "`adata` has features of the same name; call `adata.var_names_make_unique()` first."
         raise ValueError(msg)
@@ -160,7 +160,7 @@ def _refuse_a_second_time(recorded: pd.Series, wanted: pd.Series, layer: str | N
 
 def _check_values(adata: AnnData, matrix: Matrix, features: pd.Index, layer: str | None) -> None:
     """Refuse values that have no transform, and warn about those that look as if they had it already."""
-    check_finite(matrix, [str(name) for name in features])
+    _view.check_finite(matrix, [str(name) for name in features])
     if layer is None and "log1p" in adata.uns:
         logger.warning("arcsinh: .uns['log1p'] says that `.X` is log-transformed already; was this the raw data?")
     fewest, most = _CELLS_TO_JUDGE

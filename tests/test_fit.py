@@ -257,7 +257,7 @@ def test_the_model_applied_to_the_training_cells_gives_the_stored_activations(fi
 
 class TestFailuresLoseNothing:
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-    @pytest.mark.parametrize("where", ["scgsr.tl._fit.train", "scgsr._modules.leiden", "scgsr._store._palette"])
+    @pytest.mark.parametrize("where", ["scgsr.tl._fit.train", "scgsr._modules.leiden", "scgsr._store._fit._palette"])
     @pytest.mark.parametrize("fitted_before", [False, True])
     def test_whatever_stops_a_fit(self, cells, monkeypatch, error, where, fitted_before):
         if fitted_before:

@@ -85,12 +85,17 @@ SIGNATURES = {
     """,
     "tl.cluster": "adata * resolution key key_added rng copy",
     "tl.transform": "adata reference * key key_added fill copy",
+    "tl.programs": "adata * layer n_cells key rng copy",
+    "tl.saliency": "adata * groupby key copy",
     "tl.score": "adata * groupby ...",
     "tl.compare": "adata * condition_key sample_key ...",
     "get.model": "adata * key",
     "get.neurons": "adata * key",
     "get.images": "adata * key",
     "get.activations": "adata * by ...",
+    "get.programs": "adata * module key",
+    "get.saliency": "adata * key",
+    "pl.programs": "adata names * n layer ncols cmap vmin vmax key show",
     "pl.activation_map": "adata cells * groupby groups center normalize ncols cmap vmin vmax vcenter key ax show",
 }
 BEYOND_THE_DESIGN = {

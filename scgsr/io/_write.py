@@ -16,7 +16,7 @@ import pandas as pd
 from scgsr import _checks, _store
 from scgsr._batches import dense_rows
 from scgsr._keys import DEFAULT_KEY, Keys
-from scgsr._view import check_finite, table
+from scgsr._view import check_finite, rows
 from scgsr.io._encode import STANDARD, Parameter, header_and_text, tidy, tidy_channels
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def write_fcs(
     if adata.n_obs == 0:
         msg = "`adata` has no cells; an FCS file needs at least one."
         raise ValueError(msg)
-    matrix, _ = table(adata, layer)
+    matrix = rows(adata, layer=layer)
     columns, meanings = ({}, {}) if key is None else _of_fit(adata, key)
     blocks = [matrix, *columns.values()]
     names = [str(name) for name in adata.var_names], *map(list, columns)

@@ -10,6 +10,7 @@ from scgsr.pl._correlation_heatmap import correlation_heatmap
 from scgsr.pl._evolution import evolution
 from scgsr.pl._history import history
 from scgsr.pl._neuron_graph import neuron_graph
+from scgsr.pl._programs import programs
 from scgsr.pl._score import score
 from scgsr.pl._segmentation import segmentation
 from scgsr.pl._spectrum import spectrum
@@ -21,6 +22,7 @@ __all__ = [
     "evolution",
     "history",
     "neuron_graph",
+    "programs",
     "score",
     "segmentation",
     "spectrum",

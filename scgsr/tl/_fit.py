@@ -117,7 +117,7 @@ def fit(
         Peak of the one-cycle schedule of Adam.
     validation_fraction
         Share of the cells that is held out to measure the reconstruction and to stop early; because it also chooses
-        the epoch, its R2 is slightly optimistic.
+        the epoch, its R2 is slightly optimistic. :func:`scgsr.tl.programs` takes its p-values from these cells.
     early_stopping
         Stop when the objective on the held-out cells no longer improves, and keep the best network.
     rng

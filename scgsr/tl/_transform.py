@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import numpy as np
 from scgsr import _checks, _query, _store
 from scgsr._fitted import FittedModel
 from scgsr._keys import DEFAULT_KEY, Keys
-from scgsr._query import Query
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,8 +19,6 @@ _log = logging.getLogger("scgsr")
 
 # Above this share of cells with novelty above 1 something is wrong with the values, or the cells are of another kind.
 _MANY = 0.5
-# So many cells tell whether values are transformed already.
-_LOOKED_AT = 2000
 
 
 def transform(
@@ -102,7 +98,7 @@ def transform(
     if adata.n_obs == 0:
         msg = "`adata` has no cells to map."
         raise ValueError(msg)
-    query = _asked(adata, fitted, fill)
+    query = _query.query(adata, fitted, fill=fill)
     activations = np.empty((adata.n_obs, fitted.graph.n_neurons), dtype=np.float32)
     novelty = np.full(adata.n_obs, np.nan, dtype=np.float32)
     for rows, values in query.blocks():
@@ -123,53 +119,6 @@ def _model(reference: Any, key: str) -> FittedModel:
     if isinstance(reference, FittedModel):
         return reference
     return _store.read_model(reference, key) if isinstance(reference, AnnData) else FittedModel.load(reference)
-
-
-def _asked(adata: AnnData, fitted: FittedModel, fill: float | str | None) -> Query:
-    """Return the values of the new cells, with the transform that they still need."""
-    layer, use_rep, width = (fitted.params.get(name) for name in ("layer", "use_rep", "width"))
-    query = _query.query(
-        adata, fitted.features, layer=layer, use_rep=use_rep, width=width, fill=fill, means=fitted.mean
-    )
-    wanted = fitted.cofactor
-    found = _store.read_cofactors(adata, layer, fitted.features, embedding=use_rep is not None)
-    there = query.columns >= 0
-    done = np.isfinite(found) & there
-    differ = done & np.isfinite(wanted) & ~np.isclose(found, wanted)
-    if differ.any():
-        names = ", ".join(
-            f"{fitted.features[i]} {found[i]:g} (reference {wanted[i]:g})" for i in np.flatnonzero(differ)
-        )
-        msg = f"`adata` was transformed with other cofactors than the reference: {names}; transform it with the same."
-        raise ValueError(msg)
-    if unknown := int((done & ~np.isfinite(wanted)).sum()):
-        _log.warning(
-            "%d features are on record as transformed, and in the reference not: were they, in another way?", unknown
-        )
-    pending = replace(query, cofactor=np.where(done | ~there, np.nan, wanted).astype(np.float32))
-    _refuse_a_second_time(pending, fitted)
-    return pending
-
-
-def _refuse_a_second_time(query: Query, fitted: FittedModel) -> None:
-    """Raise ValueError if the values are like those of the fit as they stand, and not once transformed."""
-    todo = np.isfinite(query.cofactor)
-    if not todo.any():
-        return
-    stored = query.untransformed(slice(0, min(_LOOKED_AT, query.matrix.shape[0])))
-
-    def off(values: np.ndarray) -> float:
-        return float(np.median(np.abs(values.mean(axis=0) - fitted.mean)[todo] / fitted.scale[todo]))
-
-    now, then = off(stored), off(query.transformed(stored))
-    if now < then:
-        msg = (
-            f"`adata` looks transformed already: its means lie {now:.2g} standard deviations from those of the "
-            f"reference, transformed (again) {then:.2g}; give untransformed values, or keep `.uns['arcsinh']` when "
-            "copying or concatenating (`uns_merge='same'`), so that it is known."
-        )
-        raise ValueError(msg)
-    _log.info("applying the recorded transform of the reference to %d features", int(todo.sum()))
 
 
 def _report(novelty: np.ndarray) -> None:

@@ -1,9 +1,9 @@
-"""Results -> AnnData and back; the only file that writes slots of the user's object. Computes nothing."""
+"""A fit -> AnnData and back."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from scgsr import _checks, _record
 from scgsr._evolution import Evolution
 from scgsr._fitted import FittedModel
-from scgsr._keys import ARCSINH, Keys
+from scgsr._keys import Keys
 from scgsr.graphs import NeuronGraph
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def write(
     labels, confidence = fitted.modules.assign(activations)
     n_labels = max(1, fitted.modules.n_modules)
     categories = pd.Categorical(labels.astype(str), categories=[str(module) for module in range(n_labels)])
-    undo = _snapshot(adata, keys)
+    undo = snapshot(adata, keys)
     try:
         _remove(adata, keys)
         adata.obsm[keys.activations] = np.ascontiguousarray(activations, dtype=np.float32)
@@ -122,20 +122,17 @@ def read_model(adata: AnnData, key: str) -> FittedModel:
     return FittedModel.from_record(_record.current(read_record(adata, key), where=f"`key`={key!r}"))
 
 
-def write_scores(adata: AnnData, key: str, scores: dict[str, Any]) -> None:
-    """Put the scores into the record of a fit, as a new record, so that a view is copied and not its parent changed."""
-    if adata.is_view:
-        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
-    adata.uns[Keys(key).record] = {**read_record(adata, key), "scores": scores}
-
-
-def read_scores(adata: AnnData, key: str) -> dict[str, Any]:
-    """Return the table, verdict and advice that `score` has written."""
+def read_evolution(adata: AnnData, key: str) -> list[tuple[int, sparse.csr_matrix]]:
+    """Return the estimates of a learned graph in the order they were made: the epoch and the adjacency of each."""
     record = read_record(adata, key)
-    if "scores" not in record:
-        msg = f"`key`={key!r}: there are no scores of this fit; call `scgsr.tl.score(adata, key={key!r})` first."
-        raise KeyError(msg)
-    return record["scores"]
+    evolution = Evolution.from_dict(record["evolution"]) if "evolution" in record else Evolution()
+    if not evolution.epochs:
+        msg = (
+            f"`key`={key!r}: no estimates of the neuron graph are stored, as only `scgsr.graphs.learned` graphs "
+            f"evolve; call `scgsr.tl.fit(adata, scgsr.graphs.learned(), key_added={key!r})`."
+        )
+        raise ValueError(msg)
+    return list(zip(evolution.epochs, evolution.adjacencies, strict=True))
 
 
 def _slot(mapping: Any, name: str, where: str, key: str) -> Any:
@@ -156,7 +153,7 @@ def _owned(adata: AnnData, keys: Keys) -> Iterable[tuple[Any, str]]:
         yield adata.obs, column
 
 
-def _snapshot(adata: AnnData, keys: Keys) -> Callable[[], None]:
+def snapshot(adata: AnnData, keys: Keys) -> Callable[[], None]:
     """Return a function that puts the owned slots back as they are now."""
     before = [mapping.get(name) for mapping, name in _owned(adata, keys)]
 
@@ -184,64 +181,3 @@ def _palette(n: int) -> np.ndarray:
         if n <= len(palette):
             return np.array(palette[:n], dtype=object)
     return np.array([palettes.default_102[i % 102] for i in range(n)], dtype=object)
-
-
-# --- arcsinh: which features of which layer are transformed, and by which cofactor -----------------------------------
-
-
-def write_arcsinh(adata: AnnData, layer: str | None, matrix: Any, cofactors: pd.Series) -> None:
-    """Replace the values of `.X` or a layer and record the cofactors, NaN for a feature that is not transformed."""
-    if adata.is_view:
-        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
-    before = adata.uns.get(ARCSINH)
-    table = pd.DataFrame({"cofactor": cofactors.to_numpy(dtype=float)}, index=cofactors.index.rename(None))
-    # The record first: it makes a view a copy, whereas values would reach the parent of a view before anndata 0.13.
-    adata.uns[ARCSINH] = {**(before or {}), layer or "X": table}
-    try:
-        if layer is None:
-            adata.X = matrix
-        else:
-            adata.layers[layer] = matrix
-    except BaseException:
-        if before is None:
-            del adata.uns[ARCSINH]
-        else:
-            adata.uns[ARCSINH] = before
-        raise
-
-
-def read_cofactors(adata: AnnData, layer: str | None, features: Sequence[str], *, embedding: bool) -> np.ndarray:
-    """Return the recorded cofactors of these features, (n_features,) float32; NaN where none is recorded."""
-    recorded = None if embedding or layer == "X" else read_arcsinh(adata, layer)
-    if recorded is None:
-        return np.full(len(features), np.nan, dtype=np.float32)
-    once = recorded[~recorded.index.duplicated()]
-    return once.reindex(list(features)).to_numpy(dtype=np.float32)
-
-
-def read_arcsinh(adata: AnnData, layer: str | None) -> pd.Series | None:
-    """Return the recorded cofactors in the order of the features, NaN where none is recorded; None without a record."""
-    record = adata.uns.get(ARCSINH, {})
-    if layer == "X":
-        msg = "`layer`='X' cannot be told from `.X` in the record of the transform; rename the layer."
-        raise ValueError(msg)
-    if not isinstance(record, Mapping):
-        found = type(record).__name__
-        msg = f"`adata`: .uns[{ARCSINH!r}] must be what `scgsr.pp.arcsinh` writes, got {found}; rename it."
-        raise ValueError(msg)
-    if (layer or "X") not in record:
-        return None
-    return record[layer or "X"]["cofactor"].reindex(adata.var_names)
-
-
-def read_evolution(adata: AnnData, key: str) -> list[tuple[int, sparse.csr_matrix]]:
-    """Return the estimates of a learned graph in the order they were made: the epoch and the adjacency of each."""
-    record = read_record(adata, key)
-    evolution = Evolution.from_dict(record["evolution"]) if "evolution" in record else Evolution()
-    if not evolution.epochs:
-        msg = (
-            f"`key`={key!r}: no estimates of the neuron graph are stored, as only `scgsr.graphs.learned` graphs "
-            f"evolve; call `scgsr.tl.fit(adata, scgsr.graphs.learned(), key_added={key!r})`."
-        )
-        raise ValueError(msg)
-    return list(zip(evolution.epochs, evolution.adjacencies, strict=True))

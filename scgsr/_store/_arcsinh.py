@@ -1,0 +1,62 @@
+"""Which features of which layer are transformed, and by which cofactor -> AnnData and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scgsr._keys import ARCSINH
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+_log = logging.getLogger("scgsr")
+
+
+def write_arcsinh(adata: AnnData, layer: str | None, matrix: Any, cofactors: pd.Series) -> None:
+    """Replace the values of `.X` or a layer and record the cofactors, NaN for a feature that is not transformed."""
+    if adata.is_view:
+        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+    before = adata.uns.get(ARCSINH)
+    table = pd.DataFrame({"cofactor": cofactors.to_numpy(dtype=float)}, index=cofactors.index.rename(None))
+    # The record first: it makes a view a copy, whereas values would reach the parent of a view before anndata 0.13.
+    adata.uns[ARCSINH] = {**(before or {}), layer or "X": table}
+    try:
+        if layer is None:
+            adata.X = matrix
+        else:
+            adata.layers[layer] = matrix
+    except BaseException:
+        if before is None:
+            del adata.uns[ARCSINH]
+        else:
+            adata.uns[ARCSINH] = before
+        raise
+
+
+def read_cofactors(adata: AnnData, layer: str | None, features: Sequence[str], *, embedding: bool) -> np.ndarray:
+    """Return the recorded cofactors of these features, (n_features,) float32; NaN where none is recorded."""
+    recorded = None if embedding or layer == "X" else read_arcsinh(adata, layer)
+    if recorded is None:
+        return np.full(len(features), np.nan, dtype=np.float32)
+    once = recorded[~recorded.index.duplicated()]
+    return once.reindex(list(features)).to_numpy(dtype=np.float32)
+
+
+def read_arcsinh(adata: AnnData, layer: str | None) -> pd.Series | None:
+    """Return the recorded cofactors in the order of the features, NaN where none is recorded; None without a record."""
+    record = adata.uns.get(ARCSINH, {})
+    if layer == "X":
+        msg = "`layer`='X' cannot be told from `.X` in the record of the transform; rename the layer."
+        raise ValueError(msg)
+    if not isinstance(record, Mapping):
+        found = type(record).__name__
+        msg = f"`adata`: .uns[{ARCSINH!r}] must be what `scgsr.pp.arcsinh` writes, got {found}; rename it."
+        raise ValueError(msg)
+    if (layer or "X") not in record:
+        return None
+    return record[layer or "X"]["cofactor"].reindex(adata.var_names)

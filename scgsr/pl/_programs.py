@@ -1,0 +1,132 @@
+"""Marker planes: where on the neuron graph each marker is high."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scgsr import _checks, _programs, _store, _view
+from scgsr._keys import DEFAULT_KEY
+from scgsr.pl import _axes, _groups, _scale
+from scgsr.pl._sheet import Sheet
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+# A dead neuron: neither above nor below.
+_DEAD = "0.75"
+
+
+def programs(
+    adata: AnnData,
+    names: str | Sequence[str] | None = None,
+    *,
+    n: int = 16,
+    layer: str | None = None,
+    ncols: int = 4,
+    cmap: str | Colormap = "RdBu_r",
+    vmin: float | str | None = None,
+    vmax: float | str | None = None,
+    key: str = DEFAULT_KEY,
+    show: bool | None = None,
+) -> Axes | Figure | None:
+    """Draw each marker as an image on the neuron graph, like the component planes of a self-organising map.
+
+    Each area is a neuron, not a cell, at the place it has in :func:`scgsr.pl.activation_map`. Its colour is the mean of
+    the marker over the cells in which the neuron fires, weighted by activation, in standard deviations from the mean of
+    all cells. So all panels share one scale: red above the mean, blue below, grey for a neuron that never fires.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on.
+    names
+        Markers, from `.var_names`. None: those that rise most with each module, by :func:`scgsr.tl.programs`; their
+        titles name the module.
+    n
+        About how many, if `names` are not given; each module gets the same number, at least one.
+    layer
+        Layer to read the markers from. None: as the fit.
+    ncols
+        Panels per row.
+    cmap
+        Colour map, best a diverging one.
+    vmin, vmax
+        Limits of the colours in standard deviations: numbers, or percentiles such as ``"p1"`` and ``"p99"``. By
+        default the largest absolute value; one limit sets the other.
+    key
+        The fit's `key_added`.
+    show
+        Show the picture instead of returning it; ``None`` as in Scanpy.
+
+    Returns
+    -------
+    Axes for one marker, else a Figure; ``None`` if it was shown.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`, no such marker or layer, or no `names` are given and the programs have not been
+        looked for.
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If there is nothing or too much to draw, or a limit is wrong.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
+    >>> figure = scgsr.pl.programs(adata, ["CD3D", "LYZ"], show=False)
+    >>> [panel.get_title() for panel in figure.axes[:2]]
+    ['CD3D', 'LYZ']
+    """
+    n, ncols = _checks.positive_int("n", n), _checks.positive_int("ncols", ncols)
+    activations = _store.read_activations(adata, key)
+    if names is None:
+        chosen = _risers(adata, n, key)
+        titles = [f"{name} (module {module})" for name, module in chosen.items()]
+    else:
+        chosen = dict.fromkeys([names] if isinstance(names, str) else names, "")
+        titles = [str(name) for name in chosen]
+    if not 1 <= len(chosen) <= _groups.MOST:
+        msg = f"`names` must be 1 to {_groups.MOST} markers, got {len(chosen)}."
+        raise ValueError(msg)
+    layer = _store.read_record(adata, key)["params"]["layer"] if layer is None else layer
+    _, markers = _view.columns(adata, list(chosen), layer=layer)
+    images = _programs.planes(markers, activations)
+    alive = ~np.isnan(images)
+    norm = _scale.norm(images[alive], vmin=vmin, vmax=vmax, vcenter=0)
+    sheet = Sheet.of(_store.read_graph(adata, key))
+    axes = _axes.panels(titles, aspect=sheet.aspect, ncols=ncols)
+    for panel, image in zip(axes, np.ma.masked_invalid(images), strict=True):
+        artist = sheet.draw(panel, image, cmap=_with_grey(cmap), norm=norm)
+    _axes.colorbar(artist, axes, "mean where the neuron fires,\nsd from the mean of all cells", widen=True)
+    return _axes.finish(axes, ax=None, show=show)
+
+
+def _risers(adata: AnnData, n: int, key: str) -> dict[str, str]:
+    """Return the features that rise most with each module, and the module that each leads."""
+    from scgsr import get
+
+    table: pd.DataFrame = get.programs(adata, key=key)
+    each = max(1, n // table["module"].nunique())
+    # A feature stands with the module with which it rises most.
+    led = table.sort_values("effect", ascending=False, kind="stable").drop_duplicates("names")
+    led = led[led["effect"] > 0].groupby("module").head(each)
+    led = led.sort_values("module", key=lambda labels: labels.astype(int), kind="stable")
+    return dict(zip(led["names"], led["module"], strict=True))
+
+
+def _with_grey(cmap: str | Colormap) -> Colormap:
+    import matplotlib as mpl
+
+    colours = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
+    return colours.with_extremes(bad=_DEAD)

@@ -1,0 +1,150 @@
+"""The verb `programs`: which features rise or fall with each module."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scgsr import _checks, _programs, _query, _random, _store, _view
+from scgsr._keys import DEFAULT_KEY
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from scgsr._random import Rng
+
+_log = logging.getLogger("scgsr")
+
+
+def programs(
+    adata: AnnData,
+    *,
+    layer: str | None = None,
+    n_cells: int = 10_000,
+    key: str = DEFAULT_KEY,
+    rng: Rng = 0,
+    copy: bool = False,
+) -> AnnData | None:
+    """Find the features that rise or fall with each module's activation: how strongly first, then p-values.
+
+    The effect is the Pearson correlation, over all cells, of a feature with the module's activation (that of
+    ``scgsr.get.activations(adata, by="module")``): from -1 to 1, positive for features that rise.
+
+    The network encodes each feature it was trained on, noise or not, and has learned the chance associations of its
+    training cells: with a plain test noise becomes significant. So a p-value asks another question: does the module
+    respond to a feature *that is hidden from the network*, in cells that the network *was not trained on*? A random
+    fiftieth of the features at a time is set to its mean; the correlations of the hidden features with the activations
+    that remain are compared with all permutations of the cells, by the Pearson type III distribution with the same
+    mean, variance and skewness. The training cells only propose: which pairs of feature and module are worth a test
+    (false discovery rate of 0.05 among them) and in which direction. The cells held out during the fit then test
+    these, one-sided, and the false discovery rate is controlled among them by Benjamini and Hochberg.
+
+    Limits. Cells are not replicates: a p-value says whether an association is there, not whether it is large, nor
+    whether it would be there in other donors; compare samples with one table per sample. A feature that alone marks a
+    population, which no other feature tells, has a large effect and a p-value that is not small: no other feature
+    vouches for it. After a fit with `use_rep` single features cannot be hidden, as each component mixes them: p-values
+    are then too small for features that weigh much in the components. Where single cells rule a feature, as in counts
+    that are not log-transformed, effects and p-values hang on them.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on, with all the features that it used.
+    layer
+        Layer whose features are described, all of them, also those that the fit did not use. None: as the fit.
+    n_cells
+        p-values rest on at most so many held-out and so many training cells, drawn at random; effects on all cells. The
+        held-out ones limit what can be found: with few, fit with a higher `validation_fraction`.
+    key
+        The fit's `key_added`.
+    rng
+        Seed of the choice of cells and of the features that are hidden together.
+    copy
+        Return a copy with the results instead of writing to `adata`.
+
+    Returns
+    -------
+    None, or the copy. The results, for ``key="gsr"``, that :func:`scgsr.get.programs` returns as a table:
+
+    `.varm["gsr_programs"]` : float32 ndarray (n_vars, n_modules)
+        Effects; NaN for features that are constant.
+    `.uns["gsr"]["programs"]` : dict
+        ``"names"`` of the features tested; ``"scores"``, standardised correlations with the feature hidden, ``"pvals"``
+        and ``"pvals_adj"``, each (n_tested, n_modules); ``"layer"``, empty for `.X`; ``"n_cells"``, how many held-out
+        cells were used; ``"seed"``. A pair that the training cells do not propose has an adjusted p-value of 1. With
+        fewer than 20 held-out cells scores and p-values are NaN.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`, no such layer, or features of the fit are gone.
+    TypeError
+        If an argument has the wrong type.
+    ValueError
+        If an argument is out of range, a value is not finite, a name of a feature occurs twice, or the fit has no
+        modules. The AnnData is then as before.
+
+    References
+    ----------
+    Benjamini, Hochberg, *Controlling the false discovery rate*, https://doi.org/10.1111/j.2517-6161.1995.tb02031.x;
+    Kazi-Aoual et al., *Refined approximations to permutation tests for multivariate inference*, Computational
+    Statistics & Data Analysis 20, 643-656, 1995
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, (6, 8), n_epochs=5)
+    >>> scgsr.tl.programs(adata)
+    >>> table = scgsr.get.programs(adata, module="0")
+    >>> list(table.columns)
+    ['module', 'names', 'scores', 'effect', 'pvals', 'pvals_adj']
+    >>> bool(table["effect"].is_monotonic_decreasing)
+    True
+    """
+    n_cells = _checks.positive_int("n_cells", n_cells, minimum=_programs.FEWEST_CELLS)
+    _checks.instance("copy", copy, bool)
+    seed = _random.seed_from(rng)
+    params = _store.read_record(adata, key)["params"]
+    model = _store.read_model(adata, key)
+    if model.modules.n_modules == 0:
+        msg = f"`key`={key!r}: this fit has no modules, as no neuron fires; call `scgsr.tl.fit` with other settings."
+        raise ValueError(msg)
+    layer = params["layer"] if layer is None else layer
+    view, varies = _view.features(adata, layer)
+    query = _query.query(adata, model)
+    effect = _programs.effects(view.matrix, view.scale, model.modules.responses(_store.read_activations(adata, key)))
+    choice_seed, hiding_seed = _random.spawn(seed, 2)
+    known = _store.read_held_out(adata, key)
+    unseen = np.zeros(adata.n_obs, dtype=bool) if known is None else known
+    rows = _choice(unseen, n_cells, _random.generator(choice_seed))
+    names = np.array(view.features, dtype=object)[varies]
+    columns = pd.Index(model.features if params["use_rep"] is None else []).get_indexer(names)
+    if unseen.sum() < _programs.FEWEST_CELLS:
+        _log.warning(_TOO_FEW, unseen.sum(), _programs.FEWEST_CELLS)
+        found = _programs.Evidence(*np.full((3, len(names), model.modules.n_modules), np.nan))
+    else:
+        found = _programs.evidence(
+            model, query.rows(rows), view.matrix[rows][:, varies], columns, unseen[rows], _random.generator(hiding_seed)
+        )
+    tests = {"scores": found.scores, "pvals": found.pvals, "pvals_adj": found.pvals_adj}
+    about = {"layer": layer or "", "n_cells": int(unseen[rows].sum()), "seed": seed}
+    target = adata.copy() if copy else adata
+    _store.write_programs(target, key, effect, {"names": names, **tests, **about})
+    return target if copy else None
+
+
+_TOO_FEW = (
+    "no p-values: %d cells of `adata` were held out from training, %d are the least; fit with a higher "
+    "`validation_fraction`, and call this on all cells of the fit"
+)
+
+
+def _choice(unseen: np.ndarray, n_cells: int, rng: np.random.Generator) -> np.ndarray:
+    """Return rows of at most `n_cells` held-out and `n_cells` training cells, sorted."""
+    kinds = np.flatnonzero(unseen), np.flatnonzero(~unseen)
+    drawn = [rows if len(rows) <= n_cells else rng.choice(rows, n_cells, replace=False) for rows in kinds]
+    return np.sort(np.concatenate(drawn))

@@ -1,0 +1,97 @@
+"""The verb `saliency`: what would change a module's activation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scgsr import _checks, _programs, _query, _store
+from scgsr._keys import DEFAULT_KEY, Keys
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+_MOST_GROUPS = 200
+_ROWS_AT_ONCE = 2048
+
+
+def saliency(
+    adata: AnnData, *, groupby: str | None = None, key: str = DEFAULT_KEY, copy: bool = False
+) -> AnnData | None:
+    """Find what would change each module's activation: its gradient by the features, averaged over groups of cells.
+
+    It describes the network, not the biology: of two features that rise together the network may use one. Beside it,
+    ``scgsr.tl.programs`` says which features are associated with a module. The activation of a module is that of its
+    best template, a maximum of piecewise linear functions; at a kink the gradient is that of one side. A cell that does
+    not light the module, nor is near to, adds zero.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.fit` has been run on, with all the features that it used.
+    groupby
+        Column of `.obs` with groups of cells; cells without one are left out. None: the labels of the fit.
+    key
+        The fit's `key_added`.
+    copy
+        Return a copy with the results instead of writing to `adata`.
+
+    Returns
+    -------
+    None, or the copy. Written is ``.uns["gsr"]["saliency"]``, that :func:`scgsr.get.saliency` returns as a table: a
+    dict of ``"values"``, float32 ndarray (n_groups, n_modules, n_features), change of activation per unit of the
+    network's input, that is per standard deviation of a feature unless the fit had ``scale=False``; ``"groups"``,
+    ``"groupby"``, and ``"names"``, the features of the fit.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`, no such column, or features of the fit are gone.
+    TypeError
+        If an argument has the wrong type, or `groupby` names a column of numbers.
+    ValueError
+        If there are no groups or more than 200, or values are not finite. The AnnData is then as before.
+
+    References
+    ----------
+    Simonyan, Vedaldi, Zisserman, *Deep inside convolutional networks*, https://doi.org/10.48550/arXiv.1312.6034
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, (6, 8), n_epochs=5)
+    >>> scgsr.tl.saliency(adata, groupby="bulk_labels")
+    >>> list(scgsr.get.saliency(adata).columns)
+    ['group', 'module', 'names', 'gradient']
+    """
+    _checks.instance("copy", copy, bool)
+    model = _store.read_model(adata, key)
+    column = Keys(key).labels if groupby is None else groupby
+    groups = _groups(adata, column)
+    blocks = ((values, groups.codes[rows]) for rows, values in _query.query(adata, model).blocks(_ROWS_AT_ONCE))
+    values = _programs.saliency(model, blocks, len(groups.categories))
+    found = {
+        "values": values,
+        "groups": np.array([str(group) for group in groups.categories], dtype=object),
+        "groupby": column,
+        "names": np.array(model.features, dtype=object),
+    }
+    target = adata.copy() if copy else adata
+    _store.write_saliency(target, key, found)
+    return target if copy else None
+
+
+def _groups(adata: AnnData, column: str) -> pd.Categorical:
+    _checks.existing_key("groupby", column, adata.obs, where="`adata.obs`")
+    values = adata.obs[column]
+    if pd.api.types.is_float_dtype(values.dtype):
+        msg = f"`groupby`={column!r} must name a column of groups, got numbers; bin them first, as with `pandas.cut`."
+        raise TypeError(msg)
+    groups = pd.Categorical(values).remove_unused_categories()
+    if not 1 <= len(groups.categories) <= _MOST_GROUPS:
+        msg = f"`groupby`={column!r} must have 1 to {_MOST_GROUPS} groups with cells, got {len(groups.categories)}."
+        raise ValueError(msg)
+    return groups
