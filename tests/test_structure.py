@@ -96,6 +96,11 @@ SIGNATURES = {
     "get.programs": "adata * module key",
     "get.saliency": "adata * key",
     "pl.programs": "adata names * n layer ncols cmap vmin vmax key show",
+    "get.frequencies": "adata sample_key * ...",
+    "get.medians": "adata sample_key * names layer ...",
+    "io.read_fcs": "path * ...",
+    "io.write_fcs": "adata path * layer key overwrite",
+    "pp.arcsinh": "adata cofactor * layer mask_var copy",
     "pl.activation_map": "adata cells * groupby groups center normalize ncols cmap vmin vmax vcenter key ax show",
 }
 BEYOND_THE_DESIGN = {
