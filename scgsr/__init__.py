@@ -3,8 +3,8 @@
 An autoencoder is trained whose embedding neurons are the nodes of a graph; a penalty makes neighbouring neurons fire
 together. The graph connects neurons, not cells. Each cell's activations are a small picture.
 
-- `scgsr.tl`: `fit` trains and labels, `cluster` labels again, `transform` maps new cells, `programs` and `saliency` tell
-  which features make a module, `score` judges the structure.
+- `scgsr.tl`: `fit` trains and labels, `cluster` labels again, `transform` maps new cells, `programs` and `saliency`
+  tell which features make a module, `score` judges the structure.
 - `scgsr.pp`: `arcsinh`, the transform of cytometry.
 - `scgsr.pl`: `activation_map`, `programs`, `segmentation`, heatmaps, the neuron graph and how it came to be.
 - `scgsr.get`: stored results as AnnData, DataFrame or arrays; tables by sample.

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.metrics import roc_auc_score
 
 import scgsr
-from scgsr import _query, tl
+from scgsr import _query, _store, tl
 
 QUICK = {"hidden": (16,), "n_epochs": 10, "batch_size": 40, "progress": False}
 
@@ -44,6 +44,18 @@ def test_the_cells_of_the_fit_get_what_the_fit_gave_them(new, reference, kind, t
     assert np.quantile(new.obs["gsr_novelty"], 0.5) == pytest.approx(0, abs=0.2)
     assert new.obs["gsr_held_out"].all()
     assert reference.obs["gsr_held_out"].sum() == 24
+
+
+@pytest.mark.parametrize("join", ["inner", "outer"])
+def test_a_union_of_cells_knows_which_were_held_out(new, reference, join):
+    other = new.copy()
+    other.obs_names = [f"other_{name}" for name in other.obs_names]
+    both = ad.concat([reference, other], join=join, uns_merge="first")
+    both.uns["gsr"] = reference.uns["gsr"]
+    if join == "inner":
+        assert _store.read_held_out(both, "gsr") is None
+    else:
+        assert _store.read_held_out(both, "gsr").sum() == 24
 
 
 def test_other_labels_keep_what_is_known_of_the_cells(new, reference):
@@ -151,6 +163,12 @@ class TestBadInput:
         new.obs["gsr"] = "mine"
         with pytest.raises(ValueError, match="`key_added`='gsr' would overwrite"):
             tl.transform(new, reference)
+
+    def test_the_reference_itself_is_not_overwritten(self, reference):
+        with pytest.raises(ValueError, match="would overwrite the fit of the reference"):
+            tl.transform(reference, reference)
+        tl.transform(reference, reference, key_added="mapped")
+        np.testing.assert_array_equal(reference.obs["mapped_held_out"], reference.obs["gsr_held_out"])
 
     def test_no_cells(self, new, reference):
         with pytest.raises(ValueError, match="no cells"):
@@ -271,9 +289,7 @@ class TestRecordedTransform:
 
     def test_another_cofactor_is_refused(self, raw, reference):
         scgsr.pp.arcsinh(raw, {"feature_3": 150.0})
-        with pytest.raises(
-            ValueError, match=r"other cofactors .*: feature_3 150 \(in the fit 5\)"
-        ):
+        with pytest.raises(ValueError, match=r"other cofactors .*: feature_3 150 \(in the fit 5\)"):
             tl.transform(raw, reference)
 
     def test_a_second_transform_is_refused_although_the_record_is_lost(self, raw, reference):

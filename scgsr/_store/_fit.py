@@ -103,7 +103,8 @@ def read_activations(adata: AnnData, key: str) -> np.ndarray:
 def read_held_out(adata: AnnData, key: str) -> np.ndarray | None:
     """Return which cells the network was not trained on, (n_obs,) bool; None if nobody knows."""
     column = adata.obs.get(Keys(key).held_out)
-    return None if column is None else column.fillna(value=False).to_numpy(dtype=bool)
+    # After an outer join the column may be of objects, with missing values: of such cells nobody knows.
+    return None if column is None else column.isin([True]).to_numpy()
 
 
 def read_novelty(adata: AnnData, key: str) -> np.ndarray | None:

@@ -94,6 +94,9 @@ def transform(
     _checks.instance("copy", copy, bool)
     keys = Keys(key_added)
     fitted = _model(reference, key)
+    if reference is adata and key == key_added:
+        msg = f"`key_added`={key_added!r} would overwrite the fit of the reference, `adata` itself; choose another name."
+        raise ValueError(msg)
     _store.check_free(adata, keys)
     if adata.n_obs == 0:
         msg = "`adata` has no cells to map."
@@ -106,8 +109,10 @@ def transform(
         if fitted.typical is not None:
             novelty[rows] = fitted.novelty(values, activations=activations[rows])
     _report(novelty)
+    new = np.ones(adata.n_obs, dtype=bool)
+    held_out = _store.read_held_out(adata, key) if reference is adata else new
     target = adata.copy() if copy else adata
-    _store.write(target, keys, fitted, activations, held_out=np.ones(adata.n_obs, dtype=bool), novelty=novelty)
+    _store.write(target, keys, fitted, activations, held_out=held_out, novelty=novelty)
     return target if copy else None
 
 
