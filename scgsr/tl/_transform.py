@@ -95,7 +95,7 @@ def transform(
     keys = Keys(key_added)
     fitted = _model(reference, key)
     if reference is adata and key == key_added:
-        msg = f"`key_added`={key_added!r} would overwrite the fit of the reference, `adata` itself; choose another name."
+        msg = f"`key_added`={key_added!r} would overwrite the fit of the reference, `adata` itself; choose another."
         raise ValueError(msg)
     _store.check_free(adata, keys)
     if adata.n_obs == 0:
