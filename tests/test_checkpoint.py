@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
 from scgsr import _run, graphs, tl
@@ -88,6 +89,19 @@ def test_whatever_is_trained(cells, kind, tmp_path, monkeypatch):
             tl.fit(cells, (4, 5), checkpoint=tmp_path, **options)
     tl.fit(cells, (4, 5), checkpoint=tmp_path, **options)
     assert_same(cells, whole)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu(cells, tmp_path, monkeypatch):
+    options = {**QUICK, "device": "cuda"}
+    whole = tl.fit(cells, (4, 5), copy=True, **options)
+    with monkeypatch.context() as patch:
+        killed_after(5, patch)
+        with pytest.raises(KeyboardInterrupt):
+            tl.fit(cells, (4, 5), checkpoint=tmp_path, **options)
+    tl.fit(cells, (4, 5), checkpoint=tmp_path, **options)
+    np.testing.assert_allclose(cells.obsm["X_gsr"], whole.obsm["X_gsr"], atol=1e-4)
 
 
 def test_a_checkpoint_changes_nothing_and_a_finished_one_is_not_trained_again(cells, tmp_path, monkeypatch):
