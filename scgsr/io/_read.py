@@ -76,8 +76,8 @@ def read_fcs(
         If an argument has a wrong type.
     ValueError
         If a file is not FCS, damaged, incomplete, or of a kind that is not read: histograms, text values, integers of
-        other than whole bytes up to 64 bits. If a folder has no FCS file, or panels differ. If a spillover matrix is asked for
-        and there is none, or it does not fit the channels.
+        other than whole bytes up to 64 bits. If a folder has no FCS file, or panels differ. If a spillover matrix is
+        asked for and there is none, or it does not fit the channels.
     ImportError
         If FlowIO is missing.
 
