@@ -97,6 +97,18 @@ class Modules:
             result[block] = np.maximum.reduceat(match, first, axis=1)
         return result
 
+    def leads(self, activations: np.ndarray) -> np.ndarray:
+        """Return how far each module's response lies above that of its strongest rival, (n_cells, n_modules) float32.
+
+        Of a cell's own module it is positive, of all others negative. A single module has no rival.
+        """
+        responses = self.responses(activations)
+        if self.n_modules < 2:
+            return responses
+        second, best = np.partition(responses, -2, axis=1)[:, -2:].T  # (n_cells,) each
+        own = responses == best[:, None]
+        return responses - np.where(own, second[:, None], best[:, None])
+
     def assign(self, activations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the dominating module of each cell and how clearly it dominates, (best - second) / best."""
         if self.n_modules == 0:

@@ -1,4 +1,4 @@
-"""Programs: which features rise or fall with a module's activation, where they are high, and what would change it.
+"""Programs: which features rise or fall with a module, where they are high, and what would change its activation.
 
 A network that was trained to reconstruct a feature encodes it, noise or not, and it has learned the chance associations
 of its training cells. So a feature counts as part of a program only if the module responds to it with *the feature
@@ -30,7 +30,7 @@ _ROWS, _COLUMNS = 1024, 512
 
 
 def effects(matrix: Matrix, sd: np.ndarray, responses: np.ndarray) -> np.ndarray:
-    """Return the Pearson correlation of each feature with each module's activation, (n_features, n_modules) float64.
+    """Return the Pearson correlation of each feature with each module's lead, (n_features, n_modules) float64.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def effects(matrix: Matrix, sd: np.ndarray, responses: np.ndarray) -> np.ndarray
     sd
         Standard deviation of each feature, (n_features,), 0 for a constant one, whose correlations are NaN.
     responses
-        Activations of the modules, (n_cells, n_modules).
+        Leads of the modules, (n_cells, n_modules).
     """
     n_cells = matrix.shape[0]
     centred = responses - responses.mean(axis=0, dtype=np.float64)  # (n_cells, n_modules)
@@ -107,7 +107,7 @@ def evidence(
     held_out: np.ndarray,
     rng: np.random.Generator,
 ) -> Evidence:
-    """Test each feature against each module's activation with the feature hidden from the network.
+    """Test each feature against each module's lead with the feature hidden from the network.
 
     Training cells choose the pairs worth a test and their direction, held-out cells test them, one-sided. If all cells
     are held out, all pairs are tested, two-sided.
@@ -153,14 +153,14 @@ def evidence(
 def _with_hidden(
     model: FittedModel, inputs: Matrix, columns: np.ndarray, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield features, and the modules' activations (n_cells, n_modules) from a network that does not see them.
+    """Yield features, and the modules' leads (n_cells, n_modules) from a network that does not see them.
 
-    A hidden feature has its mean in every cell, so the activation is a function of the other features alone.
+    A hidden feature has its mean in every cell, so the lead is a function of the other features alone.
     """
     seen = np.array(dense_rows(inputs, slice(None)), dtype=np.float32)  # (n_cells, n_inputs), a copy to write to
     unused = np.flatnonzero(columns < 0)
     if len(unused):
-        yield unused, model.modules.responses(model.activations(seen)).astype(np.float64)
+        yield unused, model.modules.leads(model.activations(seen)).astype(np.float64)
     used = rng.permutation(np.flatnonzero(columns >= 0))
     for hidden in np.array_split(used, min(_HIDDEN_BLOCKS, len(used)) or 1):
         if not len(hidden):
@@ -168,7 +168,7 @@ def _with_hidden(
         place = columns[hidden]
         kept = seen[:, place]
         seen[:, place] = model.mean[place]
-        yield hidden, model.modules.responses(model.activations(seen)).astype(np.float64)
+        yield hidden, model.modules.leads(model.activations(seen)).astype(np.float64)
         seen[:, place] = kept
 
 

@@ -160,3 +160,15 @@ def test_leiden_on_two_cliques():
     labels = _modules.leiden(adjacency.tocsr(), resolution=1.0, seed=2**62)
     assert len(set(labels[:4])) == len(set(labels[4:])) == 1
     assert labels[0] != labels[4]
+
+
+def test_leads_are_distances_from_the_strongest_rival():
+    templates = np.eye(4, dtype=np.float32)
+    tree = ModuleTree(np.array([0, 1, 2, 2]), np.empty((0, 2), dtype=int), np.empty(0))
+    found = Modules(np.array([0, 1, 2, 2]), templates, tree)
+    activations = np.array([[3, 1, 0, 2], [1, 1, 0, 0], [0, 0, 0, 0]], dtype=np.float32)
+    np.testing.assert_array_equal(found.leads(activations), [[1, -2, -1], [0, 0, -1], [0, 0, 0]])
+    labels, _ = found.assign(activations)
+    assert found.leads(activations)[0].argmax() == labels[0]
+    alone = Modules(np.zeros(4, dtype=int), templates, tree)
+    np.testing.assert_array_equal(alone.leads(activations), alone.responses(activations))

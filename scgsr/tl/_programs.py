@@ -28,16 +28,18 @@ def programs(
     rng: Rng = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Find the features that rise or fall with each module's activation: how strongly first, then p-values.
+    """Find the features that rise or fall with each module: how strongly first, then p-values.
 
-    The effect is the Pearson correlation, over all cells, of a feature with the module's activation (that of
-    ``scgsr.get.activations(adata, by="module")``): from -1 to 1, positive for features that rise.
+    The effect is the Pearson correlation, over all cells, of a feature with the *lead* of the module: how far its
+    activation (``scgsr.get.activations(adata, by="module")``) lies above that of its strongest rival in the cell. The
+    lead is positive in the cells that carry the module's label, so an effect tells what sets these cells apart: from -1
+    to 1, positive for features that rise. The activation alone also rises in cells that merely are bright.
 
     The network encodes each feature it was trained on, noise or not, and has learned the chance associations of its
     training cells: with a plain test noise becomes significant. So a p-value asks another question: does the module
     respond to a feature *that is hidden from the network*, in cells that the network *was not trained on*? A random
-    fiftieth of the features at a time is set to its mean; the correlations of the hidden features with the activations
-    that remain are compared with all permutations of the cells, by the Pearson type III distribution with the same
+    fiftieth of the features at a time is set to its mean; the correlations of the hidden features with the leads that
+    remain are compared with all permutations of the cells, by the Pearson type III distribution with the same
     mean, variance and skewness. The training cells only propose: which pairs of feature and module are worth a test
     (false discovery rate of 0.05 among them) and in which direction. The cells held out during the fit then test
     these, one-sided, and the false discovery rate is controlled among them by Benjamini and Hochberg.
@@ -116,7 +118,7 @@ def programs(
     layer = params["layer"] if layer is None else layer
     view, varies = _view.features(adata, layer)
     query = _query.query(adata, model)
-    effect = _programs.effects(view.matrix, view.scale, model.modules.responses(_store.read_activations(adata, key)))
+    effect = _programs.effects(view.matrix, view.scale, model.modules.leads(_store.read_activations(adata, key)))
     choice_seed, hiding_seed = _random.spawn(seed, 2)
     known = _store.read_held_out(adata, key)
     unseen = np.zeros(adata.n_obs, dtype=bool) if known is None else known

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -50,11 +52,10 @@ def measures(model: scgsr.FittedModel, cells: AnnData) -> pd.DataFrame:
     return pd.DataFrame({"novelty": novelty, "picture": logs[:, 0], "error": logs[:, 1], "graph energy": energy})
 
 
-def run(name: str, graph: tuple[int, int] | None, seed: int) -> list[dict[str, object]]:
-    """Return one row per type that was left out."""
+def run(name: str, graph: tuple[int, int] | None, seed: int) -> Iterator[dict[str, object]]:
+    """Yield one row per type that was left out."""
     dataset = load(name)
     groups, adata = dataset.groups, dataset.adata
-    rows = []
     for left_out in types_of(groups):
         rng = np.random.default_rng(seed)
         unknown = np.asarray(groups == left_out)
@@ -68,9 +69,8 @@ def run(name: str, graph: tuple[int, int] | None, seed: int) -> list[dict[str, o
         found = measures(scgsr.get.model(reference), new)
         areas = {measure: roc_auc_score(truth, found[measure]) for measure in found}
         above = float((found["novelty"][~truth] > 1).mean())
-        rows.append({"set": name, "graph": "learned" if graph is None else "10 x 10", "left out": left_out, **areas})
-        rows[-1] |= {"seed": seed, "known above 1": above}
-    return rows
+        about = {"set": name, "graph": "learned" if graph is None else "10 x 10", "left out": left_out, "seed": seed}
+        yield {**about, **areas, "known above 1": above}
 
 
 def main() -> None:
@@ -80,19 +80,20 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     options = parser.parse_args()
     logging.getLogger("scgsr").setLevel(logging.ERROR)
-    rows = [
-        row
-        for name in options.sets
-        for graph in (None, (10, 10))
-        for seed in options.seeds
-        for row in run(name, graph, seed)
-    ]
+    rows = []
+    for name in options.sets:
+        for graph in (None, (10, 10)):
+            for seed in options.seeds:
+                for row in run(name, graph, seed):
+                    rows.append(row)
+                    sys.stdout.write(f"{row}\n")  # a run takes long: what there is can be seen
+                    sys.stdout.flush()
     table = pd.DataFrame(rows).drop(columns="seed")
     each = table.groupby(["set", "graph", "left out"], sort=False).median()
     summary = each.groupby(["set", "graph"], sort=False)
     worst = summary.min().drop(columns="known above 1")
     for title, found in (("Each type", each), ("Mean over types", summary.mean()), ("Worst type", worst)):
-        print(f"{title}\n{found.round(3).to_string()}\n")  # noqa: T201 (a script's result)
+        sys.stdout.write(f"{title}\n{found.round(3).to_string()}\n\n")
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def planted(
     for test, (_, adjusted) in results.items():
         hit = (adjusted <= 0.05).any(axis=1)
         found |= {(test, "found"): hit[program >= 0].mean(), (test, "fdp"): hit[program < 0].sum() / max(1, hit.sum())}
-    responses = scgsr.get.activations(adata, by="module").to_numpy()
+    responses = scgsr.get.model(adata).modules.leads(adata.obsm["X_gsr"])
     match = np.corrcoef(responses.T, pd.get_dummies(group, dtype=float).T)[: responses.shape[1], responses.shape[1] :]
     own = match.argmax(axis=0)[program[program >= 0]]
     rises = (results["tl.programs"][1] <= 0.05) & (adata.uns["gsr"]["programs"]["scores"] > 0)
@@ -137,7 +137,7 @@ def tested(adata: ad.AnnData) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return p-values and adjusted ones of each test."""
     scgsr.tl.programs(adata)
     model, stored = scgsr.get.model(adata), adata.uns["gsr"]["programs"]
-    responses = scgsr.get.activations(adata, by="module").to_numpy(dtype=np.float64)
+    responses = scgsr.get.model(adata).modules.leads(adata.obsm["X_gsr"]).astype(np.float64)
     plain = _programs.Tails.of(adata.X.astype(np.float64), responses).two_sided
     training = adata[~adata.obs["gsr_held_out"]].X
     every, all_cells = np.arange(adata.n_vars), np.ones(len(training), dtype=bool)
