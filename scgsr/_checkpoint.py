@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ import torch
 
 from scgsr import _checks, _record
 from scgsr._batches import Matrix
+
+_log = logging.getLogger("scgsr")
 
 _FILE = "checkpoint.safetensors"
 # Raised when the state changes its form.
@@ -27,12 +30,20 @@ class Checkpoint:
 
     def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
         _checks.instance("checkpoint", folder, (str, os.PathLike))
+        if not os.fspath(folder):
+            msg = "`checkpoint` must name a folder, got ''."
+            raise ValueError(msg)
         self.path = Path(folder) / _FILE
         if self.path.parent.exists() and not self.path.parent.is_dir():
             msg = f"`checkpoint`={os.fspath(folder)!r} is a file; name a folder."
             raise ValueError(msg)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"`checkpoint`={os.fspath(folder)!r} cannot be made a folder: {error.strerror}."
+            raise type(error)(msg) from error
         # As it will be read.
-        self.identity = json.loads(json.dumps({"form": _FORM, **identity}, default=np.ndarray.tolist))
+        self.identity = json.loads(json.dumps({"form": _FORM, **identity}, default=lambda value: value.tolist()))
 
     def read(self) -> dict[str, Any] | None:
         """Return the state that was written last, None if there is none; that of another run is refused."""
@@ -47,14 +58,15 @@ class Checkpoint:
                 "another folder, or delete it."
             )
             raise ValueError(msg)
+        if state["machine"] != machine():
+            _log.warning("the checkpoint was written with %s, not %s: bits may differ", state["machine"], machine())
         return state
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Replace the state; a crash leaves either the old one or the new one."""
         from safetensors.numpy import save
 
-        tree, arrays = _record.pack(state)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        tree, arrays = _record.pack({**state, "machine": machine()})
         content = {"identity": json.dumps(self.identity), "state": json.dumps(tree)}
         _record.replace_file(self.path, save(arrays, metadata=content))
 
@@ -69,6 +81,11 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
             msg = f"`checkpoint`: {self.path} is damaged or of something else ({error}); delete it to start anew."
             raise ValueError(msg) from error
+
+
+def machine() -> dict[str, Any]:
+    """Return what the bits of a result depend on beside settings, seed and data."""
+    return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
 
 
 def digest(*values: Matrix) -> str:

@@ -86,6 +86,13 @@ class FittedModel:
         if {len(values) for values in of_each} != {self.network.config.n_features}:
             msg = "`features`, `mean`, `scale` and `cofactor` must have one entry for each feature of the network."
             raise ValueError(msg)
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all() and (self.scale > 0).all()):
+            msg = "`mean` must be finite, and `scale` finite and above 0."
+            raise ValueError(msg)
+        n_neurons = self.graph.n_neurons
+        if self.coactivation.shape != (n_neurons, n_neurons) or self.modules.labels.shape != (n_neurons,):
+            msg = f"`coactivation` and `modules` must be of the {n_neurons} neurons of the graph."
+            raise ValueError(msg)
 
     def __repr__(self) -> str:
         return (
@@ -255,9 +262,7 @@ class FittedModel:
         arrays = {**weights, **scaling, **self.modules.to_arrays(), **typical}
         return {
             "schema": _record.SCHEMA,
-            "params": {
-                name: np.array(value) if isinstance(value, tuple) else value for name, value in self.params.items()
-            },
+            "params": _record.plain(self.params),
             "graph": _record.graph_to_dict(self.graph),
             "coactivation": self.coactivation,
             "evolution": self.evolution.to_dict(self.graph.n_neurons),

@@ -18,6 +18,9 @@ class Keys:
         if not isinstance(self.key, str):
             msg = f"`key_added` must be a string, got {self.key!r} of type {type(self.key).__name__}."
             raise TypeError(msg)
+        if self.key == ARCSINH:
+            msg = f"`key_added` must not be {ARCSINH!r}: the record of the transform has that name."
+            raise ValueError(msg)
         if not self.key or "/" in self.key or not self.key.isprintable() or self.key in (".", "..", "_index"):
             msg = f"`key_added` must be a name that AnnData files accept, such as 'gsr', got {self.key!r}."
             raise ValueError(msg)

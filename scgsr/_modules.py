@@ -77,7 +77,18 @@ class Modules:
     def from_arrays(cls, labels: np.ndarray, arrays: dict[str, np.ndarray]) -> Modules:
         """Take out of `arrays` what lies beside the labels."""
         tree = ModuleTree(*(arrays.pop(name) for name in ("fine", "merges", "separations")))
-        return cls(labels, arrays.pop("templates"), tree, int(arrays.pop("silent")))
+        found = cls(labels, arrays.pop("templates"), tree, int(arrays.pop("silent")))
+        n_neurons = len(labels)
+        if found.templates.shape != (n_neurons, n_neurons) or tree.fine.shape != (n_neurons,):
+            msg = f"templates and fine modules must be of {n_neurons} neurons, as the modules are"
+            raise ValueError(msg)
+        if not np.array_equal(np.unique(labels[labels >= 0]), np.arange(found.n_modules)) or labels.min(initial=0) < -1:
+            msg = "modules must be numbered from 0 on, -1 for dead neurons"
+            raise ValueError(msg)
+        if not 0 <= found.silent <= max(0, found.n_modules - 1):
+            msg = f"the module of silent cells must be one of {found.n_modules}, got {found.silent}"
+            raise ValueError(msg)
+        return found
 
     @property
     def n_modules(self) -> int:

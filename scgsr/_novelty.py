@@ -13,8 +13,6 @@ import numpy as np
 
 # The logarithm of an error or distance of zero would be infinite.
 _LEAST = 1e-12
-# From the median to one standard deviation of a normal distribution, in median absolute deviations.
-_MAD = 1.4826
 # Novelty 1 is reached by this share of the fit's own cells.
 _UNUSUAL = 0.01
 _BLOCK = 1 << 14
@@ -27,7 +25,7 @@ class Typical:
     location: np.ndarray  # (n_neurons,) mean activations
     precision: np.ndarray  # (n_neurons, n_neurons) inverse of their covariance, shrunk
     middle: np.ndarray  # (2,) median of the logarithms of distance and error
-    spread: np.ndarray  # (2,) their standard deviations, from the median absolute deviation
+    reach: np.ndarray  # (2,) from there to their 99th percentiles; infinite for one that does not vary
     limits: np.ndarray  # (2,) of the larger of the two, in these units: the median and the 99th percentile
 
     @classmethod
@@ -55,16 +53,15 @@ class Typical:
         # A layer that never fires has no covariance at all.
         precision = np.linalg.pinv(covariance, hermitian=True)
         logs = _logs(held_out, errors, location, precision)
-        middle = np.median(logs, axis=0)
-        spread = np.maximum(_MAD * np.median(np.abs(logs - middle), axis=0), _LEAST)
-        larger = ((logs - middle) / spread).max(axis=1)
-        low, high = np.quantile(larger, [0.5, 1 - _UNUSUAL])
-        return cls(location, precision, middle, spread, np.array([low, max(high, low + _LEAST)]))
+        middle, high = np.quantile(logs, [0.5, 1 - _UNUSUAL], axis=0)
+        reach = np.where(high > middle + _LEAST, high - middle, np.inf)
+        limits = np.quantile(((logs - middle) / reach).max(axis=1), [0.5, 1 - _UNUSUAL])
+        return cls(location, precision, middle, reach, np.array([limits[0], max(limits[1], limits[0] + _LEAST)]))
 
     def novelty(self, activations: np.ndarray, errors: np.ndarray) -> np.ndarray:
         """Return the novelty of cells, (n_cells,) float32: 0 typical, 1 as one in a hundred of the fit's own."""
         logs = _logs(activations, errors, self.location, self.precision)
-        larger = ((logs - self.middle) / self.spread).max(axis=1, initial=-np.inf)
+        larger = ((logs - self.middle) / self.reach).max(axis=1, initial=-np.inf)
         low, high = self.limits
         return ((larger - low) / (high - low)).astype(np.float32)
 
@@ -76,7 +73,18 @@ class Typical:
     def from_arrays(cls, arrays: dict[str, Any]) -> Typical | None:
         """Take the parts out of `arrays`; None if they are not there."""
         names = [f"typical_{part.name}" for part in fields(cls)]
-        return cls(*(arrays.pop(name) for name in names)) if names[0] in arrays else None
+        if names[0] not in arrays:
+            return None
+        found = cls(*(arrays.pop(name) for name in names))
+        n_neurons = len(found.location)
+        if found.precision.shape != (n_neurons, n_neurons) or {
+            len(found.middle),
+            len(found.reach),
+            len(found.limits),
+        } != {2}:
+            msg = "what novelty is measured against must be of all neurons and two measures"
+            raise ValueError(msg)
+        return found
 
 
 def _logs(activations: np.ndarray, errors: np.ndarray, location: np.ndarray, precision: np.ndarray) -> np.ndarray:

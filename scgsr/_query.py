@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from scipy import sparse
 
 from scgsr import _checks, _store, _view
 from scgsr._arcsinh import arcsinh
-from scgsr._batches import Matrix, dense_rows
+from scgsr._batches import Matrix
 from scgsr._fitted import FittedModel
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ MOST_FILLED = 0.2
 _NAMES_SHOWN = 5
 # So many cells tell whether values are transformed already.
 _LOOKED_AT = 2000
+# Fewer tell it not; and so many times nearer to the cells of the fit must they be as they stand.
+_ENOUGH, _CLEARLY = 50, 2
 _ROWS_AT_ONCE = 8192
 
 
@@ -51,7 +55,11 @@ class Query:
         """Return rows as they are stored, with what is missing filled in, (n_rows, n_features) float32."""
         there = self.columns >= 0
         values = np.empty((len(rows), len(self.columns)), dtype=np.float32)
-        values[:, there] = dense_rows(self.matrix, rows)[:, self.columns[there]]
+        block: Any = self.matrix[rows]
+        # A sparse matrix may have many more columns than the model takes: first chosen, then made dense.
+        chosen = block[:, self.columns[there]]
+        with np.errstate(over="ignore"):  # what overflows is refused by name below
+            values[:, there] = chosen.toarray() if sparse.issparse(chosen) else chosen
         bad = ~np.isfinite(values[:, there]).all(axis=0)
         if bad.any():
             names = _names(np.asarray(self.features, dtype=object)[there][bad])
@@ -71,6 +79,8 @@ def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = Non
     Missing features are refused by name and number, or filled where `fill` says how.
     """
     layer, use_rep, width = (fitted.params.get(name) for name in ("layer", "use_rep", "width"))
+    # Cells that were mapped with features filled in are read in the same way again.
+    fill = fitted.params.get("fill") if fill is None else fill
     filling = _filling(fill, fitted.mean)
     if use_rep is None:
         matrix = _view.rows(adata, layer=layer)
@@ -92,6 +102,16 @@ def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = Non
     found = Query(matrix, fitted.features, columns, filling, pending)
     _refuse_a_second_time(found, fitted)
     return found
+
+
+def in_units_of_the_fit(adata: AnnData, fitted: FittedModel, layer: str | None, names: Sequence[str]) -> np.ndarray:
+    """Return the cofactors that features of a layer still need to be as in the fit, (n_names,), NaN for none."""
+    nothing = np.full(len(names), np.nan, dtype=np.float32)
+    if fitted.params.get("use_rep") is not None or layer != fitted.params.get("layer"):
+        return nothing
+    done = _store.read_cofactors(adata, layer, names, embedding=False)
+    wanted = pd.Series(fitted.cofactor, index=list(fitted.features)).reindex(list(names)).to_numpy(dtype=np.float32)
+    return np.where(np.isfinite(done), np.nan, wanted).astype(np.float32)
 
 
 def _pending(done: np.ndarray, wanted: np.ndarray, there: np.ndarray, features: tuple[str, ...]) -> np.ndarray:
@@ -121,13 +141,18 @@ def _refuse_a_second_time(query: Query, fitted: FittedModel) -> None:
         return float(np.median(np.abs(values.mean(axis=0) - fitted.mean)[todo] / fitted.scale[todo]))
 
     now, then = off(stored), off(query.transformed(stored))
-    if now < then:
+    if (stored[:, todo] == np.round(stored[:, todo])).all():  # whole numbers are counts, however few
+        now = np.inf
+    # Dim cells, such as blanks, are hardly changed by the transform: then only a clear case is refused.
+    if len(stored) >= _ENOUGH and _CLEARLY * now < then:
         msg = (
             f"`adata` looks transformed already: its means lie {now:.2g} standard deviations from those of the fit, "
             f"transformed (again) {then:.2g}; give untransformed values, or keep `.uns['arcsinh']` when copying or "
             "concatenating (`uns_merge='same'`), so that it is known."
         )
         raise ValueError(msg)
+    if now < then:
+        _log.warning("`adata` may be transformed already: without the transform of the fit it is more like its cells")
     _log.info("applying the recorded transform of the fit to %d features", int(todo.sum()))
 
 

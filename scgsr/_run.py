@@ -51,13 +51,15 @@ class TrainConfig:
     early_stopping: bool
 
     def __post_init__(self) -> None:
-        _checks.number("smoothness", self.smoothness, minimum=0)
-        # NumPy's integers are accepted and kept as Python's, which torch and JSON want.
+        # NumPy's numbers are accepted and kept as Python's, which torch and JSON want.
+        object.__setattr__(self, "smoothness", _checks.number("smoothness", self.smoothness, minimum=0))
         if self.n_epochs is not None:
             object.__setattr__(self, "n_epochs", _checks.positive_int("n_epochs", self.n_epochs))
         object.__setattr__(self, "batch_size", _checks.positive_int("batch_size", self.batch_size, minimum=2))
-        _checks.number("learning_rate", self.learning_rate, minimum=0, exclusive=True)
-        _checks.number("validation_fraction", self.validation_fraction, minimum=0, maximum=0.9)
+        rate = _checks.number("learning_rate", self.learning_rate, minimum=0, exclusive=True)
+        object.__setattr__(self, "learning_rate", rate)
+        share = _checks.number("validation_fraction", self.validation_fraction, minimum=0, maximum=0.9)
+        object.__setattr__(self, "validation_fraction", share)
         _checks.instance("early_stopping", self.early_stopping, bool)
 
     def epochs(self, n_train: int) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy import sparse
 
 from scgsr import _checks
+from scgsr._arcsinh import arcsinh
 from scgsr._batches import Matrix, dense_rows
 
 if TYPE_CHECKING:
@@ -100,6 +101,13 @@ def features(adata: AnnData, layer: str | None) -> tuple[MatrixView, np.ndarray]
     mean, sd = _moments(matrix)
     varies = _varying(mean, sd, names)
     return MatrixView(matrix, names, mean, np.where(varies, sd, 0), adata.n_vars), varies
+
+
+def transformed(view: MatrixView, cofactor: np.ndarray) -> MatrixView:
+    """Return the view after arcsinh(value / cofactor), with its moments anew; NaN leaves a feature as it is."""
+    matrix = arcsinh(view.matrix, cofactor)
+    mean, sd = _moments(matrix)
+    return replace(view, matrix=matrix, mean=mean, scale=np.where(view.scale > 0, sd, 0))
 
 
 def _source(adata: AnnData, layer: str | None) -> Any:

@@ -140,6 +140,20 @@ def test_other_cells_are_refused(cells, tmp_path):
         tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
 
 
+def test_numbers_of_numpy_are_numbers(cells, tmp_path):
+    recipe = graphs.learned(np.int64(16), n_neighbors=np.int32(4), stop=np.float32(0.5))
+    options = {**QUICK, "smoothness": np.float32(0.1), "learning_rate": np.float64(0.01)}
+    tl.fit(cells, recipe, checkpoint=tmp_path, validation_fraction=np.float32(0.2), **options)
+    assert (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_another_machine_is_told(cells, tmp_path, monkeypatch, caplog):
+    tl.fit(cells, (4, 5), checkpoint=tmp_path, copy=True, **QUICK)
+    monkeypatch.setattr("scgsr._checkpoint.machine", lambda: {"threads": 99, "torch": "x"})
+    tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
+    assert "bits may differ" in caplog.text
+
+
 @pytest.mark.parametrize("content", [b"", b"\0" * 8, b"junk" * 100])
 def test_a_damaged_state_is_refused(cells, content, tmp_path):
     (tmp_path / "checkpoint.safetensors").write_bytes(content)
@@ -159,6 +173,8 @@ def test_a_file_or_another_type_is_no_folder(cells, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"`checkpoint`=.* is a file"):
         tl.fit(cells, (4, 5), checkpoint=tmp_path / "file", **QUICK)
+    with pytest.raises(ValueError, match="must name a folder"):
+        tl.fit(cells, (4, 5), checkpoint="", **QUICK)
     with pytest.raises(TypeError, match="`checkpoint`"):
         tl.fit(cells, (4, 5), checkpoint=3, **QUICK)
 

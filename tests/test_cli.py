@@ -53,6 +53,7 @@ def test_demo_cannot_write(tmp_path):
         ["fit", "in.h5ad", "out.h5ad", "--graph", "sphere"],
         ["fit", "in.h5ad", "out.h5ad", "--graph", "ring:1"],
         ["fit", "in.h5ad", "out.h5ad", "--n-epochs", "many"],
+        ["fit", "in.h5ad", "out.h5ad", "--features", "a", "--mask-var", "b"],
         ["transform", "in.h5ad", "out.h5ad"],
         ["transform", "in.h5ad", "out.h5ad", "--reference", "r", "--fill", "median"],
     ],
@@ -154,7 +155,7 @@ class TestFitAndTransform:
             (["cells.h5ad", "cells.h5ad", "--overwrite"], "is the input"),
             (["cells.h5ad", "no/out.h5ad"], "there is no folder"),
             (["notes.txt", "out.h5ad"], "must be a .h5ad, .zarr or .fcs file"),
-            (["broken.h5ad", "out.h5ad"], "is no readable .h5ad file"),
+            (["broken.h5ad", "out.h5ad"], "is no readable .h5ad of AnnData"),
             (["cells.h5ad", "out.h5ad", "--features", "CD3"], "--features CD3: the input has feature_0"),
             (["cells.h5ad", "out.h5ad", "--layer", "raw"], "`layer`='raw' is not in .layers"),
             (["cells.h5ad", "out.h5ad", "--smoothness", "-1"], "`smoothness` must be"),
@@ -170,6 +171,33 @@ class TestFitAndTransform:
         assert str(stop.value.code).startswith("scgsr fit: ")
         assert said in str(stop.value.code)
         assert (sorted(paths.iterdir()), (paths / "cells.h5ad").read_bytes()) == before
+
+    def test_what_would_be_lost_or_is_not_there_is_said_before_the_work(self, cells, paths):
+        (paths / "file").write_text("")
+        (paths / "folder.h5ad").mkdir()
+        tl.fit(cells, (4, 5), n_epochs=1)
+        cells.write_h5ad(paths / "fitted.h5ad")
+        inp, out, fitted = str(paths / "cells.h5ad"), str(paths / "out.h5ad"), str(paths / "fitted.h5ad")
+        for arguments, said in [
+            (["fit", inp, out, "--save-model", str(paths / "file")], "is a file; name a folder"),
+            (["fit", inp, str(paths / "folder.h5ad"), "--overwrite"], "is a folder; name another output"),
+            (["transform", inp, fitted, "--reference", fitted, "--overwrite"], "is the reference"),
+            (["transform", inp, out, "--reference", str(paths / "no.h5ad")], "there is no --reference"),
+            (["transform", inp, out, "--reference", str(paths / "file")], "--reference must be"),
+        ]:
+            with pytest.raises(SystemExit) as stop:
+                cli.main(arguments)
+            assert said in str(stop.value.code)
+            assert not (paths / "out.h5ad").exists()
+
+    def test_an_interrupt_says_where_the_state_is(self, paths, monkeypatch, capsys):
+        def interrupt(*arguments, **options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("scgsr.tl.fit", interrupt)
+        with pytest.raises(SystemExit):
+            cli.main(["fit", str(paths / "cells.h5ad"), str(paths / "o.h5ad"), "--checkpoint", str(paths / "run")])
+        assert f"the state is in {paths / 'run'}" in capsys.readouterr().err
 
     def test_without_a_fit_in_the_reference(self, paths):
         cells = str(paths / "cells.h5ad")

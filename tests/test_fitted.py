@@ -142,6 +142,10 @@ class TestLoad:
             lambda record: record["model"]["arrays"].pop("mean"),
             lambda record: record["model"]["arrays"].pop("output.weight"),
             lambda record: record["graph"]["adjacency"].update(shape=[3, 3]),
+            lambda record: record["model"]["arrays"].update(mean=record["model"]["arrays"]["typical_precision"]),
+            lambda record: record.update(modules=record["evolution"]["epoch"]),
+            lambda record: record["model"]["arrays"].update(templates=record["model"]["arrays"]["mean"]),
+            lambda record: record["model"]["arrays"].update(silent=record["coactivation"]["indices"]),
             lambda record: record["graph"]["positions"].update(name="nowhere"),
             lambda record: record["model"].update(
                 config=record["model"]["config"].replace('"hidden": [16]', '"hidden": [1000000000000]')

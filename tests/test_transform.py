@@ -318,3 +318,84 @@ class TestRecordedTransform:
         full.X[:, 0] = scgsr.get.model(reference).mean[0]
         tl.transform(full, reference)
         np.testing.assert_allclose(few.obsm["X_gsr"], full.obsm["X_gsr"], atol=1e-4)
+
+
+def test_programs_and_planes_of_mapped_raw_cells_are_those_of_transformed_ones(cells):
+    raw = ad.AnnData(5 * np.sinh(cells.X), obs=cells.obs.copy(), var=cells.var.copy())
+    reference = raw.copy()
+    scgsr.pp.arcsinh(reference, 5)
+    tl.fit(reference, (4, 5), **QUICK)
+    done = raw.copy()
+    scgsr.pp.arcsinh(done, 5)
+    for some in (raw, done):
+        tl.transform(some, reference)
+        tl.programs(some)
+    np.testing.assert_allclose(raw.varm["gsr_programs"], done.varm["gsr_programs"], atol=1e-4)
+    np.testing.assert_allclose(raw.uns["gsr"]["programs"]["scores"], done.uns["gsr"]["programs"]["scores"], atol=1e-2)
+    planes = [scgsr.pl.programs(some, "feature_3", show=False).images[0].get_array() for some in (raw, done)]
+    np.testing.assert_allclose(*planes, atol=1e-4)
+
+
+def test_cells_with_features_filled_in_can_be_described(new, reference):
+    few = new[:, 2:].copy()
+    tl.transform(few, reference, fill="mean")
+    tl.programs(few)
+    tl.saliency(few)
+    assert set(scgsr.get.programs(few)["names"]) == set(few.var_names)
+    assert few.uns["gsr"]["params"]["fill"] == "mean"
+
+
+def test_cells_of_the_reference_in_a_union_stay_trained_on(new, reference):
+    new.obs_names = [f"new_{name}" for name in new.obs_names]
+    both = ad.concat([reference, new], join="outer", uns_merge="first")
+    known = reference.obs["gsr_held_out"].to_numpy()
+    tl.transform(both, reference)
+    np.testing.assert_array_equal(both.obs["gsr_held_out"][: len(known)], known)
+
+
+@pytest.mark.parametrize(("as_type", "n_held_out"), [(str, 0), ("category", 24), ("boolean", 24), (object, 24)])
+def test_the_column_of_held_out_cells_in_other_types(reference, as_type, n_held_out):
+    reference.obs["gsr_held_out"] = reference.obs["gsr_held_out"].astype(as_type)
+    assert _store.read_held_out(reference, "gsr").sum() == n_held_out
+
+
+def test_a_wide_sparse_matrix_is_made_dense_only_where_the_model_looks(new, reference, monkeypatch):
+    wide = sparse.hstack([sparse.csr_matrix(new.X), sparse.csr_matrix((new.n_obs, 5000))], format="csr")
+    other = ad.AnnData(wide)
+    other.var_names = [*new.var_names, *(f"extra_{i}" for i in range(5000))]
+    widths, whole = [], sparse.csr_matrix.toarray
+
+    def watched(self, *arguments, **options):
+        widths.append(self.shape[1])
+        return whole(self, *arguments, **options)
+
+    monkeypatch.setattr(sparse.csr_matrix, "toarray", watched)
+    tl.transform(other, reference)
+    np.testing.assert_allclose(other.obsm["X_gsr"], reference.obsm["X_gsr"], atol=1e-5)
+    assert 0 < max(widths) <= 20
+
+
+def test_dim_cells_are_not_taken_for_transformed(cells):
+    """The transform hardly changes them, so which of the two they are more like says little."""
+    raw = ad.AnnData(5 * np.sinh(cells.X), var=cells.var.copy())
+    scgsr.pp.arcsinh(raw, 5)
+    tl.fit(raw, (4, 5), **QUICK)
+    dim = ad.AnnData(np.random.default_rng(0).poisson(1.0, size=(300, 12)).astype(np.float32), var=cells.var.copy())
+    tl.transform(dim, raw)
+    assert dim.obs["gsr_novelty"].notna().all()
+
+
+class TestNoveltyOfPoorLayers:
+    @pytest.mark.parametrize(("graph", "threshold"), [((1, 2), 0.5), ((1, 3), 1.0), ((2, 2), 1.0), ((4, 5), 2.0)])
+    def test_rises_for_unlike_cells_though_half_are_silent(self, cells, graph, threshold):
+        tl.fit(cells, graph, threshold=threshold, **QUICK)
+        far = ad.AnnData(8 - cells.X, var=cells.var.copy())
+        tl.transform(far, cells)
+        assert (far.obs["gsr_novelty"] > 1).mean() > 0.5
+
+    def test_is_finite_where_most_cells_are_the_same(self, cells):
+        cells.X[:160] = 0
+        tl.fit(cells, (4, 5), **QUICK)
+        new = ad.AnnData(cells.X + 0.5, var=cells.var.copy())
+        tl.transform(new, cells)
+        assert np.isfinite(new.obs["gsr_novelty"]).all()

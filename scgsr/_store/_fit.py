@@ -97,6 +97,9 @@ def read_record(adata: AnnData, key: str) -> dict[str, Any]:
 
 def read_activations(adata: AnnData, key: str) -> np.ndarray:
     """Return the activations, (n_obs, n_neurons) float32."""
+    from anndata import AnnData
+
+    _checks.instance("adata", adata, AnnData)
     return _slot(adata.obsm, Keys(key).activations, "obsm", key)
 
 

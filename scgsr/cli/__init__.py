@@ -22,9 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.run(options)
     except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+        kept = getattr(options, "checkpoint", None)
+        left = f"the state is in {kept}: the same command goes on from there" if kept else "nothing was written"
+        print(f"interrupted; {left}", file=sys.stderr)
         sys.exit(_INTERRUPTED)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         # The message of a KeyError is shown as a repr, with its quotation marks escaped.
         said = error.args[0] if isinstance(error, KeyError) and error.args else error
         sys.exit(f"scgsr {options.command}: {said}")

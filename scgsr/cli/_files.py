@@ -41,8 +41,13 @@ def check_output(options: argparse.Namespace) -> None:
     if path.exists() and not options.overwrite:
         msg = f"{path} is there already; pass --overwrite to replace it"
         raise FileExistsError(msg)
-    if path.exists() and options.input.exists() and path.samefile(options.input):
-        msg = f"{path} is the input; name another output"
+    for name in ("input", "reference"):
+        other = getattr(options, name, None)
+        if path.exists() and other is not None and other.exists() and path.samefile(other):
+            msg = f"{path} is the {name}; name another output"
+            raise ValueError(msg)
+    if path.is_dir() and path.suffix != ".zarr":
+        msg = f"{path} is a folder; name another output"
         raise ValueError(msg)
     if not path.parent.is_dir():
         msg = f"there is no folder {path.parent} to write to"
@@ -51,26 +56,29 @@ def check_output(options: argparse.Namespace) -> None:
 
 def read(options: argparse.Namespace) -> AnnData:
     """Return the cells of the input."""
-    import anndata
-
     from scgsr import io
 
     path: Path = options.input
     if not path.exists():
         msg = f"there is no {path}"
         raise FileNotFoundError(msg)
-    if path.suffix == ".h5ad":
-        try:
-            return anndata.read_h5ad(path)
-        except OSError as error:
-            msg = f"{path} is no readable .h5ad file: {error}"
-            raise OSError(msg) from error
-    if path.suffix == ".zarr":
-        return anndata.read_zarr(path)
+    if path.suffix in (".h5ad", ".zarr"):
+        return read_anndata(path)
     if path.suffix.lower() == ".fcs" or path.is_dir():
         return io.read_fcs(path, compensate=options.compensate, panel=options.panel)
     msg = f"{path} must be a .h5ad, .zarr or .fcs file, or a folder of .fcs files"
     raise ValueError(msg)
+
+
+def read_anndata(path: Path) -> AnnData:
+    """Return the AnnData of a .h5ad or .zarr."""
+    import anndata
+
+    try:
+        return anndata.read_h5ad(path) if path.suffix == ".h5ad" else anndata.read_zarr(path)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        msg = f"{path} is no readable {path.suffix} of AnnData: {error}"
+        raise ValueError(msg) from error
 
 
 def write(adata: AnnData, options: argparse.Namespace) -> None:

@@ -58,8 +58,9 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--resolution", type=float, help="higher gives more labels (default: 1)")
     source = parser.add_argument_group("which values")
-    source.add_argument("--features", nargs="+", metavar="NAME", help="train on these features only")
-    source.add_argument("--mask-var", metavar="COLUMN", help="train on the features marked in this column of .var")
+    which = source.add_mutually_exclusive_group()
+    which.add_argument("--features", nargs="+", metavar="NAME", help="train on these features only")
+    which.add_argument("--mask-var", metavar="COLUMN", help="train on the features marked in this column of .var")
     source.add_argument("--layer", metavar="NAME", help="take the values of this layer instead of .X")
     source.add_argument("--use-rep", metavar="NAME", help="take the values of this entry of .obsm, such as X_pca")
     how = parser.add_argument_group("how")
@@ -77,8 +78,12 @@ def add(commands: Any) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     _files.check_output(options)
-    if options.save_model is not None and (options.save_model / "model.json").exists() and not options.overwrite:
-        msg = f"{options.save_model} holds a model already; pass --overwrite to replace it"
+    model_folder = options.save_model
+    if model_folder is not None and model_folder.exists() and not model_folder.is_dir():
+        msg = f"--save-model {model_folder} is a file; name a folder"
+        raise FileExistsError(msg)
+    if model_folder is not None and (model_folder / "model.json").exists() and not options.overwrite:
+        msg = f"{model_folder} holds a model already; pass --overwrite to replace it"
         raise FileExistsError(msg)
     show_log(sys.stderr, level=logging.WARNING if options.quiet else logging.INFO)
     from scgsr import get, pp, tl
@@ -91,9 +96,9 @@ def _fit(options: argparse.Namespace) -> None:
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     given |= {} if chosen is None else {"mask_var": chosen}
     tl.fit(adata, options.graph, key_added=options.key_added, progress=False if options.quiet else None, **given)
-    if options.save_model is not None:
-        get.model(adata, key=options.key_added).save(options.save_model, overwrite=options.overwrite)
     _files.write(adata, options)
+    if model_folder is not None:
+        get.model(adata, key=options.key_added).save(model_folder, overwrite=options.overwrite)
     if not options.quiet:
         print(f"{adata.n_obs:,} cells, {adata.obs[options.key_added].nunique()} labels: {options.output}")
 

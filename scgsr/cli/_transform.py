@@ -77,11 +77,15 @@ def _transform(options: argparse.Namespace) -> None:
 
 
 def _reference(path: Path) -> AnnData | Path:
-    import anndata
-
-    if path.suffix == ".h5ad" and path.is_file():
-        return anndata.read_h5ad(path)
-    return anndata.read_zarr(path) if path.suffix == ".zarr" and path.is_dir() else path
+    if not path.exists():
+        msg = f"there is no --reference {path}"
+        raise FileNotFoundError(msg)
+    if path.is_dir() and path.suffix != ".zarr":
+        return path
+    if path.suffix not in (".h5ad", ".zarr"):
+        msg = f"--reference must be a .h5ad, a .zarr or the folder of a model, got {path}"
+        raise ValueError(msg)
+    return _files.read_anndata(path)
 
 
 def _filling(text: str) -> float | str:

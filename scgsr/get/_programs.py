@@ -35,9 +35,9 @@ def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFA
     Raises
     ------
     KeyError
-        If there is no fit under `key`, or its programs have not been looked for.
+        If there is no fit under `key`, its programs have not been looked for, or all features have other names now.
     ValueError
-        If there is no such module.
+        If there is no such module, or names of features occur twice.
 
     Examples
     --------
@@ -53,7 +53,13 @@ def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFA
     if module is not None and str(module) not in modules:
         msg = f"`module` must be one of {modules}, got {module!r}."
         raise ValueError(msg)
+    if not adata.var_names.is_unique:
+        msg = "`adata` has names of features that occur twice; call `adata.var_names_make_unique()`."
+        raise ValueError(msg)
     place = adata.var_names.get_indexer(found["names"])
+    if not (place >= 0).any():
+        msg = f"`adata` has none of the {len(place)} features of its programs; call `scgsr.tl.programs(adata)` again."
+        raise KeyError(msg)
     # The AnnData may have lost features, or hold them in another order, since.
     here = np.flatnonzero(place >= 0)
     names = np.asarray(found["names"], dtype=object)[here]
@@ -79,7 +85,7 @@ def saliency(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     Returns
     -------
     DataFrame: ``group``, ``module``, ``names`` of the features, and ``gradient``, the mean change of the module's
-    activation per standard deviation of the feature.
+    activation per standard deviation of the feature, or per unit after a fit with ``scale=False``.
 
     Raises
     ------

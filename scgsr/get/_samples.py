@@ -142,6 +142,9 @@ def medians(
     samples, groups = _columns(adata, sample_key, groupby, key)
     group = "module" if groupby is None else "group"
     wanted = list(adata.var_names) if names is None else [names] if isinstance(names, str) else list(names)
+    if len(set(wanted)) < len(wanted):
+        msg = "`names` must be different names; `adata.var_names_make_unique()` makes those of the features so."
+        raise ValueError(msg)
     by = [pd.Series(samples, name="sample"), pd.Series(groups, name=group)]
     tables = []
     for start in range(0, max(len(wanted), 1), _AT_ONCE):

@@ -35,12 +35,16 @@ class LearnedGraph:
     stop: float = 0.8
 
     def __post_init__(self) -> None:
-        positive_int("n_neurons", self.n_neurons, minimum=2)
-        positive_int("n_neighbors", self.n_neighbors)
         one_of("kernel", self.kernel, KERNELS)
-        number("warm_up", self.warm_up, minimum=0, maximum=1)
-        number("refresh_every", self.refresh_every, minimum=0, maximum=1, exclusive=True)
-        number("stop", self.stop, minimum=0, maximum=1)
+        checked = {
+            "n_neurons": positive_int("n_neurons", self.n_neurons, minimum=2),
+            "n_neighbors": positive_int("n_neighbors", self.n_neighbors),
+            "warm_up": number("warm_up", self.warm_up, minimum=0, maximum=1),
+            "refresh_every": number("refresh_every", self.refresh_every, minimum=0, maximum=1, exclusive=True),
+            "stop": number("stop", self.stop, minimum=0, maximum=1),
+        }
+        for name, value in checked.items():  # NumPy's numbers are kept as Python's
+            object.__setattr__(self, name, value)
         if self.warm_up == 1:
             msg = "`warm_up` must be below 1, or the graph is never learned; got 1."
             raise ValueError(msg)

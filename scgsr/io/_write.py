@@ -57,7 +57,8 @@ def write_fcs(
     Keywords in ``.uns["meta"]``, as :func:`read_fcs` writes them, are carried over if they describe the sample; for
     cells of a folder of files, where each has its own, none are. The spillover matrix is carried over only while it
     applies: values that are compensated, or recorded in ``.uns["arcsinh"]`` as transformed, must not be compensated
-    again by the program that opens the file.
+    again by the program that opens the file. That record itself is not part of the file: what is read back counts as
+    untransformed.
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ def default_colors(n: int) -> list[str]:
 def module_colors(adata: AnnData, key: str, modules: np.ndarray) -> list[str]:
     """Return a colour for each module: that of the cell label with the same number, where any cell has it."""
     n_modules, labels = int(modules.max(initial=-1)) + 1, Keys(key).labels
-    found = list(adata.obs[labels].cat.categories) if labels in adata.obs else []
+    found = list(pd.Categorical(adata.obs[labels]).categories) if labels in adata.obs else []
     known = dict(zip(found, colors(adata, labels, found), strict=True)) if found else {}
     spare = iter([color for color in default_colors(2 * n_modules) if color not in known.values()])
     return [known.get(str(module)) or next(spare) for module in range(n_modules)]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scgsr import _checks, _programs, _store, _view
+from scgsr import _checks, _programs, _query, _store, _view
+from scgsr._arcsinh import arcsinh
 from scgsr._keys import DEFAULT_KEY
 from scgsr.pl import _axes, _groups, _scale
 from scgsr.pl._sheet import Sheet
@@ -100,10 +101,12 @@ def programs(
         msg = f"`names` must be 1 to {_groups.MOST} markers, got {len(chosen)}."
         raise ValueError(msg)
     layer = _store.read_record(adata, key)["params"]["layer"] if layer is None else layer
-    _, markers = _view.columns(adata, list(chosen), layer=layer)
+    found, markers = _view.columns(adata, list(chosen), layer=layer)
+    pending = _query.in_units_of_the_fit(adata, _store.read_model(adata, key), layer, found)
+    markers = arcsinh(markers, pending)
     images = _programs.planes(markers, activations)
     alive = ~np.isnan(images)
-    norm = _scale.norm(images[alive], vmin=vmin, vmax=vmax, vcenter=0)
+    norm = _scale.norm(images[alive] if alive.any() else np.zeros(1), vmin=vmin, vmax=vmax, vcenter=0)
     sheet = Sheet.of(_store.read_graph(adata, key))
     axes = _axes.panels(titles, aspect=sheet.aspect, ncols=ncols)
     for panel, image in zip(axes, np.ma.masked_invalid(images), strict=True):
@@ -117,7 +120,7 @@ def _risers(adata: AnnData, n: int, key: str) -> dict[str, str]:
     from scgsr import get
 
     table: pd.DataFrame = get.programs(adata, key=key)
-    each = max(1, n // table["module"].nunique())
+    each = max(1, n // max(1, table["module"].nunique()))
     # A feature stands with the module with which it rises most.
     led = table.sort_values("effect", ascending=False, kind="stable").drop_duplicates("names")
     led = led[led["effect"] > 0].groupby("module").head(each)

@@ -27,7 +27,7 @@ def norm(
     """
     low, high = _limit("vmin", vmin, values), _limit("vmax", vmax, values)
     if vcenter is None:
-        return _sequential(values, low, high)
+        return _sequential(values, low, high, percentile=isinstance(vmax, str))
     return _diverging(values, low, high, _checks.number("vcenter", vcenter))
 
 
@@ -38,7 +38,7 @@ def beyond(norm: Normalize, values: Sequence[np.ndarray]) -> str:
     return "both" if below and above else "min" if below else "max" if above else "neither"
 
 
-def _sequential(values: np.ndarray, low: float | None, high: float | None) -> Normalize:
+def _sequential(values: np.ndarray, low: float | None, high: float | None, *, percentile: bool) -> Normalize:
     from matplotlib.colors import Normalize
 
     low = min(0.0, float(values.min())) if low is None else low
@@ -46,6 +46,8 @@ def _sequential(values: np.ndarray, low: float | None, high: float | None) -> No
         largest = float(values.max())
         # Where all is silent any width will do.
         high = largest if largest > low else low + 1
+    elif percentile and high == low:  # most is silent
+        high = max(float(values.max()), low) if values.max() > low else low + 1
     if not low < high:
         msg = f"`vmin` must be below `vmax`, got {low:g} and {high:g}."
         raise ValueError(msg)

@@ -126,7 +126,8 @@ def fit(
         For example ``"cpu"`` or ``"cuda:1"``. None: CUDA, else MPS, else CPU.
     checkpoint
         Folder to which the state is written after each epoch. A fit that was killed, called again with the same
-        arguments and cells, goes on after the last whole epoch and comes to the same bits.
+        arguments and cells, goes on after the last whole epoch and comes to the same bits (on the same machine, with
+        as many threads).
     progress
         Show a progress bar. None: only in a terminal.
     key_added

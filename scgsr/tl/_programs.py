@@ -117,6 +117,9 @@ def programs(
         raise ValueError(msg)
     layer = params["layer"] if layer is None else layer
     view, varies = _view.features(adata, layer)
+    pending = _query.in_units_of_the_fit(adata, model, layer, view.features)
+    if np.isfinite(pending).any():
+        view = _view.transformed(view, pending)
     query = _query.query(adata, model)
     effect = _programs.effects(view.matrix, view.scale, model.modules.leads(_store.read_activations(adata, key)))
     choice_seed, hiding_seed = _random.spawn(seed, 2)

@@ -69,6 +69,9 @@ def saliency(
     """
     _checks.instance("copy", copy, bool)
     model = _store.read_model(adata, key)
+    if model.modules.n_modules == 0:
+        msg = f"`key`={key!r}: this fit has no modules, as no neuron fires; call `scgsr.tl.fit` with other settings."
+        raise ValueError(msg)
     column = Keys(key).labels if groupby is None else groupby
     groups = _groups(adata, column)
     blocks = ((values, groups.codes[rows]) for rows, values in _query.query(adata, model).blocks(_ROWS_AT_ONCE))

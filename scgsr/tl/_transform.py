@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,8 +110,10 @@ def transform(
         if fitted.typical is not None:
             novelty[rows] = fitted.novelty(values, activations=activations[rows])
     _report(novelty)
-    new = np.ones(adata.n_obs, dtype=bool)
-    held_out = _store.read_held_out(adata, key) if reference is adata else new
+    # Cells that are on record as trained on, such as those of the reference in a union, stay so.
+    held_out = _store.read_held_out(adata, key if reference is adata else key_added)
+    held_out = np.ones(adata.n_obs, dtype=bool) if held_out is None else held_out
+    fitted = replace(fitted, params={**fitted.params, "fill": fill, "mapped": True})
     target = adata.copy() if copy else adata
     _store.write(target, keys, fitted, activations, held_out=held_out, novelty=novelty)
     return target if copy else None
@@ -121,6 +124,8 @@ def _model(reference: Any, key: str) -> FittedModel:
 
     hint = "Give an AnnData with a fit, a FittedModel, or the folder that `FittedModel.save` wrote."
     _checks.instance("reference", reference, (AnnData, FittedModel, str, os.PathLike), hint=hint)
+    if key != DEFAULT_KEY and not isinstance(reference, AnnData):
+        _log.warning("`key`=%r plays no part: only an AnnData holds several fits", key)
     if isinstance(reference, FittedModel):
         return reference
     return _store.read_model(reference, key) if isinstance(reference, AnnData) else FittedModel.load(reference)
