@@ -182,7 +182,7 @@ def _columns(names: list[str], features: Sequence[str], *, allowed: bool) -> np.
     if missing:
         _log.warning("%d of %d features are missing and filled in: %s", len(missing), len(features), _names(missing))
     if extra := len(names) - len(features) + len(missing):
-        _log.info("ignoring %d features that the fit does not know", extra)
+        _log.debug("ignoring %d features that the fit does not know", extra)
     return columns
 
 

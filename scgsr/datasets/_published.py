@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from scgsr._keys import ARCSINH
 from scgsr.datasets._registry import fetch, provenance
 from scgsr.io._events import read_events
 
@@ -42,8 +43,8 @@ def thymus_masscyt() -> AnnData:
         categorical DN, DP, CD4SP, CD8SP, derived here: a marker is positive from 2 on in `.X`.
     `.var["channel"]`, `.var["marker"]`
         $PnN and $PnS.
-    `.uns["source"]`
-        dict: source, licence, citation.
+    `.uns["source"]`, `.uns["arcsinh"]`
+        dict: source, licence, citation; the record of the transform, as :func:`scgsr.pp.arcsinh` writes it.
 
     Raises
     ------
@@ -72,7 +73,11 @@ def thymus_masscyt() -> AnnData:
         obs=pd.DataFrame(index=[f"cell_{i}" for i in range(len(events.values))]),
         var=pd.DataFrame({"channel": events.channels, "marker": events.markers}, index=events.markers),
         layers={"ion_counts": np.round(5 * np.sinh(events.values), 3).astype(np.float32)},
-        uns={"source": provenance("thymus_masscyt")},
+        uns={
+            "source": provenance("thymus_masscyt"),
+            # By the authors; on record, so that `scgsr.pp.arcsinh` refuses to do it again.
+            ARCSINH: {"X": pd.DataFrame({"cofactor": 5.0}, index=events.markers)},
+        },
     )
     adata.obs["gate_cd4_cd8"] = _cd4_cd8_gate(adata.to_df())
     return adata
