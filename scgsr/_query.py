@@ -79,8 +79,6 @@ def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = Non
     Missing features are refused by name and number, or filled where `fill` says how.
     """
     layer, use_rep, width = (fitted.params.get(name) for name in ("layer", "use_rep", "width"))
-    # Cells that were mapped with features filled in are read in the same way again.
-    fill = fitted.params.get("fill") if fill is None else fill
     filling = _filling(fill, fitted.mean)
     if use_rep is None:
         matrix = _view.rows(adata, layer=layer)
@@ -102,6 +100,11 @@ def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = Non
     found = Query(matrix, fitted.features, columns, filling, pending)
     _refuse_a_second_time(found, fitted)
     return found
+
+
+def again(adata: AnnData, fitted: FittedModel) -> Query:
+    """Return the values of cells that carry the results of the model: with features filled in if they were so then."""
+    return query(adata, fitted, fill=fitted.params.get("fill"))
 
 
 def in_units_of_the_fit(adata: AnnData, fitted: FittedModel, layer: str | None, names: Sequence[str]) -> np.ndarray:

@@ -345,6 +345,13 @@ def test_cells_with_features_filled_in_can_be_described(new, reference):
     assert few.uns["gsr"]["params"]["fill"] == "mean"
 
 
+def test_a_filling_is_not_inherited_by_cells_mapped_with_mapped_ones(new, reference):
+    few = new[:, 2:].copy()
+    tl.transform(few, reference, fill="mean")
+    with pytest.raises(KeyError, match="lacks 2 of the 12 features"):
+        tl.transform(new[:, 2:].copy(), few)
+
+
 def test_cells_of_the_reference_in_a_union_stay_trained_on(new, reference):
     new.obs_names = [f"new_{name}" for name in new.obs_names]
     both = ad.concat([reference, new], join="outer", uns_merge="first")

@@ -120,7 +120,7 @@ def programs(
     pending = _query.in_units_of_the_fit(adata, model, layer, view.features)
     if np.isfinite(pending).any():
         view = _view.transformed(view, pending)
-    query = _query.query(adata, model)
+    query = _query.again(adata, model)
     effect = _programs.effects(view.matrix, view.scale, model.modules.leads(_store.read_activations(adata, key)))
     choice_seed, hiding_seed = _random.spawn(seed, 2)
     known = _store.read_held_out(adata, key)

@@ -74,7 +74,7 @@ def saliency(
         raise ValueError(msg)
     column = Keys(key).labels if groupby is None else groupby
     groups = _groups(adata, column)
-    blocks = ((values, groups.codes[rows]) for rows, values in _query.query(adata, model).blocks(_ROWS_AT_ONCE))
+    blocks = ((values, groups.codes[rows]) for rows, values in _query.again(adata, model).blocks(_ROWS_AT_ONCE))
     values = _programs.saliency(model, blocks, len(groups.categories))
     found = {
         "values": values,
