@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from scgsr import _checks
@@ -101,6 +102,17 @@ def features(adata: AnnData, layer: str | None) -> tuple[MatrixView, np.ndarray]
     mean, sd = _moments(matrix)
     varies = _varying(mean, sd, names)
     return MatrixView(matrix, names, mean, np.where(varies, sd, 0), adata.n_vars), varies
+
+
+def groups(adata: AnnData, argument: str, column: str) -> pd.Categorical:
+    """Return the group of each cell as a column of `.obs` has it; numbers are no groups."""
+    _checks.existing_key(argument, column, adata.obs, where="`adata.obs`")
+    values = adata.obs[column]
+    if pd.api.types.is_float_dtype(values.dtype):
+        cure = "bin them first, as with `pandas.cut`"
+        msg = f"`{argument}`={column!r} must name a column of groups, got numbers; {cure}."
+        raise TypeError(msg)
+    return pd.Categorical(values)
 
 
 def transformed(view: MatrixView, cofactor: np.ndarray) -> MatrixView:

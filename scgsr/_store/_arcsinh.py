@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +9,15 @@ import numpy as np
 import pandas as pd
 
 from scgsr._keys import ARCSINH
+from scgsr._store._fit import tell_of_view
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-_log = logging.getLogger("scgsr")
-
 
 def write_arcsinh(adata: AnnData, layer: str | None, matrix: Any, cofactors: pd.Series) -> None:
     """Replace the values of `.X` or a layer and record the cofactors, NaN for a feature that is not transformed."""
-    if adata.is_view:
-        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+    tell_of_view(adata)
     before = adata.uns.get(ARCSINH)
     table = pd.DataFrame({"cofactor": cofactors.to_numpy(dtype=float)}, index=cofactors.index.rename(None))
     # The record first: it makes a view a copy, whereas values would reach the parent of a view before anndata 0.13.

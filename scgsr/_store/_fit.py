@@ -44,6 +44,12 @@ def _lost_its_record(adata: AnnData, keys: Keys) -> bool:
     return adata.obsm[keys.activations].dtype == np.float32 and adata.obs[keys.confidence].dtype == np.float32
 
 
+def tell_of_view(adata: AnnData) -> None:
+    """Say in the log that what is about to be written does not reach the parent of a view."""
+    if adata.is_view:
+        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+
+
 def write(
     adata: AnnData,
     keys: Keys,
@@ -58,8 +64,7 @@ def write(
     `held_out` tells which cells the network was not trained on, None if nobody knows. `novelty` belongs to cells that a
     fit has not seen; to them, too, labels have the categories of the fit.
     """
-    if adata.is_view:
-        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+    tell_of_view(adata)
     if keys.record in adata.uns or keys.activations in adata.obsm:
         _log.info("overwriting the results under key %r", keys.key)
     labels, confidence = fitted.modules.assign(activations)
@@ -124,6 +129,15 @@ def read_graph(adata: AnnData, key: str) -> NeuronGraph:
 def read_model(adata: AnnData, key: str) -> FittedModel:
     """Return the fitted model."""
     return FittedModel.from_record(_record.current(read_record(adata, key), where=f"`key`={key!r}"))
+
+
+def read_model_with_modules(adata: AnnData, key: str) -> FittedModel:
+    """Return the fitted model, refused if no neuron ever fires."""
+    model = read_model(adata, key)
+    if model.modules.n_modules == 0:
+        msg = f"`key`={key!r}: this fit has no modules, as no neuron fires; call `scgsr.tl.fit` with other settings."
+        raise ValueError(msg)
+    return model
 
 
 def read_evolution(adata: AnnData, key: str) -> list[tuple[int, sparse.csr_matrix]]:

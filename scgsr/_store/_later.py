@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scgsr._keys import Keys
-from scgsr._store._fit import read_record, snapshot
+from scgsr._store._fit import read_record, snapshot, tell_of_view
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-_log = logging.getLogger("scgsr")
-
 
 def write_scores(adata: AnnData, key: str, scores: dict[str, Any]) -> None:
-    """Put the scores into the record of a fit, as a new record, so that a view is copied and not its parent changed."""
-    if adata.is_view:
-        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
-    adata.uns[Keys(key).record] = {**read_record(adata, key), "scores": scores}
+    """Put the scores into the record of a fit."""
+    _write(adata, key, "scores", scores)
 
 
 def read_scores(adata: AnnData, key: str) -> dict[str, Any]:
     """Return the table, verdict and advice that `score` has written."""
-    record = read_record(adata, key)
-    if "scores" not in record:
-        msg = f"`key`={key!r}: there are no scores of this fit; call `scgsr.tl.score(adata, key={key!r})` first."
-        raise KeyError(msg)
-    return record["scores"]
+    return _read(adata, key, "scores", "score", "there are no scores")
 
 
 def write_programs(adata: AnnData, key: str, effect: np.ndarray, programs: dict[str, Any]) -> None:
     """Write the effects to `.varm` and the tests to the record of a fit; a failure leaves all as it was."""
-    if adata.is_view:
-        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
-    keys = Keys(key)
-    record = {**read_record(adata, key), "programs": programs}
-    undo = snapshot(adata, keys)
+    undo = snapshot(adata, Keys(key))
     try:
-        adata.varm[keys.programs] = np.ascontiguousarray(effect, dtype=np.float32)
-        adata.uns[keys.record] = record
+        _write(adata, key, "programs", programs)
+        adata.varm[Keys(key).programs] = np.ascontiguousarray(effect, dtype=np.float32)
     except BaseException:
         undo()
         raise
@@ -49,24 +36,29 @@ def write_programs(adata: AnnData, key: str, effect: np.ndarray, programs: dict[
 
 def read_programs(adata: AnnData, key: str) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the effects, (n_vars, n_modules) float32, and the tests that `programs` has written."""
-    record, slot = read_record(adata, key), Keys(key).programs
-    if "programs" not in record or slot not in adata.varm:
-        msg = f"`key`={key!r}: there are no programs of this fit; call `scgsr.tl.programs(adata, key={key!r})` first."
-        raise KeyError(msg)
-    return np.asarray(adata.varm[slot]), record["programs"]
+    tests = _read(adata, key, "programs", "programs", "there are no programs", also=Keys(key).programs in adata.varm)
+    return np.asarray(adata.varm[Keys(key).programs]), tests
 
 
 def write_saliency(adata: AnnData, key: str, saliency: dict[str, Any]) -> None:
-    """Put the gradients into the record of a fit, as a new record, so that a view's parent does not change."""
-    if adata.is_view:
-        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
-    adata.uns[Keys(key).record] = {**read_record(adata, key), "saliency": saliency}
+    """Put the gradients into the record of a fit."""
+    _write(adata, key, "saliency", saliency)
 
 
 def read_saliency(adata: AnnData, key: str) -> dict[str, Any]:
     """Return the gradients that `saliency` has written."""
+    return _read(adata, key, "saliency", "saliency", "there is no saliency")
+
+
+def _write(adata: AnnData, key: str, name: str, value: dict[str, Any]) -> None:
+    """Add to the record, as a new record, so that a view is copied and not its parent changed."""
+    tell_of_view(adata)
+    adata.uns[Keys(key).record] = {**read_record(adata, key), name: value}
+
+
+def _read(adata: AnnData, key: str, name: str, verb: str, missing: str, *, also: bool = True) -> dict[str, Any]:
     record = read_record(adata, key)
-    if "saliency" not in record:
-        msg = f"`key`={key!r}: there is no saliency of this fit; call `scgsr.tl.saliency(adata, key={key!r})` first."
+    if name not in record or not also:
+        msg = f"`key`={key!r}: {missing} of this fit; call `scgsr.tl.{verb}(adata, key={key!r})` first."
         raise KeyError(msg)
-    return record["saliency"]
+    return record[name]

@@ -159,8 +159,8 @@ def medians(
 def _columns(adata: AnnData, sample_key: str, groupby: str | None, key: str) -> tuple[pd.Categorical, pd.Categorical]:
     """Return the sample and the group of each cell, missing together; samples without cells are no categories."""
     _store.read_record(adata, key)
-    samples = _categories(adata, "sample_key", sample_key)
-    groups = _categories(adata, "groupby", Keys(key).labels if groupby is None else groupby)
+    samples = _view.groups(adata, "sample_key", sample_key)
+    groups = _view.groups(adata, "groupby", Keys(key).labels if groupby is None else groupby)
     missing = (samples.codes < 0) | (groups.codes < 0)
     if missing.all():
         msg = f"`sample_key`={sample_key!r} must name a sample for some cell that has a group, got none."
@@ -170,14 +170,3 @@ def _columns(adata: AnnData, sample_key: str, groupby: str | None, key: str) -> 
     samples, groups = samples.copy(), groups.copy()
     samples[missing], groups[missing] = np.nan, np.nan
     return samples.remove_unused_categories(), groups
-
-
-def _categories(adata: AnnData, name: str, column: str) -> pd.Categorical:
-    _checks.existing_key(name, column, adata.obs, where="`adata.obs`")
-    values = adata.obs[column]
-    if pd.api.types.is_float_dtype(values.dtype):
-        msg = (
-            f"`{name}`={column!r} must name a column of categories, got numbers; bin them first, as with `pandas.cut`."
-        )
-        raise TypeError(msg)
-    return pd.Categorical(values)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks
+from scgsr import _view
 from scgsr._keys import Keys
 
 if TYPE_CHECKING:
@@ -23,12 +23,7 @@ MOST = 200
 
 def grouping(adata: AnnData, groupby: str, groups: str | Sequence[Any] | None) -> pd.Categorical:
     """Return the group of each cell; cells without one, and groups without cells, are left out."""
-    _checks.existing_key("groupby", groupby, adata.obs, where="`adata.obs`")
-    column = adata.obs[groupby]
-    if pd.api.types.is_float_dtype(column.dtype):
-        msg = f"`groupby`={groupby!r} must name a column of groups, got numbers; bin them first, as with `pandas.cut`."
-        raise TypeError(msg)
-    every = pd.Categorical(column)
+    every = _view.groups(adata, "groupby", groupby)
     wanted = list(every.categories) if groups is None else [groups] if np.ndim(groups) == 0 else list(groups)
     unknown = [group for group in wanted if group not in every.categories]
     if unknown:

@@ -100,14 +100,15 @@ def programs(
     if not 1 <= len(chosen) <= _groups.MOST:
         msg = f"`names` must be 1 to {_groups.MOST} markers, got {len(chosen)}."
         raise ValueError(msg)
-    layer = _store.read_record(adata, key)["params"]["layer"] if layer is None else layer
+    model = _store.read_model(adata, key)
+    layer = model.params["layer"] if layer is None else layer
     found, markers = _view.columns(adata, list(chosen), layer=layer)
-    pending = _query.in_units_of_the_fit(adata, _store.read_model(adata, key), layer, found)
+    pending = _query.in_units_of_the_fit(adata, model, layer, found)
     markers = arcsinh(markers, pending)
     images = _programs.planes(markers, activations)
     alive = ~np.isnan(images)
     norm = _scale.norm(images[alive] if alive.any() else np.zeros(1), vmin=vmin, vmax=vmax, vcenter=0)
-    sheet = Sheet.of(_store.read_graph(adata, key))
+    sheet = Sheet.of(model.graph)
     axes = _axes.panels(titles, aspect=sheet.aspect, ncols=ncols)
     for panel, image in zip(axes, np.ma.masked_invalid(images), strict=True):
         artist = sheet.draw(panel, image, cmap=_with_grey(cmap), norm=norm)

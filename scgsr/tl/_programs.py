@@ -110,11 +110,8 @@ def programs(
     n_cells = _checks.positive_int("n_cells", n_cells, minimum=_programs.FEWEST_CELLS)
     _checks.instance("copy", copy, bool)
     seed = _random.seed_from(rng)
-    params = _store.read_record(adata, key)["params"]
-    model = _store.read_model(adata, key)
-    if model.modules.n_modules == 0:
-        msg = f"`key`={key!r}: this fit has no modules, as no neuron fires; call `scgsr.tl.fit` with other settings."
-        raise ValueError(msg)
+    model = _store.read_model_with_modules(adata, key)
+    params = model.params
     layer = params["layer"] if layer is None else layer
     view, varies = _view.features(adata, layer)
     pending = _query.in_units_of_the_fit(adata, model, layer, view.features)

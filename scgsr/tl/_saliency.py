@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _programs, _query, _store
+from scgsr import _checks, _programs, _query, _store, _view
 from scgsr._keys import DEFAULT_KEY, Keys
 
 if TYPE_CHECKING:
@@ -68,10 +68,7 @@ def saliency(
     ['group', 'module', 'names', 'gradient']
     """
     _checks.instance("copy", copy, bool)
-    model = _store.read_model(adata, key)
-    if model.modules.n_modules == 0:
-        msg = f"`key`={key!r}: this fit has no modules, as no neuron fires; call `scgsr.tl.fit` with other settings."
-        raise ValueError(msg)
+    model = _store.read_model_with_modules(adata, key)
     column = Keys(key).labels if groupby is None else groupby
     groups = _groups(adata, column)
     blocks = ((values, groups.codes[rows]) for rows, values in _query.again(adata, model).blocks(_ROWS_AT_ONCE))
@@ -88,12 +85,7 @@ def saliency(
 
 
 def _groups(adata: AnnData, column: str) -> pd.Categorical:
-    _checks.existing_key("groupby", column, adata.obs, where="`adata.obs`")
-    values = adata.obs[column]
-    if pd.api.types.is_float_dtype(values.dtype):
-        msg = f"`groupby`={column!r} must name a column of groups, got numbers; bin them first, as with `pandas.cut`."
-        raise TypeError(msg)
-    groups = pd.Categorical(values).remove_unused_categories()
+    groups = _view.groups(adata, "groupby", column).remove_unused_categories()
     if not 1 <= len(groups.categories) <= _MOST_GROUPS:
         msg = f"`groupby`={column!r} must have 1 to {_MOST_GROUPS} groups with cells, got {len(groups.categories)}."
         raise ValueError(msg)

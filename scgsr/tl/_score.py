@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _metrics, _random, _store
+from scgsr import _checks, _metrics, _random, _store, _view
 from scgsr._keys import DEFAULT_KEY, Keys
 
 if TYPE_CHECKING:
@@ -188,12 +188,7 @@ def _judged(table: _metrics.Table, *, learned: bool, own: bool) -> dict[str, Any
 def _groups(adata: AnnData, key: str, groupby: str | None) -> pd.Categorical:
     """Return the group of each cell, without groups that have no cells; by default the label of the fit."""
     column = Keys(key).labels if groupby is None else groupby
-    _checks.existing_key("groupby", column, adata.obs, where="`adata.obs`")
-    values = adata.obs[column]
-    if pd.api.types.is_float_dtype(values.dtype):
-        msg = f"`groupby`={column!r} must name a column of groups, got numbers; bin them first, as with `pandas.cut`."
-        raise TypeError(msg)
-    groups = pd.Categorical(values).remove_unused_categories()
+    groups = _view.groups(adata, "groupby", column).remove_unused_categories()
     found, least = len(groups.categories), 1 if groupby is None else 2
     if not least <= found <= _MOST_GROUPS:
         msg = f"`groupby`={column!r} must have {least} to {_MOST_GROUPS} groups with cells, got {found}."
