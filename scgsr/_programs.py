@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import torch
 from scipy import sparse
 
@@ -68,16 +69,14 @@ class Tails:
         sqrt(n - 1) / (n - 2) times the product of the skewnesses of the two variables. The Pearson type III
         distribution with these moments stands for the permutations. What is constant has score 0 and p-value 1.
         """
-        from scipy import stats  # slow to import
-
         n = len(features)
         x, y = _standardised(features), _standardised(responses)
         scores = x.T @ y * (np.sqrt(n - 1) / n)
         skewness = np.outer((x**3).mean(axis=0), (y**3).mean(axis=0)) * (np.sqrt(n - 1) / (n - 2))
         varies = np.outer(x.any(axis=0), y.any(axis=0))
         # Type III ends on its short side, where permutations need not: there the tail is no lighter than a normal one.
-        lower = stats.pearson3.cdf(scores, np.minimum(skewness, 0))
-        upper = stats.pearson3.sf(scores, np.maximum(skewness, 0))
+        lower = scipy.stats.pearson3.cdf(scores, np.minimum(skewness, 0))
+        upper = scipy.stats.pearson3.sf(scores, np.maximum(skewness, 0))
         return cls(scores, np.where(varies, lower, 1.0), np.where(varies, upper, 1.0))
 
     @property
@@ -127,8 +126,6 @@ def evidence(
     rng
         Draws the blocks of features that are hidden together.
     """
-    from scipy import stats  # slow to import
-
     n_modules = model.modules.n_modules
     scores, pvals, proposal = (np.ones((len(columns), n_modules)) for _ in range(3))
     by_column = sparse.csc_matrix(values) if sparse.issparse(values) else values
@@ -143,10 +140,10 @@ def evidence(
             else:
                 training = Tails.of(features[~held_out], responses[~held_out])
                 pvals[part], proposal[part] = unseen.in_direction(training.scores), training.two_sided
-    proposed = (stats.false_discovery_control(proposal.ravel()) <= _PROPOSED).reshape(proposal.shape)
+    proposed = (scipy.stats.false_discovery_control(proposal.ravel()) <= _PROPOSED).reshape(proposal.shape)
     adjusted = np.ones_like(pvals)
     if proposed.any():
-        adjusted[proposed] = stats.false_discovery_control(pvals[proposed])
+        adjusted[proposed] = scipy.stats.false_discovery_control(pvals[proposed])
     return Evidence(scores, pvals, adjusted)
 
 

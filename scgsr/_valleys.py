@@ -7,7 +7,7 @@ clustering has cut out of one population have none: the cells between them are a
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+import scipy
 
 # Fewer cells have no density to speak of.
 _FEWEST = 10
@@ -75,7 +75,7 @@ def _valley(low: np.ndarray, high: np.ndarray) -> float:
     step = edges[1] - edges[0]
     width = max(bandwidth / step, 0.5)  # also where a group has no spread
     # The smoothed histogram in units of cells that the kernel effectively counts.
-    counts = gaussian_filter1d(np.histogram(values, edges)[0].astype(float), width, mode="constant")
+    counts = scipy.ndimage.gaussian_filter1d(np.histogram(values, edges)[0].astype(float), width, mode="constant")
     counts *= 2 * np.sqrt(np.pi) * width
     left, right = np.maximum.accumulate(counts), np.maximum.accumulate(counts[::-1])[::-1]
     peak = np.minimum(left, right)

@@ -619,7 +619,8 @@ after = state()
 print(json.dumps([name for name in before if before[name] != after[name]]))
 """
 MAX_IMPORT_SECONDS = 1.5
-SLOW_TO_IMPORT = {"scanpy", "matplotlib.pyplot"}
+SLOW_TO_IMPORT = {"anndata", "matplotlib", "pooch", "safetensors", "scanpy", "scipy.cluster", "scipy.ndimage"}
+SLOW_TO_IMPORT |= {"scipy.optimize", "scipy.spatial", "scipy.stats", "sklearn", "yaml"}
 
 
 def probe(script: str, root: Path = ROOT) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from scgsr._laplacian import fourier_basis, laplacian
 
@@ -90,15 +90,13 @@ def rank_agreement(activations: np.ndarray, coordinate: np.ndarray, truth: np.nd
     >>> float(round(rank_agreement(np.eye(4), np.arange(4), np.array([9.0, 3, 2, 1])), 6))
     1.0
     """
-    from scipy.stats import rankdata
-
     weights = np.abs(activations)
     total = weights.sum(axis=1)
     known = np.isfinite(truth) & (total > 0)
     if not known.any():
         return float("nan")
-    place = rankdata((weights[known] @ coordinate / total[known]).round(9))
-    order = rankdata(truth[known])
+    place = scipy.stats.rankdata((weights[known] @ coordinate / total[known]).round(9))
+    order = scipy.stats.rankdata(truth[known])
     if np.ptp(place) == 0 or np.ptp(order) == 0:
         return float("nan")
     return float(abs(np.corrcoef(place, order)[0, 1]))
@@ -114,13 +112,13 @@ def ring_order(adjacency: csr_matrix) -> np.ndarray:
     """
     n = adjacency.shape[0]
     degree = np.diff(csr_matrix(adjacency).indptr)
-    if n < 3 or (degree != 2).any() or connected_components(adjacency, directed=False)[0] != 1:
+    if n < 3 or (degree != 2).any() or scipy.sparse.csgraph.connected_components(adjacency, directed=False)[0] != 1:
         msg = "`angle` needs neurons on a ring, got another graph; fit on `scgsr.graphs.ring(n)`."
         raise ValueError(msg)
     cut = csr_matrix(adjacency, copy=True).tolil()
     last = csr_matrix(adjacency).indices[0]
     cut[0, last] = cut[last, 0] = 0
-    return breadth_first_order(csr_matrix(cut), 0, directed=False)[0]
+    return scipy.sparse.csgraph.breadth_first_order(csr_matrix(cut), 0, directed=False)[0]
 
 
 def direction(adjacency: csr_matrix) -> np.ndarray:
@@ -133,8 +131,6 @@ def direction(adjacency: csr_matrix) -> np.ndarray:
     ValueError
         If the graph is in pieces, or has several such vectors, as a square and a ring have.
     """
-    from scipy.stats import rankdata
-
     eigenvalues, basis = fourier_basis(laplacian(adjacency))
     tolerance = 1e-9 * max(eigenvalues[-1], 1.0)
     _, second, third, *_ = [*eigenvalues, np.inf, np.inf]
@@ -148,7 +144,7 @@ def direction(adjacency: csr_matrix) -> np.ndarray:
     degree = np.diff(csr_matrix(adjacency).indptr)
     fiedler = basis[:, 1]
     is_path = degree.max() <= 2  # connected, and no ring
-    return rankdata(fiedler) - 1 if is_path else fiedler
+    return scipy.stats.rankdata(fiedler) - 1 if is_path else fiedler
 
 
 def match_neurons(activations: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -177,10 +173,8 @@ def match_neurons(activations: np.ndarray, other: np.ndarray) -> np.ndarray:
     >>> match_neurons(np.eye(3), np.eye(3)[:, [2, 0, 1]])
     array([1, 2, 0])
     """
-    from scipy.optimize import linear_sum_assignment
-
     one, two = _standardised(activations), _standardised(other)
-    return linear_sum_assignment(one.T @ two, maximize=True)[1]
+    return scipy.optimize.linear_sum_assignment(one.T @ two, maximize=True)[1]
 
 
 def edge_jaccard(adjacency: csr_matrix, other: csr_matrix) -> float:

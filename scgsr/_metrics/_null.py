@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 from scipy.sparse import csr_matrix
 
 from scgsr._checks import positive_int
@@ -134,18 +135,18 @@ def reorder(activations: np.ndarray, adjacency: csr_matrix, *, n_starts: int = 3
     >>> bool(after > before + 0.5)
     True
     """
-    from scipy.optimize import quadratic_assignment
-
     positive_int("n_starts", n_starts)
     check(activations, adjacency)
     rng = generator(rng)
     weights, alike = csr_matrix(adjacency).toarray(), correlation(activations)
     options = {"maximize": True, "rng": rng}
     starts = (
-        quadratic_assignment(weights, alike, method="faq", options={**options, "P0": "randomized"})
+        scipy.optimize.quadratic_assignment(weights, alike, method="faq", options={**options, "P0": "randomized"})
         for _ in range(n_starts)
     )
     best = max(starts, key=lambda found: found.fun)
     guess = np.column_stack([np.arange(len(weights)), best.col_ind])
-    swapped = quadratic_assignment(weights, alike, method="2opt", options={**options, "partial_guess": guess})
+    swapped = scipy.optimize.quadratic_assignment(
+        weights, alike, method="2opt", options={**options, "partial_guess": guess}
+    )
     return swapped.col_ind

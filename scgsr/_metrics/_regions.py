@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 
 
 def segments(means: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ def segment_connectivity(means: np.ndarray, adjacency: csr_matrix) -> np.ndarray
     edges = adjacency.tocoo()
     within = owner[edges.row] == owner[edges.col]
     inside = csr_matrix((np.ones(within.sum()), (edges.row[within], edges.col[within])), shape=adjacency.shape)
-    pieces = connected_components(inside, directed=False)[1]
+    pieces = scipy.sparse.csgraph.connected_components(inside, directed=False)[1]
     result = np.full(len(means), np.nan)
     for group in np.unique(owner[owner >= 0]):
         sizes = np.bincount(pieces[owner == group])
@@ -140,11 +140,9 @@ def module_auroc(responses: np.ndarray, labels: np.ndarray) -> pd.Series:
     >>> module_auroc(responses, np.array(["B", "B", "T", None], dtype=object)).to_dict()
     {'B': 1.0, 'T': 1.0}
     """
-    from scipy.stats import rankdata
-
     groups = pd.Categorical(labels).remove_unused_categories()
     known = groups.codes >= 0
-    ranks = rankdata(responses[known], axis=0) if known.any() else np.empty((0, responses.shape[1]))
+    ranks = scipy.stats.rankdata(responses[known], axis=0) if known.any() else np.empty((0, responses.shape[1]))
     found: dict[Any, float] = {}
     for code, group in enumerate(groups.categories):
         inside = groups.codes[known] == code

@@ -8,13 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
-import pooch
-import yaml
-
 
 @functools.cache
 def registry() -> dict[str, Any]:
     """Return the content of `datasets.yaml`: data set -> source, licence, citation, files."""
+    import yaml  # slow to import
+
     text = files("scgsr.datasets").joinpath("datasets.yaml").read_text(encoding="utf-8")
     return cast("dict[str, Any]", yaml.safe_load(text))
 
@@ -29,6 +28,8 @@ def fetch(dataset: str, file: str) -> Path:
 
     Nothing is written when it has.
     """
+    import pooch  # slow to import
+
     entry = registry()[dataset]["files"][file]
     folder = _cache_folder()
     try:
@@ -42,4 +43,6 @@ def fetch(dataset: str, file: str) -> Path:
 
 
 def _cache_folder() -> Path:
+    import pooch  # slow to import
+
     return Path(os.environ.get("SCGSR_DATA") or pooch.os_cache("scgsr")).expanduser()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import minimum_spanning_tree
 
 from scgsr._checks import instance, one_of, positive_int
 from scgsr.graphs._graph import NeuronGraph
@@ -193,7 +193,7 @@ def _spanning_tree(similarity: np.ndarray) -> np.ndarray:
     """Bool (n, n): the edges of the maximum spanning tree."""
     # The cost must be positive, because SciPy reads a zero as "no edge".
     cost = 1.0 + similarity.max() - similarity
-    tree = minimum_spanning_tree(cost).toarray() > 0
+    tree = scipy.sparse.csgraph.minimum_spanning_tree(cost).toarray() > 0
     return tree | tree.T
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from scipy.sparse import csr_matrix, sparray, spmatrix
-from scipy.sparse.csgraph import connected_components
 
 from scgsr._checks import instance, positive_int
 from scgsr._laplacian import laplacian
@@ -94,7 +94,7 @@ class NeuronGraph:
     @property
     def components(self) -> tuple[int, np.ndarray]:
         """Number of connected components, and the component of each neuron, int array (n,)."""
-        n_components, labels = connected_components(self.adjacency, directed=False)
+        n_components, labels = scipy.sparse.csgraph.connected_components(self.adjacency, directed=False)
         return int(n_components), labels
 
     def laplacian(self, kind: str = "combinatorial") -> csr_matrix:

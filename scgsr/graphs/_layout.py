@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components, shortest_path
 
 # Space left between components, in units of the distance between neighbours.
 _GAP = 2.5
@@ -47,7 +47,7 @@ def layout(adjacency: csr_matrix) -> np.ndarray:
 
     Components are drawn on their own and packed from the largest to the smallest; isolated nodes lie in rows beneath.
     """
-    n_components, labels = connected_components(adjacency, directed=False)
+    n_components, labels = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
     members = sorted((np.flatnonzero(labels == c) for c in range(n_components)), key=len, reverse=True)
     tied = [nodes for nodes in members if len(nodes) > 1]
     positions = np.zeros((adjacency.shape[0], 2))
@@ -76,7 +76,7 @@ def _shelves(sizes: np.ndarray, width: float) -> np.ndarray:
 
 def _drawn(adjacency: csr_matrix) -> np.ndarray:
     """Draw a connected graph: distances on paper follow hops on the graph, then the nodes share out the area."""
-    hops = np.asarray(shortest_path(adjacency, directed=False, unweighted=True))
+    hops = np.asarray(scipy.sparse.csgraph.shortest_path(adjacency, directed=False, unweighted=True))
     rough = _scaled(_stress(hops), 0.9)  # most have a neighbour within reach: little is left empty
     return _scaled(_evened(rough), 0.5)
 
@@ -105,14 +105,12 @@ def _evened(positions: np.ndarray) -> np.ndarray:
     Lloyd's algorithm (1982, doi 10.1109/TIT.1982.1056489): each node moves to the middle of the points nearest to it,
     here among points over the area near any node.
     """
-    from scipy.spatial import cKDTree  # slow to import, and only needed here
-
     radius = round(_REACH / _FINE)
     offsets = np.mgrid[-radius : radius + 1, -radius : radius + 1].reshape(2, -1).T
     offsets = offsets[np.linalg.norm(offsets, axis=1) <= radius]
     area = np.unique((np.rint(positions / _FINE)[:, None] + offsets).reshape(-1, 2), axis=0) * _FINE
     for _ in range(_N_LLOYD):
-        _, owner = cKDTree(positions).query(area)
+        _, owner = scipy.spatial.cKDTree(positions).query(area)
         size = np.bincount(owner, minlength=len(positions))[:, None]
         total = np.column_stack([np.bincount(owner, axis, minlength=len(positions)) for axis in area.T])
         positions = np.where(size > 0, total / np.maximum(size, 1), positions)

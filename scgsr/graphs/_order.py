@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.cluster.hierarchy import leaves_list, linkage
+import scipy
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components, depth_first_order
 
 from scgsr._laplacian import fourier_basis, laplacian
 
@@ -49,7 +48,7 @@ def in_row(adjacency: csr_matrix, modules: np.ndarray) -> np.ndarray:
     >>> labels[in_row(modules(2, 4).permuted([0, 4, 1, 5, 2, 6, 3, 7]).adjacency, labels)]
     array([0, 0, 0, 0, 1, 1, 1, 1])
     """
-    n_parts, part = connected_components(adjacency, directed=False)
+    n_parts, part = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
     parts = [np.flatnonzero(part == each) for each in range(n_parts)]
     if all(_is_thin(adjacency[nodes][:, nodes]) for nodes in parts):
         return np.concatenate([nodes[_walk(adjacency[nodes][:, nodes])] for nodes in parts])
@@ -74,12 +73,15 @@ def _is_thin(adjacency: csr_matrix) -> bool:
 def _walk(adjacency: csr_matrix) -> np.ndarray:
     """Return the nodes of a connected graph branch by branch, from an end if there is one."""
     end = int(np.diff(adjacency.indptr).argmin())
-    return depth_first_order(adjacency, end, directed=False, return_predecessors=False)
+    return scipy.sparse.csgraph.depth_first_order(adjacency, end, directed=False, return_predecessors=False)
 
 
 def _leaves(points: np.ndarray) -> np.ndarray:
     """Return the order of points in which close ones stand side by side."""
-    return leaves_list(linkage(points, "ward", optimal_ordering=True)) if len(points) > 1 else np.arange(len(points))
+    if len(points) < 2:
+        return np.arange(len(points))
+    merges = scipy.cluster.hierarchy.linkage(points, "ward", optimal_ordering=True)
+    return scipy.cluster.hierarchy.leaves_list(merges)
 
 
 def _joined(row: np.ndarray, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:

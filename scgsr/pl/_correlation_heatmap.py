@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from scipy.cluster.hierarchy import leaves_list, linkage
+import scipy
 
 from scgsr import _checks, _store, _view
 from scgsr._keys import DEFAULT_KEY
@@ -125,7 +125,8 @@ def _clustered(correlation: np.ndarray) -> np.ndarray:
     defined = np.flatnonzero(np.isfinite(correlation).any(axis=1))
     rows = correlation[defined][:, np.isfinite(correlation[defined]).all(axis=0)]
     if len(rows) > 1:
-        defined = defined[leaves_list(linkage(rows, "average", optimal_ordering=True))]
+        merges = scipy.cluster.hierarchy.linkage(rows, "average", optimal_ordering=True)
+        defined = defined[scipy.cluster.hierarchy.leaves_list(merges)]
     return np.concatenate([defined, np.flatnonzero(~np.isfinite(correlation).any(axis=1))])
 
 

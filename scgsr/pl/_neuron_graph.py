@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from scipy.sparse import triu
-from scipy.spatial import cKDTree
 
 from scgsr import _checks, _store
 from scgsr._keys import DEFAULT_KEY
@@ -203,7 +203,7 @@ def _room(graph: NeuronGraph) -> float:
     """Return the typical distance from a node to the next one, connected or not (1 for a single node)."""
     if graph.n_neurons == 1:
         return 1.0
-    return float(np.median(cKDTree(graph.positions).query(graph.positions, k=2)[0][:, 1]))
+    return float(np.median(scipy.spatial.cKDTree(graph.positions).query(graph.positions, k=2)[0][:, 1]))
 
 
 def _diameters(graph: NeuronGraph, strength: np.ndarray) -> np.ndarray:

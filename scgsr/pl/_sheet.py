@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.spatial import Voronoi, cKDTree
+import scipy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def _cells(graph: NeuronGraph) -> tuple[list[np.ndarray], np.ndarray]:
     # Around the origin, because Qhull loses precision far from it.
     middle = graph.positions.mean(axis=0)
     nodes, parts = graph.positions - middle, graph.components[1]
-    voronoi = Voronoi(np.concatenate([nodes, _rim(graph) - middle]))
+    voronoi = scipy.spatial.Voronoi(np.concatenate([nodes, _rim(graph) - middle]))
     polygons = []
     for node, centre in enumerate(nodes):
         corners = voronoi.vertices[voronoi.regions[voronoi.point_region[node]]]
@@ -125,7 +125,7 @@ def _around(nodes: np.ndarray, reach: float, *, hole: float = 0.0) -> np.ndarray
 
 def _distance(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     """Return the distance from each point to the nearest node."""
-    return np.asarray(cKDTree(nodes).query(points)[0])
+    return np.asarray(scipy.spatial.cKDTree(nodes).query(points)[0])
 
 
 def _unit(nodes: np.ndarray, row: np.ndarray, lengths: np.ndarray) -> float:
@@ -133,7 +133,7 @@ def _unit(nodes: np.ndarray, row: np.ndarray, lengths: np.ndarray) -> float:
     if len(nodes) == 1:
         return 1.0
     if len(lengths) == 0:
-        return float(np.median(cKDTree(nodes).query(nodes, k=2)[0][:, 1]))
+        return float(np.median(scipy.spatial.cKDTree(nodes).query(nodes, k=2)[0][:, 1]))
     nearest = np.full(len(nodes), np.inf)
     np.minimum.at(nearest, row, lengths)
     return float(np.median(nearest[np.isfinite(nearest)]))
