@@ -54,6 +54,16 @@ def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
     return value
 
 
+def names(name: str, value: Any) -> list[Any]:
+    """Return one name, or several, as a list."""
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, Iterable):
+        msg = f"`{name}` must be a name or a list of names, got {value!r} of type {type(value).__name__}."
+        raise TypeError(msg)
+    return list(value)
+
+
 def instance(name: str, value: Any, types: type | tuple[type, ...], *, hint: str = "") -> None:
     """Raise TypeError unless `value` is an instance of `types`."""
     if not isinstance(value, types):

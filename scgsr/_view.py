@@ -127,7 +127,7 @@ def _source(adata: AnnData, layer: str | None) -> Any:
         _checks.existing_key("layer", layer, adata.layers.keys(), where=".layers")
         return adata.layers[layer]
     if adata.X is None:
-        msg = "`adata` has no `.X`; name a `layer` or a `use_rep` to train on."
+        msg = "`adata` has no `.X`; name a `layer`, or for a fit a `use_rep`."
         raise ValueError(msg)
     return adata.X
 
@@ -255,7 +255,7 @@ def columns(
     if layer is None and adata.X is None:
         msg = "`adata` has no `.X`; name a `layer`."
         raise ValueError(msg)
-    chosen = list(adata.var_names) if names is None else [names] if isinstance(names, str) else list(names)
+    chosen = list(adata.var_names) if names is None else _checks.names("names", names)
     unknown = [name for name in chosen if name not in adata.var_names]
     if unknown:
         msg = f"`names` must be among the {adata.n_vars} names in `adata.var_names`, got {unknown[:_NAMES_SHOWN]}."

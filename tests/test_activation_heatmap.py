@@ -100,15 +100,22 @@ def test_without_groups_a_trajectory_is_one_block():
     assert np.allclose(block, adata.obsm["X_gsr"][np.argsort(adata.obs["time"])])
 
 
-def test_lines_are_means_of_consecutive_cells_and_none_is_left_out():
-    adata = fitted(GRAPHS["ring"], n_cells=1001)
+def test_every_line_is_one_cell_at_equal_distances_in_the_order():
+    adata = fitted(GRAPHS["ring"], n_cells=996)
     adata.obs["all"] = "all"
     (block,) = blocks(pl.activation_heatmap(adata, groupby="all", pseudotime="time"), 1)
     assert len(block) == 200
-    ordered = adata.obsm["X_gsr"][np.argsort(adata.obs["time"].to_numpy())].astype(float)
-    assert np.allclose(block, [part.mean(axis=0) for part in np.array_split(ordered, 200)])
-    sizes = [len(part) for part in np.array_split(ordered, 200)]
-    assert np.allclose(np.average(block, axis=0, weights=sizes), ordered.mean(axis=0))
+    ordered = adata.obsm["X_gsr"][np.argsort(adata.obs["time"].to_numpy())]
+    assert np.array_equal(block, ordered[::5])
+
+
+def test_a_large_group_looks_like_a_small_one_of_the_same_cells():
+    adata = fitted(GRAPHS["ring"], n_cells=6000)
+    adata.obs["size"] = np.where(np.arange(6000) % 60, "large", "small")
+    large, small = blocks(pl.activation_heatmap(adata, groupby="size"), 2)
+    assert (len(large), len(small)) == (100, 100)
+    for share in (0.5, 0.9, 0.99):
+        assert np.quantile(large, share) == pytest.approx(np.quantile(small, share), rel=0.15)
 
 
 def test_the_labels_of_the_fit_are_the_default_groups():
@@ -140,20 +147,49 @@ def test_the_default_order_of_cells_follows_the_strongest_variation():
     assert np.corrcoef(centre, np.arange(N_CELLS))[0, 1] > 0.9  # from left to right as from top to bottom
 
 
-def test_strips_have_the_colours_of_groups_and_modules():
+def test_strips_have_the_colours_of_labels_and_modules():
     adata = fitted(GRAPHS["grid"], dead=[5])
-    adata.uns["group_colors"] = ["#ff0000", "#00ff00", "#123456", "#0000ff"]
-    ax = pl.activation_heatmap(adata, groupby="group")
-    modules, *groups = ax.images[3:]
-    assert [same_color(image.get_array()[0, 0], c) for image, c in zip(groups, ["r", "lime", "b"], strict=True)] == [
-        1
-    ] * 3
+    ax = pl.activation_heatmap(adata)
+    modules, *labels = ax.images[3:]
+    for image, color in zip(labels, adata.uns["gsr_colors"], strict=True):
+        assert same_color(image.get_array()[0, 0], color)
     colors = [*adata.uns["gsr_colors"], "0.85"]
     expected = to_rgba_array([colors[m] for m in adata.uns["gsr"]["modules"][order(adata)]])
     assert np.allclose(modules.get_array()[0], expected)
     assert [label.get_text() for label in ax.get_xticklabels()] == [
-        str(m) for m in pd.unique(adata.uns["gsr"]["modules"][order(adata)]) if m >= 0
+        str(m) if m >= 0 else "dead" for m in pd.unique(adata.uns["gsr"]["modules"][order(adata)])
     ]
+
+
+def test_colours_of_other_groups_are_not_beside_those_of_modules():
+    adata = fitted(GRAPHS["grid"])
+    adata.uns["group_colors"] = ["#ff0000", "#00ff00", "#123456", "#0000ff"]
+    ax = pl.activation_heatmap(adata, groupby="group")
+    assert len(ax.images) == 3 + 1  # the groups, the strip of modules
+
+
+@pytest.mark.parametrize("inches", [1.5, 3, 12])
+def test_numbers_of_modules_have_room_at_every_width(inches):
+    adata = fitted(GRAPHS["path"])
+    adata.uns["gsr"]["modules"] = np.array([0, 0, 0, 0, 1, 10, 2, 2, 2, 2])
+    ax = pl.activation_heatmap(adata)
+    ax.figure.set_figwidth(inches)
+    ax.figure.canvas.draw()
+    written = [label for label in ax.get_xticklabels() if label.get_text()]
+    assert {"0", "2"} <= {label.get_text() for label in written}
+    assert inches < 12 or len(written) == 4
+    boxes = [label.get_window_extent() for label in written]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
+def test_long_names_keep_what_tells_them_apart():
+    adata = fitted(GRAPHS["grid"])
+    long = adata.obs["group"].astype(str).map(lambda name: f"cells of the population called {name}")
+    adata.obs["long"] = long.astype("category")
+    ax = pl.activation_heatmap(adata, groupby="long")
+    written = [name.split("\n")[0] for name in names(ax)]
+    assert len(set(written)) == 4
+    assert all(len(name) <= 24 and "…" in name for name in written)
 
 
 def test_the_strip_of_time_shows_its_means_and_its_range():

@@ -20,6 +20,13 @@ def test_positive_int_refuses(value, error):
         _checks.positive_int("n", value)
 
 
+def test_names_are_one_or_several():
+    assert _checks.names("n", "a b") == ["a b"]
+    assert _checks.names("n", np.array(["a", "b"])) == ["a", "b"]
+    with pytest.raises(TypeError, match="`n` must be a name or a list of names, got 5 of type int"):
+        _checks.names("n", 5)
+
+
 @pytest.mark.parametrize("value", [0, 0.5, np.float32(1)])
 def test_number_takes_what_lies_in_range(value):
     assert _checks.number("x", value, minimum=0, maximum=1) == value

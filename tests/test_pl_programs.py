@@ -60,12 +60,32 @@ def test_by_default_the_top_risers_of_each_module(fitted):
     n_modules = get.model(fitted).modules.n_modules
     figure = pl.programs(fitted, n=2 * n_modules, show=False)
     titles = [ax.get_title().replace("\n", " ") for ax in panels(figure)]
-    names = [title.split(" (module ")[0] for title in titles]
+    names = [title.split(" (module")[0] for title in titles]
     assert len(set(names)) == len(names)
     assert 1 <= len(names) <= 2 * n_modules
     table = get.programs(fitted)
-    best = table.loc[table["effect"].idxmax()]
-    assert f"{best['names']} (module {best['module']})" in titles
+    risers = table[table["effect"] > 0]
+    for module, rows in risers.groupby("module"):
+        for name in rows["names"].iloc[:2]:
+            (title,) = (title for title in titles if title.startswith(f"{name} ("))
+            assert module in title.split(" (module")[1].strip("s )").split(", ")
+    tops = risers.groupby("module").head(2)["names"]
+    assert sorted(names) == sorted(set(tops))
+
+
+def test_a_marker_that_does_not_vary_is_grey(fitted):
+    fitted.layers["same"] = np.ones_like(fitted.X)
+    ax = pl.programs(fitted, "feature_3", layer="same", show=False)
+    shown = ax.images[0].to_rgba(ax.images[0].get_array()).reshape(-1, 4)
+    np.testing.assert_allclose(shown, np.tile(mpl.colors.to_rgba("0.75"), (20, 1)))
+
+
+def test_a_path_is_no_hairline(cells):
+    tl.fit(cells, graphs.path(30), n_epochs=2)
+    ax = pl.programs(cells, "feature_3", show=False)
+    ax.figure.canvas.draw()
+    box = ax.get_window_extent()
+    assert box.width / box.height == pytest.approx(8)
 
 
 def test_layers_and_many_panels(fitted):
@@ -83,6 +103,7 @@ def test_layers_and_many_panels(fitted):
         ({}, KeyError, "tl.programs"),
         ({"names": ["feature_3", "CD4"]}, KeyError, "CD4"),
         ({"names": []}, ValueError, "`names`"),
+        ({"names": 5}, TypeError, "`names` must be a name or a list of names, got 5"),
         ({"names": "feature_3", "layer": "none"}, KeyError, "`layer`"),
         ({"names": "feature_3", "ncols": 0}, ValueError, "`ncols`"),
         ({"n": 1.5}, TypeError, "`n`"),

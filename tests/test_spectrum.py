@@ -165,7 +165,7 @@ def test_lines_are_energies_in_units_of_random_places(graph, kind):
         assert line.get_ydata() @ by_hand["expected"] == pytest.approx(1)
     assert set(null.get_ydata()) == {1}
     counts = adata.obs["group"].value_counts()
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+    assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == [
         *(f"{group} ({counts[group]})" for group in ("b", "a")),
         "random places",
     ]

@@ -141,7 +141,7 @@ def medians(
     """
     samples, groups = _columns(adata, sample_key, groupby, key)
     group = "module" if groupby is None else "group"
-    wanted = list(adata.var_names) if names is None else [names] if isinstance(names, str) else list(names)
+    wanted = list(adata.var_names) if names is None else _checks.names("names", names)
     if len(set(wanted)) < len(wanted):
         msg = "`names` must be different names; `adata.var_names_make_unique()` makes those of the features so."
         raise ValueError(msg)

@@ -29,8 +29,6 @@ _LINES, _FEWEST = 200, 10
 _FEW = 10
 # Inches: the page, what it needs beside the groups, a group's name.
 _WIDE, _LEAST_HIGH, _AROUND, _NAME = 5.2, 3.4, 0.8, 0.15
-# Inches: the picture where the page is a column of 85 mm.
-_NARROW = 1.7
 # Where a strip begins and ends outside the picture, in shares of its size.
 _AWAY, _GAP = 0.033, 0.008
 
@@ -51,9 +49,9 @@ def activation_heatmap(
     r"""Draw the activations of cells, in order of group or trajectory, against neurons in the order of the graph.
 
     Columns are neurons, not cells: along a path, ring or tree; on any other graph module by module, and in such an
-    order that neighbours stand together as far as a row allows. Every group has the same height, so that small ones can
-    be read; how many cells it has stands beside its name. Where a group has more cells than its height has lines, each
-    line is the mean of consecutive cells: none is left out.
+    order that neighbours stand together as far as a row allows. Every line is one cell. Every group has the same
+    height, so that small ones can be read; how many cells it has stands beside its name. Of a group with more cells
+    than lines, cells at equal distances in the order are drawn: means of many would look fainter than single ones.
 
     Parameters
     ----------
@@ -111,26 +109,28 @@ def activation_heatmap(
     time = None if pseudotime is None else _times(adata, pseudotime)
     heading, of = _grouped(adata, groupby, groups, time, key)
     cells = _in_order(activations, of, time, columns.order)
-    lines = [np.array_split(rows, min(len(rows), max(_LINES // len(cells), _FEWEST))) for rows in cells.values()]
-    pictures = [_means(activations, parts)[:, columns.order] for parts in lines]
+    lines = [_spread(rows, max(_LINES // len(cells), _FEWEST)) for rows in cells.values()]
+    pictures = [activations[rows][:, columns.order] for rows in lines]
     norm = _scale.norm(np.concatenate(pictures), vmin=vmin, vmax=vmax)
     panel = ax or _axes.resizable(_WIDE, max(_LEAST_HIGH, _AROUND + _NAME * len(cells)))[0]
     width, height = len(columns.order), len(cells)
     artist = _blocks(panel, pictures, (0, width), cmap=cmap, norm=norm)
     gap = "\n" if height <= _FEW else " "
-    names = [f"{_axes.shortened(str(name))}{gap}({len(rows):,})" for name, rows in cells.items()]
+    names = [f"{_axes.shortened(str(name), rows=height)}{gap}({len(rows):,})" for name, rows in cells.items()]
     _axes.name_rows(panel, names, np.arange(height) + 0.5)
     panel.set_ylabel(heading, fontsize="small", parse_math=False)
     columns.draw(panel, -_AWAY * height, -_GAP * height)
-    columns.number(panel, _NARROW)
+    columns.number(panel)
     panel.set_xlabel(columns.heading, fontsize="small")
-    if height > 1:
+    # Colours of other groups would be taken for those of the modules.
+    strip = heading == Keys(key).labels
+    if strip:
         colors = to_rgba_array(_groups.colors(adata, heading, list(cells)))
         _blocks(panel, list(colors[:, None, None]), (-_AWAY * width, -_GAP * width))
-        panel.hlines(np.arange(1, height), 0, width, colors="white", linewidths=0.8)
+    panel.hlines(np.arange(1, height), 0, width, colors="white", linewidths=0.8)
     if time is not None:
-        _draw_times(panel, time, lines, str(pseudotime), width)
-    left, right = (-_AWAY * width if height > 1 else 0, width if time is None else (1 + _AWAY) * width)
+        _draw_times(panel, [time[rows] for rows in lines], str(pseudotime), width)
+    left, right = (-_AWAY * width if strip else 0, width if time is None else (1 + _AWAY) * width)
     panel.set(xlim=(left, right), ylim=(height, -_AWAY * height), frame_on=False)
     _axes.colorbar(artist, [panel], "activation", widen=False, extend=_scale.beyond(norm, pictures))
     return _axes.finish([panel], ax=ax, show=show)
@@ -191,9 +191,9 @@ def _first_component(activations: np.ndarray, order: np.ndarray) -> np.ndarray:
     return centred @ (loadings if rightward >= 0 else -loadings)
 
 
-def _means(values: np.ndarray, parts: list[np.ndarray]) -> np.ndarray:
-    """Return the mean of each part of the rows, (n_parts, n_columns)."""
-    return np.stack([values[rows].mean(axis=0, dtype=np.float64) for rows in parts])
+def _spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many of the rows, at equal distances, the first and the last among them."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
 
 
 def _blocks(ax: Axes, blocks: list[np.ndarray], span: tuple[float, float], **style: Any) -> AxesImage:
@@ -203,12 +203,11 @@ def _blocks(ax: Axes, blocks: list[np.ndarray], span: tuple[float, float], **sty
     return artist
 
 
-def _draw_times(ax: Axes, time: np.ndarray, lines: list[list[np.ndarray]], name: str, width: int) -> None:
+def _draw_times(ax: Axes, times: list[np.ndarray], name: str, width: int) -> None:
     """Draw the pseudotime as a strip right of the picture, from light to dark, and write what it is."""
     from matplotlib.colors import Normalize
 
-    drawn = time[np.concatenate([rows for parts in lines for rows in parts])]
-    strips = [_means(time[:, None], parts) for parts in lines]
+    drawn, strips = np.concatenate(times), [each[:, None] for each in times]
     span = (1 + _GAP) * width, (1 + _AWAY) * width
     _blocks(ax, strips, span, cmap="Greys", norm=Normalize(drawn.min(), drawn.max()))
     text = f"{_axes.shortened(name)}: {drawn.min():.2g} to {drawn.max():.2g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -23,8 +23,10 @@ _PANEL, _ONE_PANEL, _GAP, _LEAST_PAGE = 1.9, 4.0, 0.2, 2.2
 _BAR_HEIGHT, _BAR_WIDTH = 2.0, 0.12
 # Lines in one column of a legend, as long as there are not too many columns, and letters in a line.
 _LEGEND_LINES, _LEGEND_COLUMNS, _LEGEND_LETTERS = 22, 3, 32
-# Letters in the name of a row.
-_ROW_LETTERS = 28
+# Letters of each of two names that stand side by side in 85 mm.
+_HALF_LETTERS = 18
+# Letters in the name of a row, where rows are few and where they are many.
+_ROW_LETTERS, _FEW_ROWS, _LETTERS_OF_MANY = 24, 10, 16
 # What matplotlib calls a small font, in units of the font size.
 _SMALL = 0.833
 # A letter's width and a line's height, in units of the font size.
@@ -76,9 +78,11 @@ def name_rows(ax: Axes, names: Sequence[str], places: Sequence[float] | np.ndarr
     ax.tick_params(axis="y", length=0)
 
 
-def shortened(name: str) -> str:
-    """Return a name that a row has room for."""
-    return name if len(name) <= _ROW_LETTERS else f"{name[: _ROW_LETTERS - 1]}…"
+def shortened(name: str, *, rows: int = 1) -> str:
+    """Return a name that one of so many rows has room for: long ones often differ at their end, so the middle goes."""
+    letters = _ROW_LETTERS if rows <= _FEW_ROWS else _LETTERS_OF_MANY
+    half = letters // 2
+    return name if len(name) <= letters else f"{name[: half - 1]}…{name[-half:]}"
 
 
 def colorbar(
@@ -109,20 +113,34 @@ def legend_labels(names: Sequence[str], counts: Iterable[int]) -> list[str]:
     return [textwrap.fill(f"{name} ({count:,})", _LEGEND_LETTERS) for name, count in pairs]
 
 
-def legend(ax: Axes, handles: Sequence[Artist], labels: Sequence[str], *, heading: str, widen: bool) -> None:
-    """Write a legend right of the panel, in as many columns as it takes; `widen` the figure to hold it."""
+def legend_columns(labels: Sequence[str]) -> int:
+    """Return how many columns a legend below a picture has room for where the page is a column of 85 mm."""
+    return 2 if max(map(len, labels)) <= _HALF_LETTERS else 1
+
+
+def legend(
+    ax: Axes,
+    handles: Sequence[Artist],
+    labels: Sequence[str],
+    *,
+    heading: str,
+    widen: bool = False,
+    below: bool = False,
+) -> None:
+    """Write a legend right of the panel, and `widen` the figure to hold it; or `below` all of a resizable figure."""
     lines = sum(label.count("\n") + 1 for label in labels)
-    drawn = ax.legend(
+    columns = legend_columns(labels) if below else min(math.ceil(lines / _LEGEND_LINES), _LEGEND_COLUMNS)
+    where: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+    drawn = (ax.figure if below else ax).legend(
         list(handles),
         [str(place) for place in range(len(labels))],
         title=heading,
-        ncols=min(math.ceil(lines / _LEGEND_LINES), _LEGEND_COLUMNS),
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
+        ncols=columns,
         frameon=False,
         fontsize="small",
         title_fontsize="small",
         alignment="left",
+        **({"loc": "outside lower center"} if below else where),
     )
     # Set afterwards: matplotlib would drop labels that begin with an underscore, and read formulas into dollars.
     for text, label in zip(drawn.get_texts(), labels, strict=True):

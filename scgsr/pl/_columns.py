@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from scgsr.pl import _groups
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _DEAD = "0.85"
 # Inches that one letter of a module's name needs.
@@ -46,21 +46,33 @@ class Columns:
     @property
     def heading(self) -> str:
         """What the columns are."""
-        return f"{len(self.order)} neurons and their modules"
+        return f"{len(self.order)} neurons, by module"
 
-    def number(self, ax: Axes, inches: float) -> None:
-        """Write the modules' numbers above the strip, where this width of the picture has room for them."""
+    def number(self, ax: Axes) -> None:
+        """Write the modules' numbers above the strip; where there is no room for all, those of wide modules."""
+        from matplotlib.ticker import FuncFormatter
+
         borders = [0, *(np.flatnonzero(np.diff(self.modules)) + 1), len(self.order)]
-        names = {
-            (start + end) / 2: self._name(start)
-            for start, end in itertools.pairwise(borders)
-            if (end - start) / len(self.order) * inches >= _LETTER * len(self._name(start))
-        }
+        names = ["dead" if module < 0 else str(module) for module in self.modules[borders[:-1]]]
+        places, spans = np.add(borders[1:], borders[:-1]) / 2, np.diff(borders)
+
+        def name(_: float, place: int | None) -> str:
+            # Asked at every drawing, when the width of the picture is known.
+            inches = ax.get_window_extent().width / cast("Figure", ax.figure).dpi / len(self.order)
+            return names[place] if place in _with_room(places * inches, spans, names) else ""
+
         ax.xaxis.tick_top()
         ax.xaxis.set_label_position("top")
-        ax.set_xticks(list(names), list(names.values()), fontsize="small")
-        ax.tick_params(axis="x", length=0, pad=1)
+        ax.set_xticks(places)
+        ax.xaxis.set_major_formatter(FuncFormatter(name))
+        ax.tick_params(axis="x", length=0, pad=1, labelsize="small")
 
-    def _name(self, column: int) -> str:
-        module = self.modules[column]
-        return "dead" if module < 0 else str(module)
+
+def _with_room(places: np.ndarray, spans: np.ndarray, names: list[str]) -> list[int]:
+    """Return which names can be written side by side at these places, in inches; those of wide modules come first."""
+    halves = np.array([_LETTER * (len(name) + 0.5) / 2 for name in names])
+    kept: list[int] = []
+    for each in np.argsort(-spans, kind="stable"):
+        if all(abs(places[each] - places[other]) >= halves[each] + halves[other] for other in kept):
+            kept.append(int(each))
+    return kept

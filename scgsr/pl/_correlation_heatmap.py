@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _MOST = 40
 # Inches: a panel, a row, the least and most height of a panel, its title and strip, the names and the colour bar.
 _WIDE, _ROW, _LEAST, _MOST_HIGH, _TITLE, _BESIDE = 1.45, 0.14, 0.8, 6.0, 0.5, 1.4
-# Inches: a panel where two stand in a column of 85 mm; letters in a line of its title.
-_NARROW, _LETTERS = 0.8, 16
+# Letters in a line of a title, where two panels stand in a column of 85 mm.
+_LETTERS = 12
 _UNDEFINED = "0.8"
 # Where the strip of modules begins and ends above the rows, in shares of the panel's height.
 _STRIP = 0.06, 0.015
@@ -72,8 +72,8 @@ def correlation_heatmap(
 
     Returns
     -------
-    Axes for one panel, else a Figure; ``None`` if it was shown. It is laid out anew for another width, as after
-    ``figure.set_figwidth(85 / 25.4)``, a column of 85 mm.
+    Axes for one panel, else a Figure; ``None`` if it was shown. It is laid out anew for another width: four panels in
+    a row fit 180 mm, two (``ncols=2``) a column of 85 mm, as after ``figure.set_figwidth(85 / 25.4)``.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def correlation_heatmap(
         if place % ncols == 0:
             _axes.name_rows(panel, [_axes.shortened(features[row]) for row in rows], np.arange(len(rows)) + 0.5)
         if place < ncols:
-            columns.number(panel, _NARROW)
+            columns.number(panel)
     cast("Figure", panels[0].figure).supxlabel(columns.heading, fontsize="small")
     label = "correlation over cells\n(grey: undefined)"
     _axes.colorbar(artist, panels, label, widen=False)

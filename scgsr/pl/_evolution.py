@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 # More panels are too small to compare.
 _MOST = 8
-# Inches: a panel, its title, the legend below.
-_PANEL, _TITLE, _LEGEND = 1.7, 0.4, 0.3
+# Inches: a panel, its title, a line of the legend below; how many names stand side by side in it.
+_PANEL, _TITLE, _LEGEND, _BESIDE = 1.7, 0.45, 0.22, 3
+# So many modules are named.
+_MODULES = 10
 _NEW, _KEPT, _DEAD = "0.1", "0.8", "0.85"
 
 
@@ -34,9 +36,9 @@ def evolution(
 
     Each panel is one estimate, with the epoch it was made in and the share of edges (Jaccard) that it has in common
     with the estimate just before, also where that one is not drawn. Edges that were not in it before are black.
-    Neurons stand where the final graph puts them, in the colour of their final module, so that a panel looks the more
-    orderly the more it agrees with the end. Of more than eight estimates eight are drawn, evenly chosen, the first
-    and the last among them.
+    Neurons stand where the final graph puts them, in the colour of their final module (the first ten are named), so
+    that a panel looks the more orderly the more it agrees with the end. Of more than eight estimates eight are drawn,
+    evenly chosen, the first and the last among them.
 
     Parameters
     ----------
@@ -87,8 +89,13 @@ def evolution(
         panel.set_title(_title(estimates, place), fontsize="small")
     handles = [Line2D([], [], color=color) for color in (_NEW, _KEPT)]
     labels = ["new edge", "kept edge"]
+    for module in range(min(len(colors) - 1, _MODULES)):
+        handles.append(Line2D([], [], color=colors[module], marker="o", linestyle="none"))
+        labels.append(f"module {module}")
     figure = cast("Figure", panels[0].figure)
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small")
+    beside = min(_BESIDE, len(handles))
+    figure.set_figheight(figure.get_figheight() + _LEGEND * -(-len(handles) // beside))
+    figure.legend(handles, labels, loc="outside lower center", ncols=beside, frameon=False, fontsize="small")
     return _axes.finish(panels, ax=None, show=show)
 
 
@@ -96,7 +103,7 @@ def _panels(n: int, ncols: int, ratio: float) -> list[Axes]:
     """Return axes for `n` graphs of this width over height."""
     ncols = min(ncols, n)
     high = _PANEL * min(1.0, 1 / ratio) + _TITLE
-    return _axes.resizable(_PANEL * ncols, high * -(-n // ncols) + _LEGEND, n=n, ncols=ncols)
+    return _axes.resizable(_PANEL * ncols, high * -(-n // ncols), n=n, ncols=ncols)
 
 
 def _title(estimates: list[tuple[int, csr_matrix]], place: int) -> str:

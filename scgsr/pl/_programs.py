@@ -41,15 +41,16 @@ def programs(
 
     Each area is a neuron, not a cell, at the place it has in :func:`scgsr.pl.activation_map`. Its colour is the mean of
     the marker over the cells in which the neuron fires, weighted by activation, in standard deviations from the mean of
-    all cells. So all panels share one scale: red above the mean, blue below, grey for a neuron that never fires.
+    all cells. So all panels share one scale: red above the mean, blue below, grey for a neuron that never fires and for
+    a marker that is the same in all cells. Three panels in a row are 175 mm wide, one is 80 mm.
 
     Parameters
     ----------
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     names
-        Markers, from `.var_names`. None: those that rise most with each module, by :func:`scgsr.tl.programs`; their
-        titles name the module.
+        Markers, from `.var_names`. None: those that rise most with each module, by effect (:func:`scgsr.tl.programs`),
+        whatever the p-value; their titles name the module or modules.
     n
         About how many, if `names` are not given; each module gets the same number, at least one.
     layer
@@ -93,10 +94,10 @@ def programs(
     activations = _store.read_activations(adata, key)
     if names is None:
         chosen = _risers(adata, n, key)
-        titles = [f"{name} (module {module})" for name, module in chosen.items()]
+        titles = [f"{name} (module{'s' * (len(led) > 1)} {', '.join(led)})" for name, led in chosen.items()]
     else:
-        chosen = dict.fromkeys([names] if isinstance(names, str) else names, "")
-        titles = [str(name) for name in chosen]
+        chosen = {str(name): [] for name in _checks.names("names", names)}
+        titles = list(chosen)
     if not 1 <= len(chosen) <= _groups.MOST:
         msg = f"`names` must be 1 to {_groups.MOST} markers, got {len(chosen)}."
         raise ValueError(msg)
@@ -116,17 +117,14 @@ def programs(
     return _axes.finish(axes, ax=None, show=show)
 
 
-def _risers(adata: AnnData, n: int, key: str) -> dict[str, str]:
-    """Return the features that rise most with each module, and the module that each leads."""
+def _risers(adata: AnnData, n: int, key: str) -> dict[str, list[str]]:
+    """Return the features that rise most with each module, and the modules of each."""
     from scgsr import get
 
     table: pd.DataFrame = get.programs(adata, key=key)
     each = max(1, n // max(1, table["module"].nunique()))
-    # A feature stands with the module with which it rises most.
-    led = table.sort_values("effect", ascending=False, kind="stable").drop_duplicates("names")
-    led = led[led["effect"] > 0].groupby("module").head(each)
-    led = led.sort_values("module", key=lambda labels: labels.astype(int), kind="stable")
-    return dict(zip(led["names"], led["module"], strict=True))
+    risers = table[table["effect"] > 0].groupby("module", sort=False).head(each)
+    return risers.groupby("names", sort=False)["module"].agg(list).to_dict()
 
 
 def _with_grey(cmap: str | Colormap) -> Colormap:

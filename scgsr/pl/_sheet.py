@@ -25,6 +25,8 @@ _RIM, _NARROW_RIM = 1.6, 0.5
 # A gap within a connected part is a hole if a circle fits in whose radius is this many typical edges.
 _HOLE = 1.2
 _RIM_SITES = 60
+# A path would be a hairline: no sheet is drawn longer than so many times its width.
+_LONGEST = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +56,9 @@ class Sheet:
 
     @property
     def aspect(self) -> float:
-        """Width over height."""
+        """Width over height, as drawn."""
         left, right, bottom, top = self.bounds
-        return (right - left) / (top - bottom)
+        return float(np.clip((right - left) / (top - bottom), 1 / _LONGEST, _LONGEST))
 
     def draw(self, ax: Axes, values: np.ndarray, **style: Any) -> ScalarMappable:
         """Draw `values`, numbers (n,) for `cmap` and `norm` in `style` or colours (n, 4), and return the artist."""
@@ -72,7 +74,8 @@ class Sheet:
             artist = ax.add_collection(PolyCollection(self.polygons, edgecolors="face", linewidths=0.4, **style))
         ax.add_collection(LineCollection(list(self.outline), colors="0.55", linewidths=0.7, clip_on=False))
         left, right, bottom, top = self.bounds
-        ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xticks=[], yticks=[], frame_on=False)
+        ax.set(xlim=(left, right), ylim=(bottom, top), aspect="auto", box_aspect=1 / self.aspect)
+        ax.set(xticks=[], yticks=[], frame_on=False)
         return artist
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # Bands of frequencies, and up to how many groups lines can be told apart.
 _BANDS, _LINES = 10, 8
-# Inches: lines; a heatmap, what it needs beside the groups, a group's name.
-_PAGE, _WIDE, _AROUND, _NAME = (4.6, 3.0), 5.0, 1.0, 0.15
+# Inches: lines, a line of their legend; a heatmap, what it needs beside the groups, a group's name.
+_PAGE, _LEGEND_LINE, _WIDE, _AROUND, _NAME = (4.6, 2.6), 0.17, 5.0, 1.0, 0.15
 # Energy is drawn down to this part of what is expected.
 _LEAST = 2.0**-8
 # Doublings at which the colours of rows end: a whole scale of faint blues would hide what differs.
@@ -100,11 +100,15 @@ def spectrum(
     of = _groups.grouping(adata, heading, groups)
     frequencies, energies = _bands(activations, graph.adjacency, of.codes, laplacian)
     counts = np.bincount(of.codes[of.codes >= 0])
-    labels = [f"{_axes.shortened(str(name))} ({count:,})" for name, count in zip(of.categories, counts, strict=True)]
+    shown = [_axes.shortened(str(name), rows=len(counts)) for name in of.categories]
+    labels = [f"{name} ({count:,})" for name, count in zip(shown, counts, strict=True)]
     if len(labels) <= _LINES:
-        panel = ax or _axes.resizable(*_PAGE)[0]
-        colors = _groups.colors(adata, heading, list(of.categories))
-        _draw_lines(panel, frequencies, energies, labels=labels, colors=colors, heading=heading)
+        width, height = _PAGE
+        lines = -(-(len(labels) + 1) // _axes.legend_columns(labels)) + 1
+        panel = ax or _axes.resizable(width, height + _LEGEND_LINE * lines)[0]
+        _draw_lines(panel, frequencies, energies, _groups.colors(adata, heading, list(of.categories)))
+        handles, names = list(panel.lines[-len(labels) - 1 :]), [*labels, "random places"]
+        _axes.legend(panel, handles, names, heading=heading, below=ax is None)
     else:
         panel = ax or _axes.resizable(_WIDE, _AROUND + _NAME * len(labels))[0]
         _draw_rows(panel, frequencies, energies, labels)
@@ -128,22 +132,19 @@ def _bands(activations: np.ndarray, adjacency: Any, codes: np.ndarray, laplacian
     return np.add.reduceat(frequencies * expected, starts) / room, np.add.reduceat(shares, starts, axis=1) / room
 
 
-def _draw_lines(
-    ax: Axes, frequencies: np.ndarray, energies: np.ndarray, *, labels: list[str], colors: list[str], heading: str
-) -> None:
+def _draw_lines(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, colors: list[str]) -> None:
     """Draw one line for each group, on a scale of doublings."""
     from matplotlib.ticker import FuncFormatter
 
     for place, (energy, color) in enumerate(zip(energies, colors, strict=True)):
         ax.plot(np.maximum(energy, _LEAST), color=color, marker="osD^vP*X"[place], markersize=4)
-    handles = [*ax.lines, ax.axhline(1, color=_NULL, linestyle="--", linewidth=1)]
+    ax.axhline(1, color=_NULL, linestyle="--", linewidth=1)
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _times(np.log2(value))))
     _name_bands(ax, frequencies)
     ax.set_ylabel("energy relative to\nrandom places", fontsize="small")
     ax.tick_params(axis="y", labelsize="small")
     ax.spines[["top", "right"]].set_visible(False)
-    _axes.legend(ax, handles, [*labels, "random places"], heading=heading, widen=False)
 
 
 def _draw_rows(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, labels: list[str]) -> None:
@@ -169,9 +170,9 @@ def _draw_rows(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, labels: 
 
 def _name_bands(ax: Axes, frequencies: np.ndarray) -> None:
     """Write the mean frequency below some of the bands, which stand side by side at equal distances."""
-    shown = np.arange(0, len(frequencies), max(1, len(frequencies) // 3))
+    shown = np.unique(np.linspace(0, len(frequencies) - 1, 3).round().astype(int))
     ax.set_xticks(shown, [f"{frequencies[band]:.2g}" for band in shown], fontsize="small")
-    ax.set_xlabel("graph frequency (coarse to fine)", fontsize="small")
+    ax.set_xlabel("graph frequency\n(coarse to fine)", fontsize="small")
 
 
 def _times(doublings: float) -> str:
