@@ -17,7 +17,7 @@ _log = logging.getLogger("scgsr")
 _FEW_CELLS = 200
 # Larger values, or whole numbers up to more than that, have not been transformed as the squared error wants them.
 _LARGE, _COUNTS = 1000, 3
-_CELLS_LOOKED_AT = 1000
+_VALUES_AT_ONCE = 1 << 20
 _NAMES_SHOWN = 5
 
 
@@ -33,20 +33,20 @@ def look_at(matrix: Matrix, features: Sequence[str], *, embedding: bool) -> None
     if embedding:
         return
     values = np.asarray(matrix.data if sparse.issparse(matrix) else matrix)
-    low, high = values.min(initial=0), values.max(initial=0)
-    some = matrix[:_CELLS_LOOKED_AT]
-    some = np.asarray(some.data if sparse.issparse(some) else some)
-    whole = bool((some == np.round(some)).all())
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    whole = _whole(values)
     if whole and low < 0:
         _log.warning(
             "whole numbers of which some are negative, down to %.6g, are no counts: was a background subtracted, or "
-            "were they rounded? Train on the counts, normalised and log-transformed",
+            "were they rounded? Train on counts, normalised and log-transformed, or on cytometry intensities after "
+            "`scgsr.pp.arcsinh`",
             low,
         )
     elif whole and high > _COUNTS:
         _log.warning(
             "values up to %.6g are whole numbers, as raw counts are: cells with many will rule the error; call "
-            "`sc.pp.normalize_total(adata)` and `sc.pp.log1p(adata)` first",
+            "`sc.pp.normalize_total(adata)` and `sc.pp.log1p(adata)` first, or, if this is cytometry, "
+            "`scgsr.pp.arcsinh(adata, 5)` (mass) or `scgsr.pp.arcsinh(adata, 150)` (fluorescence)",
             high,
         )
     elif max(high, -low) > _LARGE:
@@ -61,6 +61,13 @@ def look_at(matrix: Matrix, features: Sequence[str], *, embedding: bool) -> None
             ", ".join(names[:_NAMES_SHOWN]),
             more,
         )
+
+
+def _whole(values: np.ndarray) -> bool:
+    """Return whether all values are whole numbers; where they are not, the first block mostly tells."""
+    flat = values.reshape(-1)
+    blocks = (flat[start : start + _VALUES_AT_ONCE] for start in range(0, flat.size, _VALUES_AT_ONCE))
+    return all(bool((block == np.round(block)).all()) for block in blocks)
 
 
 def _of_columns(values: Any) -> np.ndarray:

@@ -104,7 +104,11 @@ def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = Non
 
 def again(adata: AnnData, fitted: FittedModel) -> Query:
     """Return the values of cells that carry the results of the model: with features filled in if they were so then."""
-    return query(adata, fitted, fill=fitted.params.get("fill"))
+    try:
+        return query(adata, fitted, fill=fitted.params.get("fill"))
+    except _MissingError as missing:
+        msg = f"{missing.said}; give all features that it had when it got its results."
+        raise KeyError(msg) from None
 
 
 def in_units_of_the_fit(adata: AnnData, fitted: FittedModel, layer: str | None, names: Sequence[str]) -> np.ndarray:
@@ -181,7 +185,7 @@ def _columns(names: list[str], features: Sequence[str], *, allowed: bool) -> np.
     columns = np.array([place.get(name, -1) for name in features])
     missing = [name for name, column in zip(features, columns, strict=True) if column < 0]
     if missing and (not allowed or len(missing) > MOST_FILLED * len(features)):
-        raise KeyError(_missing(missing, names, features, allowed=allowed))
+        raise _missing(missing, names, features, allowed=allowed)
     if missing:
         _log.warning("%d of %d features are missing and filled in: %s", len(missing), len(features), _names(missing))
     if extra := len(names) - len(features) + len(missing):
@@ -189,15 +193,24 @@ def _columns(names: list[str], features: Sequence[str], *, allowed: bool) -> np.
     return columns
 
 
-def _missing(missing: list[str], names: list[str], features: Sequence[str], *, allowed: bool) -> str:
-    """Return what is missing, and what helps."""
+class _MissingError(KeyError):
+    """Features of the fit are missing: what is said, and what helps a first time."""
+
+    def __init__(self, said: str, cure: str) -> None:
+        super().__init__(said + cure)
+        self.said = said
+
+
+def _missing(missing: list[str], names: list[str], features: Sequence[str], *, allowed: bool) -> _MissingError:
     said = f"`adata` lacks {len(missing)} of the {len(features)} features of the fit ({_names(missing)})"
-    if len(missing) == len(features):
-        return f"{said}: it has others, such as {_names(names)}; set `adata.var_names` to the same kind of names."
     most = int(MOST_FILLED * len(features))
-    if len(missing) > most:
-        return f"{said}; at most {most} can be filled in."
-    return said + ("." if allowed else "; `fill='mean'` takes the mean of each in the fit, `fill=0.0` a number.")
+    if len(missing) == len(features):
+        cure = f": it has others, such as {_names(names)}; set `adata.var_names` to the same kind of names."
+    elif len(missing) > most:
+        cure = f"; at most {most} can be filled in."
+    else:
+        cure = "." if allowed else "; `fill='mean'` takes the mean of each in the fit, `fill=0.0` a number."
+    return _MissingError(said, cure)
 
 
 def _names(names: Sequence[str] | np.ndarray) -> str:

@@ -29,6 +29,7 @@ logger = logging.getLogger("scgsr")
 # of the brightest ion counts is 8 and arcsinh(x / 150) of the largest of 18 bits is 8.2; logicle scales end at 4.5.
 _LARGEST_TRANSFORMED = 15.0
 _CELLS_TO_JUDGE = (100, 10_000)  # at least, at most
+_LEAST_COFACTOR = 1e-6
 
 
 def arcsinh(
@@ -104,7 +105,7 @@ def arcsinh(
             raise ValueError(msg)
         wanted = _per_feature(cofactor, adata.var_names)
     else:
-        number = _checks.number("cofactor", cofactor, minimum=0, exclusive=True)
+        number = _positive("cofactor", cofactor)
         wanted = pd.Series(np.where(mask, number, np.nan), index=adata.var_names)
     recorded = _store.read_arcsinh(adata, layer)
     if recorded is not None:
@@ -134,14 +135,23 @@ def _per_feature(cofactor: Mapping[str, float] | pd.Series, features: pd.Index) 
         msg = f"`cofactor` names {cofactor.index[cofactor.index.duplicated()].tolist()} more than once."
         raise ValueError(msg)
     given = {
-        name: _checks.number(f"cofactor[{name!r}]", value, minimum=0, exclusive=True)
+        name: _positive(f"cofactor[{name!r}]", value)
         for name, value in cofactor.items()
-        if not (isinstance(value, float) and np.isnan(value))
+        if not (value is pd.NA or (isinstance(value, float | np.floating) and np.isnan(value)))
     }
     if not given:
         msg = "`cofactor` names no feature; give one number for all, or at least one feature."
         raise ValueError(msg)
     return pd.Series([given.get(name, np.nan) for name in features], index=features, dtype=float)
+
+
+def _positive(name: str, cofactor: Any) -> float:
+    """Return a cofactor by which a value can be divided."""
+    found = _checks.number(name, cofactor, minimum=0, exclusive=True)
+    if found < _LEAST_COFACTOR:
+        msg = f"`{name}` must be at least {_LEAST_COFACTOR:g}, got {found:g}: values divided by it overflow."
+        raise ValueError(msg)
+    return found
 
 
 def _refuse_a_second_time(recorded: pd.Series, wanted: pd.Series, layer: str | None) -> None:

@@ -204,6 +204,7 @@ def test_few_cells_are_not_judged(raw, caplog):
     [
         ({"cofactor": 0}, ValueError, "`cofactor` must be finite and above 0"),
         ({"cofactor": -5}, ValueError, "`cofactor`"),
+        ({"cofactor": 1e-50}, ValueError, "`cofactor` must be at least 1e-06, got 1e-50"),
         ({"cofactor": np.nan}, ValueError, "`cofactor`"),
         ({"cofactor": "5"}, TypeError, "`cofactor`"),
         ({"cofactor": True}, TypeError, "`cofactor`"),
@@ -244,9 +245,11 @@ def test_other_objects_are_refused(raw, tmp_path):
     with pytest.raises(TypeError, match="backed"):
         pp.arcsinh(backed, 5)
     backed.file.close()
-    raw.uns["arcsinh"] = "mine"
-    with pytest.raises(ValueError, match=r"must be what `scgsr.pp.arcsinh` writes"):
-        pp.arcsinh(raw, 5)
+    for foreign in ("mine", {"X": "mine"}, {"X": {"cofactor": 5}}, {"X": pd.DataFrame({"factor": [5.0]})}):
+        raw.uns["arcsinh"] = foreign
+        with pytest.raises(ValueError, match=r"must be what `scgsr.pp.arcsinh` writes"):
+            pp.arcsinh(raw, 5)
+    del raw.uns["arcsinh"]
     raw.layers["X"] = raw.X
     with pytest.raises(ValueError, match="rename the layer"):
         pp.arcsinh(raw, 5, layer="X")

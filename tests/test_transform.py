@@ -345,6 +345,15 @@ def test_cells_with_features_filled_in_can_be_described(new, reference):
     assert few.uns["gsr"]["params"]["fill"] == "mean"
 
 
+@pytest.mark.parametrize("verb", [tl.programs, tl.saliency])
+def test_cells_that_lost_features_are_told_to_give_all(new, reference, verb):
+    tl.transform(new, reference)
+    for n_lost in (1, 6):
+        with pytest.raises(KeyError, match=rf"lacks {n_lost} of the 12 features.*; give all features") as error:
+            verb(new[:, n_lost:].copy())
+        assert "fill" not in str(error.value)
+
+
 def test_a_filling_is_not_inherited_by_cells_mapped_with_mapped_ones(new, reference):
     few = new[:, 2:].copy()
     tl.transform(few, reference, fill="mean")

@@ -14,6 +14,9 @@ from scgsr._store._fit import tell_of_view
 if TYPE_CHECKING:
     from anndata import AnnData
 
+# What a layer has of which nothing is on record.
+_EMPTY = pd.DataFrame({"cofactor": []})
+
 
 def write_arcsinh(adata: AnnData, layer: str | None, matrix: Any, cofactors: pd.Series) -> None:
     """Replace the values of `.X` or a layer and record the cofactors, NaN for a feature that is not transformed."""
@@ -50,10 +53,11 @@ def read_arcsinh(adata: AnnData, layer: str | None) -> pd.Series | None:
     if layer == "X":
         msg = "`layer`='X' cannot be told from `.X` in the record of the transform; rename the layer."
         raise ValueError(msg)
-    if not isinstance(record, Mapping):
-        found = type(record).__name__
-        msg = f"`adata`: .uns[{ARCSINH!r}] must be what `scgsr.pp.arcsinh` writes, got {found}; rename it."
+    table = record.get(layer or "X", _EMPTY) if isinstance(record, Mapping) else record
+    if not isinstance(table, pd.DataFrame) or "cofactor" not in table:
+        msg = (
+            f"`adata`: .uns[{ARCSINH!r}] must be what `scgsr.pp.arcsinh` writes, a dict of data frames with a column "
+            f"'cofactor', got a {type(table).__name__}; rename it."
+        )
         raise ValueError(msg)
-    if (layer or "X") not in record:
-        return None
-    return record[layer or "X"]["cofactor"].reindex(adata.var_names)
+    return None if table is _EMPTY else table["cofactor"].reindex(adata.var_names)
