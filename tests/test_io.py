@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import tracemalloc
 from pathlib import Path
@@ -15,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from scgsr.io import read_fcs
-from scgsr.io._events import read_events
+from scgsr.io import _readers, read_fcs
+from scgsr.io._events import find, read_events
+from scgsr.io._text import keywords_of
 
 flowio = pytest.importorskip("flowio", reason="FlowIO, of the extra `fcs`, is not installed")
 
@@ -27,27 +29,41 @@ VALUES = np.arange(N_EVENTS * len(CHANNELS)).reshape(N_EVENTS, len(CHANNELS)) * 
 
 
 def fcs_bytes(
-    values, *, dtype="<f4", channels=CHANNELS, markers=MARKERS, offsets_in_text=True, data_start=1024, **keywords
+    values,
+    *,
+    dtype="<f4",
+    channels=CHANNELS,
+    markers=MARKERS,
+    offsets_in_text=True,
+    data_start=1024,
+    version="3.1",
+    delimiter="|",
+    vendor=(),
+    vendor_first=False,
+    **keywords,
 ) -> bytes:
-    """Write an FCS 3.1 file as the standard lays it out; `keywords` replace or, where None, remove standard ones."""
+    """Write an FCS file as the standard lays it out.
+
+    `keywords` replace or, where None, remove standard ones; `vendor` are pairs with which TEXT ends, or begins.
+    """
     kind = {"f4": "F", "f8": "D"}.get(dtype[1:], "I")
     data = (values if np.asarray(values).dtype.names else np.asarray(values).astype(dtype)).tobytes()
-    text_start = 58
-    words = {
-        "$BEGINDATA": "", "$ENDDATA": "", "$BYTEORD": BYTE_ORDERS[dtype[0]], "$DATATYPE": kind, "$MODE": "L",
+    text_start, data_stop = 58, data_start + len(data) - 1 + keywords.pop("extra_bytes", 0)
+    in_text = {"$BEGINDATA": data_start, "$ENDDATA": data_stop} if offsets_in_text else {}
+    words = in_text | {
+        "$BYTEORD": BYTE_ORDERS[dtype[0]], "$DATATYPE": kind, "$MODE": "L",
         "$NEXTDATA": "0", "$PAR": len(channels), "$TOT": len(values),
     }  # fmt: skip
     for n, (channel, marker) in enumerate(zip(channels, markers, strict=True), start=1):
         words |= {f"$P{n}N": channel, f"$P{n}B": 8 * np.dtype(dtype).itemsize, f"$P{n}E": "0,0", f"$P{n}R": 262144}
         words |= {f"$P{n}S": marker} if marker else {}
     words |= {f"${key.upper()}" if key.isidentifier() else key: value for key, value in keywords.items()}
-    data_stop = data_start + len(data) - 1 + words.pop("$EXTRA_BYTES", 0)
-    words |= {"$BEGINDATA": data_start, "$ENDDATA": data_stop}
-    if not offsets_in_text:
-        words |= {"$BEGINDATA": None, "$ENDDATA": None}
-    text = "|" + "".join(f"{key}|{value}|" for key, value in words.items() if value is not None)
+    pairs = [(key, value) for key, value in words.items() if value is not None]
+    pairs = [*vendor, *pairs] if vendor_first else [*pairs, *vendor]
+    escaped = [(key, str(value).replace(delimiter, 2 * delimiter)) for key, value in pairs]
+    text = delimiter + "".join(f"{key}{delimiter}{value}{delimiter}" for key, value in escaped)
     offsets = [text_start, text_start + len(text.encode()) - 1, data_start, data_stop, 0, 0]
-    header = b"FCS3.1    " + "".join(f"{offset:>8}" for offset in offsets).encode()
+    header = f"FCS{version}    ".encode() + "".join(f"{offset:>8}" for offset in offsets).encode()
     padding = b" " * (data_start - len(header) - len(text.encode()))
     return header + text.encode() + padding + data + b"\0" * (data_stop - data_start + 1 - len(data))
 
@@ -134,9 +150,159 @@ def test_a_file_that_flowio_wrote_is_read(tmp_path):
 
 
 def test_an_end_one_byte_too_far_is_accepted(read):
-    with pytest.warns(UserWarning, match="incorrect data offset"):
-        adata = read(fcs_bytes(VALUES, extra_bytes=1))
+    for dtype in ("<f4", ">f8", "<u2"):
+        adata = read(fcs_bytes(VALUES, dtype=dtype, extra_bytes=1))
+        np.testing.assert_array_equal(adata.X, VALUES.astype(dtype))
+
+
+# --- Keywords --------------------------------------------------------------------------------------------------------
+
+DELIMITERS = "/|\\*^.+?()[]{}$!,;:-~@#%&\"'\t\n\f\x1e\x01\x7f"
+
+
+@pytest.mark.parametrize("delimiter", DELIMITERS)
+def test_any_character_can_be_the_delimiter(read, delimiter):
+    channels = ["Time", "FSC A", "Nd142Di"]
+    spoilt = {"$": {}}.get(
+        delimiter, {"p1s": f"HLA{delimiter}DR", "com": f"a{2 * delimiter}b", "op": f"ends{delimiter}"}
+    )
+    orders = {",": {"byteord": "1,2,3,4"}}.get(delimiter, {})
+    adata = read(fcs_bytes(VALUES, channels=channels, delimiter=delimiter, src="donor 1", **spoilt, **orders))
     np.testing.assert_array_equal(adata.X, VALUES)
+    meta, first = adata.uns["meta"], spoilt.get("p1s", "Time")
+    assert adata.var_names.tolist() == [first.strip() if first.strip() else "Time", "FSC A", "CD19"]
+    assert {"src": "donor 1", **spoilt}.items() <= meta.items()
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize("kind", ["h5ad", "zarr"])
+@pytest.mark.parametrize("markers", [["", "CD4", "CD8"], ["CD3", "", "CD8"], ["", "", "CD8"], ["", "", ""]])
+def test_an_empty_value_takes_nothing_with_it(read, tmp_path, markers, kind):
+    empty = {f"p{n}s": marker for n, marker in enumerate(markers, start=1)}
+    adata = read(fcs_bytes(VALUES, markers=[""] * 3, **empty, op="", src="donor 1", spill="1,Nd142Di,2"))
+    assert adata.var_names.tolist() == [marker or channel for marker, channel in zip(markers, CHANNELS, strict=True)]
+    assert adata.var["marker"].tolist() == markers
+    assert {"op": "", "src": "donor 1", **empty}.items() <= adata.uns["meta"].items()
+    assert isinstance(adata.uns["meta"]["spill"], pd.DataFrame)
+    np.testing.assert_array_equal(adata.X, VALUES)
+    getattr(adata, f"write_{kind}")(tmp_path / f"a.{kind}")
+
+
+@pytest.mark.parametrize("delimiter", ["/", "|"])
+def test_empty_values_and_delimiters_in_values_in_one_file(read, delimiter):
+    markers = [f"HLA{delimiter}DR", f"{delimiter}begins", f"ends{2 * delimiter}"]
+    words = {"com": "", "op": f"{delimiter}", "src": "", "exp": "Zoë"}
+    adata = read(fcs_bytes(VALUES, markers=markers, delimiter=delimiter, **words))
+    assert adata.var_names.tolist() == markers
+    assert words.items() <= adata.uns["meta"].items()
+
+
+@pytest.mark.parametrize("vendor_first", [False, True])
+def test_a_keyword_of_a_vendor_does_not_replace_the_standard_one(read, vendor_first):
+    others = {"P1R": "4", "P1N": "other", "P3S": "other", "TOT": "3", "PAR": "1", "Fil": "kept"}
+    adata = read(fcs_bytes(VALUES * 100, dtype="<u2", p1r=1024, vendor=list(others.items()), vendor_first=vendor_first))
+    np.testing.assert_array_equal(adata.X, np.c_[VALUES[:, 0] * 100 % 1024, VALUES[:, 1:] * 100])
+    assert adata.var_names.tolist() == ["Time", "FSC-A", "CD19"]
+    assert {"par": "3", "tot": "7", "p1r": "1024", "fil": "kept"}.items() <= adata.uns["meta"].items()
+
+
+def test_a_dollar_sign_is_dropped_in_keywords_and_kept_in_values(read):
+    vendor = [("flowCore_$P1Rmin", "$"), ("P1$N", "other"), ("P1N$", "other")]
+    adata = read(fcs_bytes(VALUES, p3s="CD3$x", com="$5", vendor=vendor))
+    assert adata.var_names.tolist() == ["Time", "FSC-A", "CD3$x"]
+    assert {"com": "$5", "flowcore_p1rmin": "$"}.items() <= adata.uns["meta"].items()
+
+
+def test_keywords_without_the_dollar_sign_are_read_where_there_are_no_others(read):
+    adata = read(fcs_bytes(VALUES, p2n=None, tot=None, vendor=[("P2N", "FSC-A"), ("$tot", N_EVENTS)]))
+    assert adata.var["channel"].tolist() == CHANNELS
+
+
+@settings(deadline=None, max_examples=300)
+@given(data=st.data(), delimiter=st.sampled_from(DELIMITERS.replace("$", "")))
+def test_any_values_can_be_told_apart(data, delimiter):
+    characters = st.sampled_from([delimiter, "$", "a", "B", " ", "é"])
+    keys = st.text(st.sampled_from('ab é"'.replace(delimiter, "")), min_size=1)
+    words = data.draw(st.dictionaries(keys, st.text(characters)))
+    pairs = [f"${key.upper()}{delimiter}{value.replace(delimiter, 2 * delimiter)}" for key, value in words.items()]
+    padding = data.draw(st.sampled_from(["", delimiter, delimiter + "   "]))
+    if words and (padding or not list(words.values())[-1].endswith(delimiter)):
+        assert keywords_of(delimiter.join(["", *pairs]).encode() + padding.encode()) == words
+
+
+# --- Readable all the same -------------------------------------------------------------------------------------------
+
+LENIENT = {
+    "ANALYSIS from 0 to -1": {"beginanalysis": 0, "endanalysis": -1},
+    "ANALYSIS blank": {"beginanalysis": " ", "endanalysis": " "},
+    "ANALYSIS empty": {"beginanalysis": "", "endanalysis": ""},
+    "ANALYSIS of nonsense": {"beginanalysis": "x", "endanalysis": "y"},
+    "ANALYSIS begins nowhere": {"beginanalysis": 5_000_000, "endanalysis": 0},
+    "STEXT blank": {"beginstext": " ", "endstext": " "},
+    "STEXT of nonsense": {"beginstext": "0", "endstext": "x"},
+    "NEXTDATA blank": {"nextdata": " "},
+    "gain blank": {"p1g": " "},
+    "amplification blank": {"p1e": " ", "p2e": "0", "p3e": "0;0"},
+    "range blank": {"p1r": " "},
+    "byte order with blanks": {"byteord": " 1, 2, 3, 4 "},
+    "mode in lower case": {"mode": "l"},
+    "type in lower case": {"datatype": "f"},
+    "type per channel in lower case": {"p1datatype": "f", "p2datatype": " "},
+    "numbers with blanks": {"tot": " 7 ", "par": "3  "},
+}
+
+
+@pytest.mark.parametrize("name", LENIENT)
+def test_what_does_not_matter_is_not_refused(read, caplog, name):
+    adata = read(fcs_bytes(VALUES, **LENIENT[name]))
+    np.testing.assert_array_equal(adata.X, VALUES)
+    assert adata.var_names.tolist() == ["Time", "FSC-A", "CD19"]
+    assert {key: str(value) for key, value in LENIENT[name].items()}.items() <= adata.uns["meta"].items()
+    assert not caplog.records
+
+
+def test_an_analysis_that_cannot_be_parsed_is_not_read(read):
+    content = fcs_bytes(VALUES, beginanalysis=1108, endanalysis=1113) + b"(a(b(("
+    np.testing.assert_array_equal(read(content).X, VALUES)
+
+
+@pytest.mark.parametrize("blank", [b" " * 16, b"       0       0"])
+@pytest.mark.parametrize("version", ["2.0", "3.0", "3.1"])
+def test_offsets_that_only_the_text_has(read, version, blank):
+    content = fcs_bytes(VALUES, version=version)
+    np.testing.assert_array_equal(read(content[:26] + blank + content[42:]).X, VALUES)
+
+
+@pytest.mark.parametrize("text", [None, "", " ", "0"])
+@pytest.mark.parametrize("name", ["begindata", "enddata"])
+def test_offsets_that_only_the_header_has(read, name, text):
+    np.testing.assert_array_equal(read(fcs_bytes(VALUES, **{name: text})).X, VALUES)
+
+
+@pytest.mark.parametrize("end", [b"99999999", b"    1108"])
+def test_another_end_in_the_header_does_not_matter(read, end):
+    content = fcs_bytes(VALUES)
+    np.testing.assert_array_equal(read(content[:34] + end + content[42:]).X, VALUES)
+
+
+def test_without_any_offset_nothing_is_read(read):
+    content = fcs_bytes(VALUES, offsets_in_text=False, tot=None, version="2.0")
+    with pytest.raises(ValueError, match="lacks the keyword 'tot'"):
+        read(content[:26] + b" " * 16 + content[42:])
+    content = fcs_bytes(VALUES[:0], offsets_in_text=False)
+    assert read(content[:26] + b" " * 16 + content[42:]).shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "<u2"])
+@pytest.mark.parametrize("extra", [0, 1])
+@pytest.mark.parametrize("total", [None, " "])
+def test_version_2_may_leave_the_number_of_events_to_the_header(read, dtype, extra, total):
+    content = fcs_bytes(VALUES, dtype=dtype, version="2.0", tot=total, extra_bytes=extra)
+    np.testing.assert_array_equal(read(content).X, VALUES.astype(dtype))
+    with pytest.raises(ValueError, match=r"file\.fcs"):
+        read(content[: -2 - extra])
+    with pytest.raises(ValueError, match=r"file\.fcs.*TOT"):
+        read(fcs_bytes(VALUES, dtype=dtype, version="2.0", tot=total, extra_bytes=2))
 
 
 # --- Integers --------------------------------------------------------------------------------------------------------
@@ -231,6 +397,25 @@ def test_real_files_are_the_same_by_readfcs_and_flowio(shared_data, monkeypatch)
     monkeypatch.setitem(sys.modules, "readfcs", None)
     for adata, file in zip(first, files, strict=True):
         same(adata, read_fcs(file))
+
+
+def test_real_files_and_files_as_they_should_be_need_no_numpy(shared_data, caplog):
+    pytest.importorskip("readfcs", reason="readfcs, of the extra `fcs`, is not installed")
+    with caplog.at_level(logging.DEBUG, logger="scgsr"):
+        for file in sorted(shared_data.glob("*.fcs")):
+            read_fcs(file)
+    assert "in readfcs" not in caplog.text
+    assert "in FlowIO" not in caplog.text
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_numpy_gives_the_same(tmp_path, name):
+    path = tmp_path / "a.fcs"
+    path.write_bytes(READABLE[name])
+    found = find(path)
+    values, expected = _readers.with_numpy(path, found), _readers.with_flowio(path, found)
+    np.testing.assert_array_equal(values, expected)
+    assert values.dtype == expected.dtype
 
 
 def same(first: ad.AnnData, second: ad.AnnData) -> None:
@@ -367,6 +552,31 @@ def test_the_matrix_of_a_real_file_compensates_it(shared_data):
     np.testing.assert_allclose(correlation, 1, atol=1e-5)
     others = np.setdiff1d(np.arange(adata.n_vars), columns)
     np.testing.assert_array_equal(adata.X[:, others], expected.layers["raw"][:, others])
+
+
+@pytest.mark.parametrize("text", ["0", " ", "", "2,FSC-A,Nd142Di,1,0.1", "-1", "9" * 30])
+def test_the_first_matrix_that_can_be_read_counts(read, tmp_path, text):
+    adata = read(fcs_bytes(VALUES, vendor=[("SPILL", text)], spillover="1,Nd142Di,4"))
+    assert adata.uns["meta"]["spill"].index.tolist() == ["Nd142Di"]
+    assert adata.uns["meta"]["spillover"] == "1,Nd142Di,4"
+    np.testing.assert_array_equal(read_fcs(tmp_path / "file.fcs", compensate=True).X[:, 2], VALUES[:, 2] / 4)
+
+
+def test_an_empty_matrix_is_not_applied(read, tmp_path):
+    assert read(fcs_bytes(VALUES, spill="0")).uns["meta"]["spill"] == "0"
+    with pytest.raises(ValueError, match="none that can be read"):
+        read_fcs(tmp_path / "file.fcs", compensate=True)
+    with pytest.raises(ValueError, match=r"`compensate`.*the spillover matrix is empty"):
+        read_fcs(tmp_path / "file.fcs", compensate=pd.DataFrame())
+
+
+@pytest.mark.parametrize("dtype", ["<u2", "<f4"])
+def test_log_amplified_channels_are_not_compensated(read, tmp_path, dtype):
+    read(fcs_bytes(VALUES, dtype=dtype, p2e="4,1", spill="2,FSC-A,Nd142Di,1,0.1,0.2,1"))
+    with pytest.raises(ValueError, match=r"`compensate`.*file\.fcs.*\['FSC-A'\] are stored log-amplified"):
+        read_fcs(tmp_path / "file.fcs", compensate=True)
+    others = pd.DataFrame([[1, 0.1], [0.2, 1]], index=["Time", "Nd142Di"], columns=["Time", "Nd142Di"])
+    assert read_fcs(tmp_path / "file.fcs", compensate=others).uns["meta"]["compensated"]
 
 
 # --- Folders ---------------------------------------------------------------------------------------------------------
@@ -579,8 +789,8 @@ def test_any_damage_is_refused_or_leaves_the_shape(tmp_path_factory, dtype, dama
         (b"", "does not begin"),
         (b"\0" * 5000, "does not begin"),
         (b"cell,CD4,CD8\n0,1.5,2.5\n" * 100, "does not begin"),
-        (b"FCS3.1    " + b"\0" * 5000, "ValueError"),
-        (b"FCS3.1    " + b"not an offset" * 500, "ValueError"),
+        (b"FCS3.1    " + b"\0" * 5000, "HEADER must have the offsets"),
+        (b"FCS3.1    " + b"not an offset" * 500, "HEADER must have the offsets"),
         (fcs_bytes(VALUES, tot=N_EVENTS + 1), "TOT"),
         (fcs_bytes(VALUES, tot=N_EVENTS - 1), "TOT"),
         (fcs_bytes(VALUES, tot="many"), "many"),
@@ -605,6 +815,49 @@ def test_what_is_not_a_complete_file_of_events_is_refused_with_its_reason(read, 
         read(content)
 
 
+UNREADABLE = {
+    "$TOT is ' '": {"tot": " "},
+    "lacks the keyword 'mode'": {"mode": None},
+    "$NEXTDATA is 'none'": {"nextdata": "none"},
+    "$P1B is '*', but must be a whole number": {"dtype": "<u2", "p1b": "*"},
+    "$P1R is ' ', but must be a number": {"dtype": "<u2", "p1r": " "},
+    "begin at byte 1024 by the HEADER, but at $BEGINDATA = 1028": {"begindata": 1028},
+    "has 84 bytes of values, but $TOT = 8 events of 12 bytes need 96": {"tot": 8},
+}
+
+
+@pytest.mark.parametrize("reason", UNREADABLE)
+def test_the_reason_is_about_the_file_and_not_about_python(read, reason):
+    content = fcs_bytes(VALUES, **UNREADABLE[reason])
+    with pytest.raises(ValueError, match=re.escape(reason)) as caught:
+        read(content)
+    assert not re.search("Error|InMemory|literal|base 10", str(caught.value))
+
+
+def test_what_nobody_foresaw_names_the_file_too(read, monkeypatch):
+    monkeypatch.setattr("scgsr.io._events.decode", lambda *_: 1 / 0)
+    with pytest.raises(ValueError, match=r"file\.fcs is not: it cannot be decoded \(ZeroDivisionError"):
+        read(fcs_bytes(VALUES))
+
+
+@pytest.mark.parametrize("version", ["1.0", "4.0", "x.y"])
+def test_other_versions_are_refused(read, version):
+    with pytest.raises(ValueError, match=rf"file\.fcs .*'{version}', but only FCS 2\.0, 3\.0, 3\.1, 3\.2 are read"):
+        read(fcs_bytes(VALUES, version=version))
+
+
+def test_version_3_2_is_read_as_3_1_with_a_warning(read, caplog):
+    np.testing.assert_array_equal(read(fcs_bytes(VALUES, version="3.2")).X, VALUES)
+    assert "file.fcs is FCS 3.2, and is read as if it were FCS 3.1" in caplog.text
+
+
+def test_a_file_cut_within_its_analysis_is_refused(read):
+    content = fcs_bytes(VALUES, beginanalysis=1108, endanalysis=1127) + b"|GATE|lymphocytes|.|"
+    assert read(content).n_obs == N_EVENTS
+    with pytest.raises(ValueError, match="its ANALYSIS segment ends at byte 1127"):
+        read(content[:-1])
+
+
 @pytest.mark.parametrize("bits", [0, -8, 12, 72])
 def test_integers_of_an_odd_width_are_refused(read, bits):
     with pytest.raises(ValueError, match=rf"file\.fcs.*P1B is {bits}"):
@@ -614,6 +867,19 @@ def test_integers_of_an_odd_width_are_refused(read, bits):
 def test_a_missing_file_is_not_found(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.fcs"):
         read_fcs(tmp_path / "nowhere.fcs")
+
+
+def test_an_empty_path_is_not_the_folder_one_is_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.fcs").write_bytes(fcs_bytes(VALUES))
+    assert read_fcs(".").n_obs == N_EVENTS
+    with pytest.raises(ValueError, match=r"`path` must not be empty; give the FCS file to read, or '\.'"):
+        read_fcs("")
+
+
+def test_a_missing_file_is_named_with_the_argument():
+    with pytest.raises(FileNotFoundError, match=r"`path`: there is no file or folder nowhere\.fcs"):
+        read_fcs("nowhere.fcs")
 
 
 @pytest.mark.parametrize("path", [None, 3, ["a.fcs"]])

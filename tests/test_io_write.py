@@ -217,6 +217,77 @@ def test_the_matrix_is_carried_over_only_while_it_applies(plain, tmp_path, caplo
         pd.testing.assert_frame_equal(meta["spill"], spill)
 
 
+@pytest.fixture
+def scaled(plain) -> ad.AnnData:
+    """Three channels as they were read, two of which have a gain, and the last a wrong one."""
+    plain.var["channel"] = ["Time", "FL1-A", "FL2-A"]
+    names = {f"p{n}n": name for n, name in enumerate(["FL2-A", " FL1-A ", "FSC-A", "Time"], start=1)}
+    plain.uns["meta"] = {**names, "p1g": "1.0", "p2g": "8", "p3g": "2", "p4g": "0.01", "p1e": "0,0"}
+    return plain
+
+
+def gains(path) -> dict[str, str]:
+    return {key: value for key, value in read_fcs(path).uns["meta"].items() if key[0] == "p" and key[-1] == "g"}
+
+
+def test_the_gain_of_a_channel_is_carried_over_wherever_it_is_now(scaled, tmp_path, caplog):
+    write_fcs(scaled, tmp_path / "a.fcs", key=None)
+    assert gains(tmp_path / "a.fcs") == {"p1g": "0.01", "p2g": "8.0", "p3g": "1.0"}
+    flow = flowio.FlowData(str(tmp_path / "a.fcs"))
+    np.testing.assert_allclose(flow.as_array(), scaled.X / [1, 8, 1], rtol=1e-6)  # FlowIO never scales Time
+    write_fcs(scaled[:, ::-1], tmp_path / "b.fcs", key=None)
+    assert gains(tmp_path / "b.fcs") == {"p3g": "0.01", "p2g": "8.0", "p1g": "1.0"}
+    assert not caplog.records
+
+
+def test_a_gain_goes_with_the_values_it_belongs_to(scaled, tmp_path, caplog):
+    pp.arcsinh(scaled, {"HLA/DR": 150.0, "LIVE/DEAD|x": 150.0})
+    write_fcs(scaled, tmp_path / "a.fcs", key=None)
+    assert gains(tmp_path / "a.fcs") == {"p1g": "0.01"}
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == [
+        "the gain ($PnG) of FL1-A is not written"
+    ]
+
+
+@pytest.mark.parametrize("gain", [" ", "", "-1", "0", "x", "inf", "nan"])
+def test_a_gain_that_is_none_is_not_carried_over(scaled, tmp_path, caplog, gain):
+    scaled.uns["meta"] |= {"p1g": gain, "p2g": gain, "p4g": gain}
+    write_fcs(scaled, tmp_path / "a.fcs", key=None)
+    assert gains(tmp_path / "a.fcs") == {}
+    assert not caplog.records
+
+
+def test_channels_of_one_name_have_a_gain_if_it_is_the_same(scaled, tmp_path, caplog):
+    scaled.uns["meta"] |= {"p3n": "FL1-A"}
+    write_fcs(scaled, tmp_path / "a.fcs", key=None)
+    assert "p2g" not in gains(tmp_path / "a.fcs")
+    assert "gain ($PnG) of FL1-A is not written" in caplog.text
+    scaled.uns["meta"] |= {"p3g": "8.0"}
+    write_fcs(scaled, tmp_path / "b.fcs", key=None)
+    assert gains(tmp_path / "b.fcs")["p2g"] == "8.0"
+
+
+def test_gains_of_a_folder_are_carried_over_if_all_files_agree(scaled, tmp_path, caplog):
+    meta = scaled.uns["meta"]
+    scaled.uns["meta"] = {"s1": {**meta, "compensated": False}, "s2": {**meta, "p2g": "4"}}
+    write_fcs(scaled, tmp_path / "a.fcs", key=None)
+    assert gains(tmp_path / "a.fcs") == {"p1g": "0.01", "p3g": "1.0"}
+    assert "gain ($PnG) of FL1-A is not written" in caplog.text
+
+
+def test_a_log_amplified_channel_is_told_of(scaled, tmp_path, caplog):
+    scaled.uns["meta"] |= {"p2e": "4,1", "p3e": "4,1"}
+    write_fcs(scaled, tmp_path / "a.fcs", key=None)
+    assert gains(tmp_path / "a.fcs") == {"p1g": "0.01", "p3g": "1.0"}
+    assert [record.getMessage()[:40] for record in caplog.records] == ["FL1-A were read from log-amplified chann"]
+
+
+def test_keywords_that_are_not_text_are_passed_over(plain, tmp_path):
+    plain.uns["meta"] = {5: "n", "com": "x", "p1n": 3}
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    assert read_fcs(tmp_path / "a.fcs").uns["meta"]["com"] == "x"
+
+
 def test_a_real_file_goes_round(shared_data, tmp_path):
     adata = read_fcs(shared_data / "flowsom_not_preprocessed.fcs")
     write_fcs(adata, tmp_path / "a.fcs", key=None)
@@ -294,7 +365,7 @@ def test_nothing_of_the_anndata_changes(fitted, tmp_path):
     ("spoil", "arguments", "error", "reason"),
     [
         (lambda adata: None, {}, KeyError, r"scgsr\.tl\.fit\(adata, key_added='gsr'\)"),
-        (lambda adata: None, {"key": 3}, TypeError, "`key_added`"),
+        (lambda adata: None, {"key": 3}, TypeError, "`key` must be str"),
         (lambda adata: None, {"key": None, "layer": "nowhere"}, KeyError, "`layer`"),
         (lambda adata: None, {"key": None, "overwrite": 1}, TypeError, "`overwrite`"),
         (lambda adata: adata.X.__setitem__((0, 1), np.nan), {"key": None}, ValueError, "HLA/DR"),
@@ -315,8 +386,48 @@ def test_cells_without_labels_or_confidence_are_refused(fitted, tmp_path):
     with pytest.raises(ValueError, match="no label for 3 cells"):
         write_fcs(fitted, tmp_path / "a.fcs")
     del fitted.obs["gsr"]
-    with pytest.raises(KeyError, match=r"`key`='gsr' is not in \.obs"):
+    with pytest.raises(KeyError, match=r"`key`='gsr': \.obs\['gsr'\] is missing; call `scgsr\.tl\.fit\(adata"):
         write_fcs(fitted, tmp_path / "a.fcs")
+    fitted.obs["gsr"] = "0"
+    del fitted.obs["gsr_confidence"]
+    with pytest.raises(KeyError, match=r"`key`='gsr': \.obs\['gsr_confidence'\] is missing; call `scgsr\.tl\.fit"):
+        write_fcs(fitted, tmp_path / "a.fcs")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    ("path", "error", "reason"),
+    [
+        ("", ValueError, r"`path` must not be empty; give the file to write, such as 'cells\.fcs'"),
+        (".", IsADirectoryError, r"`path`: \. is a folder; name a file in it, such as cells\.fcs"),
+        ("nowhere/a.fcs", FileNotFoundError, r"`path`: there is no folder nowhere .*; make the folder first"),
+        ("file/a.fcs", FileNotFoundError, r"`path`: there is no folder file "),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused_with_the_cure(
+    plain, tmp_path, monkeypatch, path, error, reason, overwrite
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(error, match=reason):
+        write_fcs(plain, path, key=None, overwrite=overwrite)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_failure_names_the_file_that_was_asked_for(plain, tmp_path, monkeypatch):
+    def full(*_):
+        yield plain.X[:5]
+        raise OSError(28, "No space left on device", str(tmp_path / ".hidden.part"))
+
+    monkeypatch.setattr(_write, "_rows", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a\.fcs'"):
+        write_fcs(plain, tmp_path / "a.fcs", key=None)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_name_as_long_as_names_may_be(plain, tmp_path):
+    write_fcs(plain, tmp_path / ("x" * 251 + ".fcs"), key=None)
+    assert len(os.listdir(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("path", [None, 3])

@@ -119,3 +119,8 @@ def unique(names: Iterable[str]) -> list[str]:
         used.add(name)
         result.append(name)
     return result
+
+
+def clean(name: str) -> str:
+    """Drop the blanks and zero bytes that some writers pad names with."""
+    return name.replace("\x00", "").strip()

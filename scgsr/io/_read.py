@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 
 from scgsr._checks import instance, one_of
-from scgsr.io._events import DamageError, DataSet, find, load, naming
+from scgsr.io._damage import DamageError, naming
+from scgsr.io._events import find, load
+from scgsr.io._outline import DataSet
 from scgsr.io._panel import Panel, files_of, shared_panel, unique
+from scgsr.io._paths import source
 from scgsr.io._spill import check_spill, compensate_in_place
 
 if TYPE_CHECKING:
@@ -31,9 +34,10 @@ def read_fcs(
 
     Values are those stored in the file: unless asked for no compensation, no transform, and neither channel gain ($PnG)
     nor amplification ($PnE) nor time step ($TIMESTEP) is applied. A warning is logged where a channel was stored on a
-    logarithmic scale, as integer files of old cytometers are. Files of version 2.0, 3.0 and 3.1 are read; offsets that
-    only the header or only the TEXT segment has, and an end that is one byte too far, are accepted, but never a number
-    of events other than the one the file promises ($TOT).
+    logarithmic scale, as integer files of old cytometers are. Files of version 2.0, 3.0 and 3.1 are read, and 3.2 as if
+    it were 3.1, which a warning says. Empty values of keywords, offsets that only the header or only the TEXT segment
+    has, and an end that is one byte too far, are accepted, but never a number of events other than the one the file
+    promises ($TOT).
 
     A folder becomes one AnnData: its files ending in .fcs or .FCS, in natural order of their names, without those that
     begin with a dot. Their panels are compared by marker and channel, whose order may differ.
@@ -47,7 +51,7 @@ def read_fcs(
     compensate
         True replaces what the detectors measured by what the dyes emitted, `X[:, channels] @ inv(spill)`, with the
         spillover matrix of the file ($SPILLOVER or SPILL). A DataFrame is such a matrix: rows are the channels ($PnN)
-        of the dyes, columns those of the detectors.
+        of the dyes, columns those of the detectors. Values must be linear: log-amplified channels are refused.
     panel
         For a folder, "same": a file with another panel is refused. "shared": only what all files have is read.
 
@@ -56,7 +60,8 @@ def read_fcs(
     AnnData of shape (n_events, n_channels):
 
     `.X`
-        float32 ndarray, the stored values.
+        float32 ndarray, the stored values. What float32 cannot hold is rounded: doubles to some 7 digits, and integers
+        above 2**24 = 16,777,216, which a time channel may reach.
     `.obs["sample"]`
         for a folder, categorical: the name of the file without its ending. `.obs_names` are "<sample>_0", ... .
     `.var_names`
@@ -64,22 +69,23 @@ def read_fcs(
     `.var["channel"]`, `.var["marker"]`
         $PnN, and $PnS or an empty string; for a folder those of its first file.
     `.uns["meta"]`
-        dict of the keywords as strings; keys are in lower case, without "$", and with "_" for "/". For a folder a dict
-        from sample to such a dict. "spill" is the spillover matrix as a DataFrame whose index names the channels of
-        rows and columns (the columns have "_" for "/"), "compensated" whether it was applied.
+        dict of the keywords as strings; keys are in lower case, without "$", and with "_" for "/". A standard keyword
+        wins over a vendor's of the same name. For a folder a dict from sample to such a dict. "spill" is the spillover
+        matrix as a DataFrame whose index names the channels of rows and columns (the columns have "_" for "/"),
+        "compensated" whether it was applied.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file or folder.
     TypeError
         If an argument has a wrong type.
     ValueError
-        If a file is not FCS, damaged, incomplete, or of a kind that is not read: histograms, text values, integers of
-        other than whole bytes up to 64 bits. If a folder has no FCS file, or panels differ. If a spillover matrix is
-        asked for and there is none, or it does not fit the channels.
+        If a file is not FCS, damaged, incomplete, or of a kind that is not read: other versions, histograms, text
+        values, integers of other than whole bytes up to 64 bits. If a folder has no FCS file, or panels differ. If a
+        spillover matrix is asked for and there is none, or it does not fit the channels, or these are log-amplified.
     ImportError
-        If FlowIO is missing.
+        If FlowIO is missing, and values are floating-point numbers.
 
     References
     ----------
@@ -104,11 +110,11 @@ def read_fcs(
     >>> donors.obs["sample"].value_counts(sort=False).to_dict()
     {'donor_2': 2, 'donor_10': 2}
     """
-    instance("path", path, (str, os.PathLike))
+    given = source(path)
     instance("compensate", compensate, (bool, pd.DataFrame))
     one_of("panel", panel, ["same", "shared"])
-    if Path(path).is_dir():
-        return _folder(Path(path), data_set, compensate, refuse=panel == "same")
+    if given.is_dir():
+        return _folder(given, data_set, compensate, refuse=panel == "same")
     found = find(path, data_set=data_set)
     values, meta = _values(path, found, compensate)
     return _adata(values, found.panel, obs=pd.DataFrame(index=[str(i) for i in range(len(values))]), meta=meta)
@@ -149,7 +155,7 @@ def _values(
     values, spill = _as_float32(events.values, path), events.spill
     wanted = isinstance(compensate, pd.DataFrame) or compensate
     if wanted:
-        spill = _matrix(path, compensate if isinstance(compensate, pd.DataFrame) else spill, events.channels)
+        spill = _matrix(path, found, compensate if isinstance(compensate, pd.DataFrame) else spill)
         compensate_in_place(values, events.channels, spill)
     meta: dict[str, Any] = _writable(events.keywords)
     if spill is not None:  # a column of a DataFrame is a key in a file
@@ -157,7 +163,8 @@ def _values(
     return values, {**meta, "compensated": wanted}
 
 
-def _matrix(path: str | os.PathLike[str], spill: pd.DataFrame | None, channels: list[str]) -> pd.DataFrame:
+def _matrix(path: str | os.PathLike[str], found: DataSet, spill: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the matrix if it fits the channels."""
     if spill is None:
         msg = (
             f"`compensate`=True needs a spillover matrix ($SPILLOVER or SPILL), and {os.fspath(path)} has none that "
@@ -165,10 +172,17 @@ def _matrix(path: str | os.PathLike[str], spill: pd.DataFrame | None, channels: 
         )
         raise ValueError(msg)
     try:
-        return check_spill(spill, channels)
+        matrix = check_spill(spill, found.panel.channels)
     except ValueError as error:
         msg = f"`compensate`: {os.fspath(path)} cannot be compensated: {error}."
         raise ValueError(msg) from error
+    if amplified := [channel for channel in found.amplified if channel in matrix.index]:
+        msg = (
+            f"`compensate`: {os.fspath(path)} cannot be compensated: {amplified} are stored log-amplified ($PnE), and "
+            "only linear values can be; read the file without it."
+        )
+        raise ValueError(msg)
+    return matrix
 
 
 def _as_float32(values: NDArray[Any], path: str | os.PathLike[str]) -> NDArray[np.float32]:

@@ -14,19 +14,23 @@ _KEYWORDS = ("spill", "spillover")  # before FCS 3.1 and since; readfcs looks in
 
 
 def spill_of(keywords: dict[str, str]) -> tuple[dict[str, str], pd.DataFrame | None]:
-    """Return the keywords, less a matrix under "spill", and the matrix; one that cannot be parsed stays a keyword."""
-    text = next((keywords[name] for name in _KEYWORDS if keywords.get(name)), None)
-    try:
-        spill = None if text is None else parse_spill(text)
-    except ValueError:
-        return keywords, None
-    return {k: v for k, v in keywords.items() if k != "spill" or spill is None}, spill
+    """Return the keywords, less "spill" if there is a matrix, and the first matrix that can be parsed."""
+    for name in _KEYWORDS:
+        try:
+            spill = parse_spill(keywords[name])
+        except (KeyError, ValueError):
+            continue
+        return {k: v for k, v in keywords.items() if k != "spill"}, spill
+    return keywords, None
 
 
 def parse_spill(text: str) -> pd.DataFrame:
     """Parse "n, n names, n * n numbers", row by row."""
     size, *rest = (part.strip() for part in text.split(","))
     n = int(size)
+    if n < 1 or len(rest) != n + n * n:
+        msg = f"a matrix of {size} channels with {len(rest)} names and numbers"
+        raise ValueError(msg)
     names, numbers = rest[:n], rest[n:]
     return pd.DataFrame(np.reshape([float(number) for number in numbers], (n, n)), index=names, columns=names)
 
@@ -44,6 +48,9 @@ def compensate_in_place(values: NDArray[np.float32], channels: list[str], spill:
 def check_spill(spill: Any, channels: list[str]) -> pd.DataFrame:
     """Return the matrix with its columns in the order of its rows; raise ValueError if it does not fit the channels."""
     names = [str(name) for name in spill.index]
+    if not names:
+        msg = "the spillover matrix is empty"
+        raise ValueError(msg)
     unknown = [name for name in names if channels.count(name) != 1]
     if unknown:
         msg = f"the spillover matrix names {unknown}, which must each be exactly one of the channels {channels}"

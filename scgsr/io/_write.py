@@ -6,18 +6,19 @@ import itertools
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from scgsr import _checks, _store
 from scgsr._batches import dense_rows
 from scgsr._keys import DEFAULT_KEY, Keys
 from scgsr._view import check_finite, rows
-from scgsr.io._encode import STANDARD, Parameter, header_and_text, tidy, tidy_channels
+from scgsr.io._carry import carried
+from scgsr.io._encode import Parameter, header_and_text, tidy, tidy_channels
+from scgsr.io._paths import target
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("scgsr")
 
 _ROWS_AT_ONCE = 65536
-# What describes the layout of the file that was read, and not the sample: parameters by number, offsets, matrices.
-_STRUCTURAL = re.compile(
-    r"p\d+\w*|g\d+\w*|(begin|end)(analysis|data|stext)|byteord|datatype|mode|nextdata|par|tot|tr|fil|unicode|gate|gating"
-    r"|spill|spillover|comp|dfc\d+to\d+|csmode|csvbits|compensated|\w+_label_\d+"
-)
 
 
 def write_fcs(
@@ -45,7 +41,8 @@ def write_fcs(
 ) -> None:
     """Write cells to an FCS file for FlowJo, OMIQ and others, with what a fit has found as further parameters.
 
-    The file is FCS 3.1 with 32-bit floats, and is there complete or not at all. Its parameters are, in this order,
+    The file is FCS 3.1 with 32-bit floats, to which doubles and integers above 2**24 are rounded, and is there complete
+    or not at all. Its parameters are, in this order,
 
     - the features: $PnN is ``.var["channel"]`` if there is one, else the name of the feature, and $PnS is the name of
       the feature where that differs;
@@ -55,7 +52,10 @@ def write_fcs(
     - "gsr_confidence", and "gsr_novelty" where :func:`scgsr.tl.fit` or a mapping has written it.
 
     Keywords in ``.uns["meta"]``, as :func:`read_fcs` writes them, are carried over if they describe the sample; for
-    cells of a folder of files, where each has its own, none are. The spillover matrix is carried over only while it
+    cells of a folder of files, where each has its own, none are. The gain of a channel ($PnG) is carried over while its
+    values are as they were read, that is not recorded in ``.uns["arcsinh"]``, and for a folder if all files agree; a
+    warning says where a gain is lost, or a channel was log-amplified ($PnE), which 32-bit floats cannot be. The
+    spillover matrix is carried over only while it
     applies: values that are compensated, or recorded in ``.uns["arcsinh"]`` as transformed, must not be compensated
     again by the program that opens the file. That record itself is not part of the file: what is read back counts as
     untransformed.
@@ -77,12 +77,17 @@ def write_fcs(
     ------
     FileExistsError
         If the file exists and `overwrite` is False.
+    FileNotFoundError
+        If there is no folder to write it to.
+    IsADirectoryError
+        If `path` is a folder.
     KeyError
         If there is no fit under `key`, or no such layer.
     TypeError
         If an argument has a wrong type, or `adata` is backed.
     ValueError
-        If there are no cells, values are NaN, infinite or too large for 32-bit floats, or cells lack a label.
+        If `path` is empty, there are no cells, values are NaN, infinite or too large for 32-bit floats, or cells lack a
+        label.
 
     References
     ----------
@@ -105,11 +110,8 @@ def write_fcs(
     from anndata import AnnData
 
     _checks.instance("adata", adata, AnnData)
-    _checks.instance("path", path, (str, os.PathLike))
     _checks.instance("overwrite", overwrite, bool)
-    if os.path.lexists(path) and not overwrite:
-        msg = f"`path`: {os.fspath(path)} exists; choose another name, or replace it with `overwrite=True`."
-        raise FileExistsError(msg)
+    file = target(path, overwrite=overwrite)
     if adata.n_obs == 0:
         msg = "`adata` has no cells; an FCS file needs at least one."
         raise ValueError(msg)
@@ -121,19 +123,21 @@ def write_fcs(
         check_finite(block, features)
     largest = np.concatenate([_largest(block) for block in blocks])
     parameters = _parameters(adata, names[1:], largest)
-    carried = _carried(adata, layer, [parameter.channel for parameter in parameters])
-    head = header_and_text(adata.n_obs, parameters, {"$FIL": tidy(Path(path).name), **carried, **meanings})
-    _write(Path(path), head, _rows(blocks))
+    kept = carried(adata, layer, [parameter.channel for parameter in parameters])
+    head = header_and_text(adata.n_obs, parameters, {"$FIL": tidy(file.name), **kept, **meanings})
+    _write(file, head, _rows(blocks))
 
 
 def _of_fit(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], NDArray[np.float32]], dict[str, str]]:
     """Return what a fit has written, blocks of columns by their names, and keywords that explain renamed labels."""
+    _checks.instance("key", key, str, hint="None writes the features alone.")
     keys = Keys(key)
     _store.read_record(adata, key)
     activations = _store.read_activations(adata, key)
     for column in (keys.labels, keys.confidence):
-        hint = f"Call `scgsr.tl.fit(adata, key_added={key!r})` again."
-        _checks.existing_key("key", column, adata.obs.columns, where=".obs", hint=hint)
+        if column not in adata.obs:
+            msg = f"`key`={key!r}: .obs[{column!r}] is missing; call `scgsr.tl.fit(adata, key_added={key!r})` again."
+            raise KeyError(msg)
     labels = adata.obs[keys.labels].astype("category").cat
     if n_missing := int((labels.codes < 0).sum()):
         msg = f"`key`={key!r}: .obs[{keys.labels!r}] has no label for {n_missing} cells; leave these cells out."
@@ -180,30 +184,6 @@ def _largest(matrix: Matrix) -> NDArray[Any]:
     return np.asarray(largest if isinstance(matrix, np.ndarray) else largest.todense()).ravel()
 
 
-def _carried(adata: AnnData, layer: str | None, channels: list[str]) -> dict[str, str]:
-    """Return the keywords of the file that was read, as far as they still hold."""
-    meta = adata.uns.get("meta")
-    if not isinstance(meta, Mapping):
-        return {}
-    kept = {
-        f"${name.upper()}" if STANDARD.fullmatch(name) else name.upper(): tidy(value)
-        for name, value in meta.items()
-        if isinstance(value, str) and tidy(value) and tidy(name) == name and not _STRUCTURAL.fullmatch(name.lower())
-    }
-    spill = meta.get("spill")
-    if not isinstance(spill, pd.DataFrame):
-        return kept
-    if (
-        meta.get("compensated")
-        or _store.read_arcsinh(adata, layer) is not None
-        or not set(spill.index) <= set(channels)
-    ):
-        logger.info("the spillover matrix is not written: it does not apply to these values")
-        return kept
-    numbers = spill.to_numpy(dtype=float).ravel().tolist()
-    return {**kept, "$SPILLOVER": ",".join(map(str, [len(spill), *spill.index, *numbers]))}
-
-
 def _rows(blocks: Sequence[Matrix]) -> Iterator[NDArray[np.float32]]:
     """Yield all columns of some cells after others; a sparse matrix is never densified whole."""
     for start in range(0, blocks[0].shape[0], _ROWS_AT_ONCE):
@@ -219,13 +199,15 @@ def _rows(blocks: Sequence[Matrix]) -> Iterator[NDArray[np.float32]]:
 
 def _write(path: Path, head: bytes, blocks: Iterator[NDArray[np.float32]]) -> None:
     """Write beside `path` and move there, so that no reader ever meets half a file."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    unfinished = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")  # the whole name could be too long
     try:
         with unfinished.open("xb") as handle:
             handle.write(head)
             for block in blocks:
                 block.tofile(handle)
         unfinished.replace(path)
-    except BaseException:
+    except BaseException as error:
         unfinished.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # the user knows nothing of the other file
+            error.filename, error.filename2 = os.fspath(path), None
         raise

@@ -1,0 +1,111 @@
+"""Keywords of the file that was read -> those of the file that is written, as far as they still hold."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scgsr import _store
+from scgsr.io._encode import STANDARD, tidy
+from scgsr.io._panel import clean
+from scgsr.io._scale import decades, gain
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+logger = logging.getLogger("scgsr")
+
+# What describes the layout of the file that was read, and not the sample: parameters by number, offsets, matrices.
+_STRUCTURAL = re.compile(
+    r"p\d+\w*|g\d+\w*|(begin|end)(analysis|data|stext)|byteord|datatype|mode|nextdata|par|tot|tr|fil|unicode|gate|gating"
+    r"|spill|spillover|comp|dfc\d+to\d+|csmode|csvbits|compensated|\w+_label_\d+"
+)
+_NOTHING_KNOWN = (None, 0.0)
+
+
+def carried(adata: AnnData, layer: str | None, channels: Sequence[str]) -> dict[str, str]:
+    """Return the keywords for a file whose first parameters are the features, and all have the names `channels`."""
+    meta = adata.uns.get("meta")
+    if not isinstance(meta, Mapping):
+        return {}
+    return {**_of_sample(meta), **_gains(adata, layer, meta), **_spillover(adata, layer, meta, channels)}
+
+
+def _of_sample(meta: Mapping[Any, Any]) -> dict[str, str]:
+    return {
+        f"${name.upper()}" if STANDARD.fullmatch(name) else name.upper(): tidy(value)
+        for name, value in meta.items()
+        if isinstance(name, str) and isinstance(value, str) and tidy(value) and tidy(name) == name
+        if not _STRUCTURAL.fullmatch(name.lower())
+    }
+
+
+def _gains(adata: AnnData, layer: str | None, meta: Mapping[Any, Any]) -> dict[str, str]:
+    """Return $PnG of the features whose values are as they were read, and say of which others something is lost."""
+    files = [_scales(file) for file in (meta, *meta.values()) if isinstance(file, Mapping)]
+    files = [file for file in files if file]  # that of a folder itself has no channels
+    if not files:
+        return {}
+    kept: dict[str, str] = {}
+    lost, amplified = [], []
+    channels = [clean(str(name)) for name in adata.var.get("channel", adata.var_names)]
+    record = _store.read_arcsinh(adata, layer)
+    transformed = np.zeros(len(channels), bool) if record is None else record.notna().to_numpy()
+    for n, (channel, changed) in enumerate(zip(channels, transformed, strict=True), start=1):
+        scales = set().union(*(file.get(channel, {_NOTHING_KNOWN}) for file in files))
+        gains = {each for each, _ in scales}
+        if any(span > 0 for _, span in scales):
+            amplified.append(channel)
+        elif len(gains) == 1 and not changed:
+            kept |= {f"$P{n}G": str(each) for each in gains if each is not None}
+        elif gains - {None, 1.0}:
+            lost.append(channel)
+    _tell_of_what_is_lost(amplified, lost)
+    return kept
+
+
+def _tell_of_what_is_lost(amplified: list[str], gains: list[str]) -> None:
+    if amplified:
+        logger.warning(
+            "%s were read from log-amplified channels, which a file of floats cannot say ($PnE): programs will take "
+            "the values for linear.",
+            ", ".join(amplified),
+        )
+    if gains:
+        logger.warning(
+            "the gain ($PnG) of %s is not written, because values are transformed or files differ: programs will show "
+            "the values as they are.",
+            ", ".join(gains),
+        )
+
+
+def _scales(keywords: Mapping[Any, Any]) -> dict[str, set[tuple[float | None, float]]]:
+    """Return gain and decades by $PnN, several where channels of one name differ."""
+    found: dict[str, set[tuple[float | None, float]]] = defaultdict(set)
+    for name, value in keywords.items():
+        if isinstance(value, str) and (match := re.fullmatch("p([0-9]+)n", str(name))):
+            n = int(match[1])
+            found[clean(value)].add((gain(keywords, n), decades(keywords, n)))
+    return dict(found)
+
+
+def _spillover(adata: AnnData, layer: str | None, meta: Mapping[Any, Any], channels: Sequence[str]) -> dict[str, str]:
+    """Return the matrix while it applies."""
+    spill = meta.get("spill")
+    if not isinstance(spill, pd.DataFrame):
+        return {}
+    if (
+        meta.get("compensated")
+        or _store.read_arcsinh(adata, layer) is not None
+        or not set(spill.index) <= set(channels)
+    ):
+        logger.info("the spillover matrix is not written: it does not apply to these values")
+        return {}
+    numbers = spill.to_numpy(dtype=float).ravel().tolist()
+    return {"$SPILLOVER": ",".join(map(str, [len(spill), *spill.index, *numbers]))}

@@ -1,0 +1,30 @@
+"""What a damaged file leads to: one kind of error inside this package, and a ValueError that names the file outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class DamageError(ValueError):
+    """A promise of the file that it does not keep, or that is not read, as a sentence."""
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what damage leads to, foreseen or not, into a ValueError with the file."""
+    try:
+        yield
+    except (ImportError, MemoryError, OSError):
+        raise  # about the machine, not the file
+    except Exception as error:
+        match error:
+            case DamageError():
+                reason = str(error)
+            case KeyError():
+                reason = f"it lacks the keyword {error}"
+            case _:
+                reason = f"it cannot be decoded ({type(error).__name__}: {error})"
+        msg = f"`path` must be a complete FCS file, but {os.fspath(path)} is not: {reason}."
+        raise ValueError(msg) from error

@@ -1,0 +1,40 @@
+"""Paths as they are given, judged before anything is read or written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from scgsr._checks import instance
+
+
+def source(path: str | os.PathLike[str]) -> Path:
+    """Return the file or folder to read."""
+    given = _not_empty(path, "the FCS file to read, or '.' for the folder you are in")
+    if not given.exists():
+        msg = f"`path`: there is no file or folder {os.fspath(path)}; check the name, and the folder you are in."
+        raise FileNotFoundError(msg)
+    return given
+
+
+def target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """Return the file to write, in a folder that exists, and replacing nothing unless asked to."""
+    given = _not_empty(path, "the file to write, such as 'cells.fcs'")
+    if given.is_dir():
+        msg = f"`path`: {given} is a folder; name a file in it, such as {given / 'cells.fcs'}."
+        raise IsADirectoryError(msg)
+    if os.path.lexists(given) and not overwrite:
+        msg = f"`path`: {given} exists; choose another name, or replace it with `overwrite=True`."
+        raise FileExistsError(msg)
+    if not given.parent.is_dir():
+        msg = f"`path`: there is no folder {given.parent} to write {given.name} to; make the folder first."
+        raise FileNotFoundError(msg)
+    return given
+
+
+def _not_empty(path: str | os.PathLike[str], wanted: str) -> Path:
+    instance("path", path, (str, os.PathLike))
+    if not os.fspath(path):  # which `Path` takes for the folder one is in
+        msg = f"`path` must not be empty; give {wanted}."
+        raise ValueError(msg)
+    return Path(path)
