@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+from importlib.metadata import version
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -10,6 +13,12 @@ import pytest
 from matplotlib.image import imread
 
 from scgsr import cli, io, tl
+from scgsr.cli._files import put
+from scgsr.cli._words import in_options
+
+
+def interrupt(*arguments, **options):
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -44,36 +53,116 @@ def test_demo_cannot_write(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "said"),
     [
-        [],
-        ["unknown"],
-        ["demo", "--unknown"],
-        ["fit", "in.h5ad"],
-        ["fit", "in.h5ad", "out.h5ad", "--graph", "sphere"],
-        ["fit", "in.h5ad", "out.h5ad", "--graph", "ring:1"],
-        ["fit", "in.h5ad", "out.h5ad", "--n-epochs", "many"],
-        ["fit", "in.h5ad", "out.h5ad", "--features", "a", "--mask-var", "b"],
-        ["transform", "in.h5ad", "out.h5ad"],
-        ["transform", "in.h5ad", "out.h5ad", "--reference", "r", "--fill", "median"],
+        ("", "required: command"),
+        ("unknown", "invalid choice"),
+        ("demo --unknown", "unrecognized arguments"),
+        ("fit in.h5ad", "required: OUTPUT"),
+        ("fit in.h5ad out.h5ad --graph sphere", "--graph: must be learned, learned:100, 10x10"),
+        (
+            "fit in.h5ad out.h5ad --graph ring:1",
+            "--graph: ring:1 is no graph: the number of neurons must be at least 3",
+        ),
+        ("fit in.h5ad out.h5ad --graph 0x0", "--graph: 0x0 is no graph: each side must be at least 1, got 0"),
+        ("fit in.h5ad out.h5ad --graph 10000x10000", "100,000,000 neurons, and more than 4,096 need scgsr.tl.fit"),
+        ("fit in.h5ad out.h5ad --graph learned:5000", "learned:5000 is too large"),
+        ("fit in.h5ad out.h5ad --n-epochs many", "--n-epochs: must be a whole number, got 'many'"),
+        ("fit in.h5ad out.h5ad --n-epochs 0", "--n-epochs: must be at least 1, got 0"),
+        ("fit in.h5ad out.h5ad --smoothness nan", "--smoothness: must be finite and at least 0, got nan"),
+        ("fit in.h5ad out.h5ad --smoothness -1", "--smoothness: must be finite and at least 0, got -1"),
+        ("fit in.h5ad out.h5ad --threshold inf", "--threshold: must be finite, got inf"),
+        ("fit in.h5ad out.h5ad --resolution 0", "--resolution: must be finite and above 0, got 0"),
+        ("fit in.h5ad out.h5ad --cofactor -5", "--cofactor: must be finite and above 0, got -5"),
+        ("fit in.h5ad out.h5ad --rng -1", "--rng: must be an integer from 0"),
+        ("fit in.h5ad out.h5ad --device abacus", "--device: abacus cannot be used here"),
+        ("fit in.h5ad out.h5ad --key-added a/b", "--key-added: must be a name that AnnData files accept"),
+        ("fit in.h5ad out.h5ad --features a --mask-var b", "not allowed with argument --features"),
+        ("fit in.h5ad out.h5ad --use-rep r --cofactor 5", "--cofactor and --use-rep exclude each other"),
+        ("fit in.h5ad out.h5ad --use-rep r --features a", "--features and --use-rep exclude each other"),
+        ("transform in.h5ad out.h5ad", "required: --reference"),
+        ("transform in.h5ad out.h5ad --reference r --fill median", "--fill: must be mean or a finite number"),
+        ("transform in.h5ad out.h5ad --reference r --fill nan", "--fill: must be mean or a finite number"),
     ],
 )
-def test_wrong_usage_exits_with_two(arguments, capsys):
+def test_wrong_usage_exits_with_two_before_anything_is_read(arguments, said, capsys):
     with pytest.raises(SystemExit) as stop:
-        cli.main(arguments)
+        cli.main(arguments.split())
     assert stop.value.code == 2
-    assert "usage" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "usage" in shown
+    assert said in shown
+
+
+def test_an_empty_path_is_not_the_current_folder(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["fit", "", "out.h5ad"])
+    assert "INPUT: must name a file or a folder" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"scgsr {version('scgsr')}\n"
+
+
+def test_an_interrupt_before_the_command_runs(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_parser", interrupt)
+    with pytest.raises(SystemExit, match="130"):
+        cli.main(["demo"])
+    assert capsys.readouterr().err == "interrupted; nothing was written\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        ("`n_epochs` must be at least 1", "--n-epochs must be at least 1"),
+        ("`checkpoint`='a run' holds the state", "--checkpoint a run holds the state"),
+        (
+            "`compensate`=True needs a matrix; pass one as a DataFrame.",
+            "--compensate needs a matrix; leave --compensate out.",
+        ),
+        ("read only what all have with `panel='shared'`", "read only what all have with --panel shared"),
+        ("call `scgsr.tl.fit(adata, key_added='foo')` first", "run `scgsr fit` with --key-added foo first"),
+        ("call `scgsr.pp.arcsinh(adata, 5)` for mass", "give --cofactor 5 for mass"),
+        ("leave such channels out with `mask_var`", "leave such channels out with --features or --mask-var"),
+        ("`mask_var`='no' is not in .var", "--mask-var no is not in .var"),
+        ("`adata` lacks 2 features", "the input lacks 2 features"),
+        ("`fill`='mean' and `no_option`='mean'", "`fill`='mean' and `no_option`='mean'"),
+    ],
+)
+def test_arguments_of_the_api_are_named_as_options(said, instead):
+    assert in_options(said, {"n_epochs", "checkpoint", "compensate", "panel", "mask_var", "key_added"}) == instead
 
 
 @pytest.mark.parametrize(
     ("command", "said"),
-    [("demo", "no network"), ("fit", "5 for mass and 150 for"), ("transform", "Nothing is trained")],
+    [
+        ("demo", "no network"),
+        ("fit", "5 for mass and 150 for"),
+        ("fit", "learned:64"),
+        ("fit", "2 the command itself was wrong"),
+        ("transform", "Nothing is trained"),
+    ],
 )
 def test_help_explains(capsys, command, said):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
     assert stop.value.code == 0
     assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_folder_takes_the_place_of_whatever_is_there(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").write_text("")
+    for name in ("file", "link", "folder", "nothing"):
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "content").write_text("")
+        put(tmp_path / "new", tmp_path / name)
+        assert [path.name for path in (tmp_path / name).iterdir()] == ["content"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "link", "nothing"]
 
 
 QUICK = ["--n-epochs", "3", "--graph", "4x5"]
@@ -157,8 +246,7 @@ class TestFitAndTransform:
             (["notes.txt", "out.h5ad"], "must be a .h5ad, .zarr or .fcs file"),
             (["broken.h5ad", "out.h5ad"], "is no readable .h5ad of AnnData"),
             (["cells.h5ad", "out.h5ad", "--features", "CD3"], "--features CD3: the input has feature_0"),
-            (["cells.h5ad", "out.h5ad", "--layer", "raw"], "`layer`='raw' is not in .layers"),
-            (["cells.h5ad", "out.h5ad", "--smoothness", "-1"], "`smoothness` must be"),
+            (["cells.h5ad", "out.h5ad", "--layer", "raw"], "--layer raw is not in .layers"),
         ],
     )
     def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(self, paths, monkeypatch, capsys, arguments, said):
@@ -191,26 +279,44 @@ class TestFitAndTransform:
             assert not (paths / "out.h5ad").exists()
 
     def test_an_interrupt_says_where_the_state_is(self, paths, monkeypatch, capsys):
-        def interrupt(*arguments, **options):
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr("scgsr.tl.fit", interrupt)
+        start = ["fit", str(paths / "cells.h5ad"), str(paths / "o.h5ad"), "--checkpoint", str(paths / "run"), *QUICK]
+        with monkeypatch.context() as patch:
+            patch.setattr("scgsr.cli._files.read", interrupt)
+            with pytest.raises(SystemExit):
+                cli.main(start)
+            assert capsys.readouterr().err.endswith("interrupted; nothing was written\n")
+        with monkeypatch.context() as patch:
+            patch.setattr("scgsr.cli._files.write", interrupt)
+            with pytest.raises(SystemExit):
+                cli.main(start)
+            assert f"the state is in {paths / 'run'}" in capsys.readouterr().err
+        monkeypatch.setattr("scgsr.cli._files.read", interrupt)
         with pytest.raises(SystemExit):
-            cli.main(["fit", str(paths / "cells.h5ad"), str(paths / "o.h5ad"), "--checkpoint", str(paths / "run")])
-        assert f"the state is in {paths / 'run'}" in capsys.readouterr().err
+            cli.main(start)
+        assert f"nothing was written; {paths / 'run'} is as it was" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("no space left")])
+    def test_what_is_written_is_said_when_the_model_is_not(self, paths, monkeypatch, capsys, error):
+        def fail(*arguments, **options):
+            raise error
+
+        out, model = paths / "o.h5ad", paths / "model"
+        monkeypatch.setattr("scgsr.FittedModel.save", fail)
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["fit", str(paths / "cells.h5ad"), str(out), "--save-model", str(model), *QUICK])
+        said = capsys.readouterr().err + str(stop.value.code)
+        assert f"{out} is written in full, the model is not in {model}" in said
+        assert "gsr" in ad.read_h5ad(out).obs
 
     def test_without_a_fit_in_the_reference(self, paths):
         cells = str(paths / "cells.h5ad")
-        with pytest.raises(SystemExit, match=r"scgsr transform: `key`='gsr'.* call `scgsr\.tl\.fit"):
+        with pytest.raises(SystemExit, match=r"scgsr transform: --key gsr.* run `scgsr fit` with --key-added"):
             cli.main(["transform", cells, str(paths / "out.h5ad"), "--reference", cells])
         with pytest.raises(SystemExit, match=r"scgsr transform: .* holds no model"):
             cli.main(["transform", cells, str(paths / "out.h5ad"), "--reference", str(paths)])
 
     @pytest.mark.parametrize("where", ["scgsr.tl.fit", "anndata.AnnData.write_h5ad"])
     def test_an_interrupt_leaves_the_old_output(self, paths, monkeypatch, capsys, where):
-        def interrupt(*arguments, **options):
-            raise KeyboardInterrupt
-
         (paths / "out.h5ad").write_text("old")
         before = sorted(paths.iterdir())
         monkeypatch.setattr(where, interrupt)
@@ -219,3 +325,88 @@ class TestFitAndTransform:
         assert stop.value.code == 130
         assert "nothing was written" in capsys.readouterr().err
         assert (sorted(paths.iterdir()), (paths / "out.h5ad").read_text()) == (before, "old")
+
+    @pytest.mark.filterwarnings("ignore:Writing zarr v2")
+    @pytest.mark.parametrize("name", [f".z.{os.getpid()}.zarr", "z.zarr"])
+    def test_an_interrupt_between_two_moves_leaves_the_old_zarr(self, cells, paths, monkeypatch, capsys, name):
+        replace = Path.replace
+
+        def move(path, target):
+            return interrupt() if path.name == name else replace(path, target)
+
+        cells.write_zarr(paths / "z.zarr")
+        before = sorted(paths.iterdir())
+        monkeypatch.setattr(Path, "replace", move)
+        with pytest.raises(SystemExit, match="130"):
+            cli.main(["fit", str(paths / "cells.h5ad"), str(paths / "z.zarr"), "--overwrite", *QUICK])
+        assert "nothing was written" in capsys.readouterr().err
+        assert sorted(paths.iterdir()) == before
+        assert "gsr" not in ad.read_zarr(paths / "z.zarr").obs
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--compensate"], "--compensate is for .fcs files"),
+            (["--panel", "shared"], "--panel is for a folder of .fcs files"),
+        ],
+    )
+    def test_options_that_would_be_ignored_are_refused(self, paths, capsys, options, said):
+        for command in (["fit"], ["transform", "--reference", str(paths)]):
+            with pytest.raises(SystemExit, match="2"):
+                cli.main([*command, str(paths / "cells.h5ad"), str(paths / "out.h5ad"), *options])
+            assert said in capsys.readouterr().err
+
+    def test_places_where_nothing_can_be_written_are_found_before_the_work(self, paths, monkeypatch):
+        monkeypatch.setattr("scgsr.cli._files.read", lambda options: pytest.fail("the input was read"))
+        (paths / "file").write_text("")
+        (paths / "barred").mkdir()
+        touch = Path.touch
+
+        def touch_unless_barred(path, **options):
+            if path.parent.name == "barred":
+                raise PermissionError(13, "Permission denied")
+            touch(path, **options)
+
+        monkeypatch.setattr(Path, "touch", touch_unless_barred)
+        inp, out = str(paths / "cells.h5ad"), str(paths / "out.h5ad")
+        for arguments, said in [
+            ([str(paths / "barred" / "out.h5ad")], "cannot write the output .*: Permission denied; name a place"),
+            (
+                [out, "--save-model", str(paths / "barred" / "a" / "b")],
+                "cannot write --save-model .*: Permission denied",
+            ),
+            ([out, "--checkpoint", str(paths / "barred")], "cannot write --checkpoint .*: Permission denied"),
+            ([out, "--save-model", str(paths / "file" / "model")], "cannot write --save-model .*: Not a directory"),
+            ([out, "--save-model", out], "--save-model .* is the output"),
+        ]:
+            with pytest.raises(SystemExit, match=said):
+                cli.main(["fit", inp, *arguments])
+
+    @pytest.mark.parametrize("ending", ["h5ad", "zarr"])
+    def test_whatever_reading_raises_is_said_in_a_line(self, cells, paths, monkeypatch, ending):
+        def fail(path):
+            msg = "'str' object has no attribute 'get'\nError raised while reading"
+            raise AttributeError(msg)
+
+        (paths / f"foreign.{ending}").mkdir()
+        monkeypatch.setattr(f"anndata.read_{ending}", fail)
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["fit", str(paths / f"foreign.{ending}"), str(paths / "out.h5ad")])
+        assert f"is no readable .{ending} of AnnData: 'str' object" in stop.value.code
+        assert "\n" not in stop.value.code
+
+    def test_an_fcs_file_is_not_written_among_the_samples(self, cells, paths):
+        folder = fcs_folder(cells, paths / "run")
+        for arguments in (["fit"], ["transform", "--reference", str(paths)]):
+            with pytest.raises(SystemExit, match=r"c\.FCS would be read as a sample of .*; write it to another folder"):
+                cli.main([*arguments, str(folder), str(folder / "c.FCS")])
+        assert sorted(path.name for path in folder.iterdir()) == ["a.fcs", "b.fcs"]
+
+    def test_samples_in_one_fcs_file_can_be_told_apart(self, cells, paths, capsys):
+        folder, out = fcs_folder(cells, paths / "run"), paths / "out.FCS"
+        cli.main(["fit", str(folder), str(out), "--cofactor", "5", *QUICK])
+        assert "parameter 'sample': 0 a, 1 b" in capsys.readouterr().err
+        found = io.read_fcs(out)
+        np.testing.assert_array_equal(found[:, "sample"].X.ravel(), np.repeat([0, 1], [140, 100]))
+        assert [found.uns["meta"][f"sample_{number}"] for number in (0, 1)] == ["a", "b"]
+        assert "gsr_n19" in found.var_names

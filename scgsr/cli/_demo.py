@@ -11,34 +11,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scgsr._keys import Keys
+from scgsr.cli import _usage
 from scgsr.cli._log import show_log
+from scgsr.cli._places import check_folder
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
+_DESCRIPTION = """\
+Fit the 700 blood cells (PBMC) that Scanpy ships, label them, compare the labels with the published cell types, judge
+whether the structure is real, and draw each type's activations on the sheet of neurons. Takes less than a minute; no
+network."""
+
+_EXAMPLES = """\
+example:
+  scgsr demo --out pictures/"""
+
+
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    demo = commands.add_parser(
+    demo = _usage.add_command(
+        commands,
         "demo",
+        _demo,
         help="fit 700 blood cells and draw them",
-        description="Fit the 700 blood cells (PBMC) that Scanpy ships, label them, compare the labels with the "
-        "published cell types, judge whether the structure is real, and draw each type's activations on the sheet of "
-        "neurons. Takes less than a minute; no network.",
+        description=_DESCRIPTION,
+        usage="[--out DIR]",
+        examples=_EXAMPLES,
     )
     demo.add_argument(
-        "--out", type=Path, default=Path("scgsr_demo"), metavar="DIR", help="folder to write to (default: scgsr_demo)"
+        "--out",
+        type=_usage.path,
+        default=Path("scgsr_demo"),
+        metavar="DIR",
+        help="folder to write to (default: scgsr_demo)",
     )
-    demo.set_defaults(run=_demo)
 
 
 def _demo(options: argparse.Namespace) -> None:
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"cannot write to --out {options.out}: {error.strerror}"
-        raise OSError(msg) from error
-    show_log(sys.stdout)
+    check_folder("--out", options.out)
+    options.out.mkdir(parents=True, exist_ok=True)
+    show_log(sys.stdout, options)
     with _timed("import"):
         import matplotlib
 

@@ -8,17 +8,21 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scgsr.cli import _usage
+from scgsr.cli._places import ANNDATA, check_input, check_output, ending
+from scgsr.cli._words import text_of
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
-INPUT = "cells: .h5ad, .zarr, .fcs, or a folder of .fcs files, one per sample"
-OUTPUT = "file to write: .h5ad, .zarr, or .fcs for FlowJo and others"
+_INPUT = "cells: .h5ad, .zarr, .fcs, or a folder of .fcs files, one per sample"
+_OUTPUT = "file to write: .h5ad, .zarr, or .fcs for FlowJo and others; a folder of samples goes into one file"
 
 
-def add_input(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to read."""
-    parser.add_argument("input", type=Path, help=INPUT)
-    parser.add_argument("output", type=Path, help=OUTPUT)
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what to read and to write."""
+    parser.add_argument("input", type=_usage.path, metavar="INPUT", help=_INPUT)
+    parser.add_argument("output", type=_usage.path, metavar="OUTPUT", help=_OUTPUT)
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it is there")
     fcs = parser.add_argument_group("FCS files")
     fcs.add_argument(
@@ -27,47 +31,23 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     fcs.add_argument(
         "--panel",
         choices=["same", "shared"],
-        default="same",
         help="for a folder: refuse files with another panel (same, the default), or read what all have (shared)",
     )
 
 
-def check_output(options: argparse.Namespace) -> None:
-    """Refuse, before any work, an output that cannot be written."""
-    path: Path = options.output
-    if path.suffix not in (".h5ad", ".zarr", ".fcs"):
-        msg = f"the output must end in .h5ad, .zarr or .fcs, got {path}"
-        raise ValueError(msg)
-    if path.exists() and not options.overwrite:
-        msg = f"{path} is there already; pass --overwrite to replace it"
-        raise FileExistsError(msg)
-    for name in ("input", "reference"):
-        other = getattr(options, name, None)
-        if path.exists() and other is not None and other.exists() and path.samefile(other):
-            msg = f"{path} is the {name}; name another output"
-            raise ValueError(msg)
-    if path.is_dir() and path.suffix != ".zarr":
-        msg = f"{path} is a folder; name another output"
-        raise ValueError(msg)
-    if not path.parent.is_dir():
-        msg = f"there is no folder {path.parent} to write to"
-        raise FileNotFoundError(msg)
+def check_files(options: argparse.Namespace) -> None:
+    """Refuse, before any work, what cannot be read or written."""
+    check_output(options)
+    check_input(options)
 
 
 def read(options: argparse.Namespace) -> AnnData:
     """Return the cells of the input."""
     from scgsr import io
 
-    path: Path = options.input
-    if not path.exists():
-        msg = f"there is no {path}"
-        raise FileNotFoundError(msg)
-    if path.suffix in (".h5ad", ".zarr"):
-        return read_anndata(path)
-    if path.suffix.lower() == ".fcs" or path.is_dir():
-        return io.read_fcs(path, compensate=options.compensate, panel=options.panel)
-    msg = f"{path} must be a .h5ad, .zarr or .fcs file, or a folder of .fcs files"
-    raise ValueError(msg)
+    if ending(options.input) in ANNDATA:
+        return read_anndata(options.input)
+    return io.read_fcs(options.input, compensate=options.compensate, panel=options.panel or "same")
 
 
 def read_anndata(path: Path) -> AnnData:
@@ -75,34 +55,58 @@ def read_anndata(path: Path) -> AnnData:
     import anndata
 
     try:
-        return anndata.read_h5ad(path) if path.suffix == ".h5ad" else anndata.read_zarr(path)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        msg = f"{path} is no readable {path.suffix} of AnnData: {error}"
+        return anndata.read_h5ad(path) if ending(path) == ".h5ad" else anndata.read_zarr(path)
+    except (ImportError, MemoryError):
+        raise  # about the machine, not the file
+    except Exception as error:  # foreign content may raise anything
+        msg = f"{path} is no readable {ending(path)} of AnnData: {text_of(error)}"
         raise ValueError(msg) from error
 
 
 def write(adata: AnnData, options: argparse.Namespace) -> None:
     """Write the cells; whatever happens, the output is there in full or as it was."""
-    from scgsr import io
-
     path: Path = options.output
-    if path.suffix == ".fcs":
-        io.write_fcs(adata, path, key=options.key_added, overwrite=options.overwrite)
+    if ending(path) == ".fcs":
+        _write_fcs(adata, options)
         return
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        if path.suffix == ".h5ad":
+        if ending(path) == ".h5ad":
             adata.write_h5ad(temporary)
         else:
             adata.write_zarr(temporary)
-            _remove(path)  # a folder cannot be replaced at once
-        temporary.replace(path)
+        put(temporary, path)
     finally:
         _remove(temporary)
 
 
+def _write_fcs(adata: AnnData, options: argparse.Namespace) -> None:
+    from scgsr import io
+    from scgsr.cli._samples import with_samples
+
+    pooled = options.input.is_dir() and ending(options.input) not in ANNDATA
+    cells = with_samples(adata) if pooled else adata
+    io.write_fcs(cells, options.output, key=options.key_added, overwrite=options.overwrite)
+
+
+def put(new: Path, path: Path) -> None:
+    """Move what is new to `path`; a folder cannot be replaced at once, so that the old one steps aside until then."""
+    if not (new.is_dir() and os.path.lexists(path)):
+        new.replace(path)
+        return
+    aside = path.with_name(f".{path.stem}.{os.getpid()}.old{path.suffix}")
+    try:
+        path.replace(aside)
+        new.replace(path)
+    finally:
+        if os.path.lexists(path):
+            _remove(aside)
+        else:
+            aside.replace(path)
+
+
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

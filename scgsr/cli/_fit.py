@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scgsr._keys import DEFAULT_KEY
-from scgsr.cli import _files
+from scgsr.cli import _files, _usage
+from scgsr.cli._graph import add_graph
 from scgsr.cli._log import show_log
+from scgsr.cli._places import check_folder
 
 if TYPE_CHECKING:
     import numpy as np
     from anndata import AnnData
-
-    from scgsr.graphs import LearnedGraph, NeuronGraph
 
 _DESCRIPTION = """\
 Train the network on the cells, give each cell its picture (activations of neurons) and a label, and write all of it.
@@ -32,60 +30,72 @@ examples:
   scgsr fit run1/ fitted.h5ad --cofactor 5 --features CD3 CD4 CD8 CD19 CD56 --graph 10x10
   scgsr fit sample.fcs for_flowjo.fcs --cofactor 150 --compensate --features CD3 CD19 NK1.1 --save-model model/"""
 
+_NOT_NEGATIVE = partial(_usage.number, minimum=0)
+_POSITIVE = partial(_usage.number, minimum=0, exclusive=True)
+
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    parser = commands.add_parser(
+    parser = _usage.add_command(
+        commands,
         "fit",
+        _fit,
         help="train on cells, write activations and labels",
         description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="INPUT OUTPUT [options]",
+        examples=_EXAMPLES,
     )
-    _files.add_input(parser)
+    _files.add_files(parser)
     parser.add_argument(
-        "--cofactor", type=float, metavar="C", help="transform the features first: arcsinh(value / C), on record"
+        "--cofactor",
+        type=_POSITIVE,
+        metavar="C",
+        help="transform the features first, arcsinh(value / C), on record: 5 for mass, 150 for fluorescence cytometry",
     )
-    parser.add_argument(
-        "--graph",
-        type=_graph,
-        metavar="G",
-        help="graph of the neurons: learned (default, best labels), 10x10 (a sheet, easiest to read), ring:20, path:10",
-    )
-    parser.add_argument("--smoothness", type=float, help="how alike neighbouring neurons fire (default: 0.1)")
-    parser.add_argument(
-        "--threshold", type=float, help="how selective neurons are, in standard deviations (default: 0.5)"
-    )
-    parser.add_argument("--resolution", type=float, help="higher gives more labels (default: 1)")
-    source = parser.add_argument_group("which values")
+    add_graph(parser)
+    _add_strength(parser)
+    _add_source(parser.add_argument_group("which values"))
+    _add_manner(parser.add_argument_group("how"))
+
+
+def _add_strength(parser: argparse.ArgumentParser) -> None:
+    numbers: list[tuple[str, Callable[[str], float], str]] = [
+        ("--smoothness", _NOT_NEGATIVE, "how alike neighbouring neurons fire (default: 0.1)"),
+        ("--threshold", _usage.number, "how selective neurons are, in standard deviations (default: 0.5)"),
+        ("--resolution", _POSITIVE, "higher gives more labels (default: 1)"),
+    ]
+    for name, kind, explained in numbers:
+        parser.add_argument(name, type=kind, metavar="X", help=explained)
+
+
+def _add_source(source: Any) -> None:
     which = source.add_mutually_exclusive_group()
     which.add_argument("--features", nargs="+", metavar="NAME", help="train on these features only")
     which.add_argument("--mask-var", metavar="COLUMN", help="train on the features marked in this column of .var")
     source.add_argument("--layer", metavar="NAME", help="take the values of this layer instead of .X")
     source.add_argument("--use-rep", metavar="NAME", help="take the values of this entry of .obsm, such as X_pca")
-    how = parser.add_argument_group("how")
-    how.add_argument("--n-epochs", type=int, metavar="N", help="passes over the cells (default: enough)")
-    how.add_argument("--rng", type=int, metavar="SEED", help="seed (default: 0): the same seed gives the same result")
-    how.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    how.add_argument("--checkpoint", type=Path, metavar="DIR", help="folder from which a fit that was killed goes on")
+
+
+def _add_manner(how: Any) -> None:
+    epochs, named = partial(_usage.whole, minimum=1), f"name of the results (default: {DEFAULT_KEY})"
+    how.add_argument("--n-epochs", type=epochs, metavar="N", help="passes over the cells (default: by their number)")
     how.add_argument(
-        "--key-added", default=DEFAULT_KEY, metavar="NAME", help=f"name of the results (default: {DEFAULT_KEY})"
+        "--rng", type=_usage.seed, metavar="SEED", help="seed (default: 0): the same seed gives the same result"
     )
-    how.add_argument("--save-model", type=Path, metavar="DIR", help="write the model alone, too, into this folder")
+    how.add_argument("--device", type=_usage.device, help="cpu, cuda, cuda:1, mps (default: the best there is)")
+    how.add_argument(
+        "--checkpoint", type=_usage.path, metavar="DIR", help="folder from which a fit that was killed goes on"
+    )
+    how.add_argument("--key-added", type=_usage.key, default=DEFAULT_KEY, metavar="NAME", help=named)
+    how.add_argument(
+        "--save-model", type=_usage.path, metavar="DIR", help="write the model alone, too, into this folder"
+    )
     how.add_argument("--quiet", action="store_true", help="say nothing but warnings")
-    parser.set_defaults(run=_fit)
 
 
 def _fit(options: argparse.Namespace) -> None:
-    _files.check_output(options)
-    model_folder = options.save_model
-    if model_folder is not None and model_folder.exists() and not model_folder.is_dir():
-        msg = f"--save-model {model_folder} is a file; name a folder"
-        raise FileExistsError(msg)
-    if model_folder is not None and (model_folder / "model.json").exists() and not options.overwrite:
-        msg = f"{model_folder} holds a model already; pass --overwrite to replace it"
-        raise FileExistsError(msg)
-    show_log(sys.stderr, level=logging.WARNING if options.quiet else logging.INFO)
+    _check(options)
+    show_log(sys.stderr, options)
     from scgsr import get, pp, tl
 
     adata = _files.read(options)
@@ -97,10 +107,24 @@ def _fit(options: argparse.Namespace) -> None:
     given |= {} if chosen is None else {"mask_var": chosen}
     tl.fit(adata, options.graph, key_added=options.key_added, progress=False if options.quiet else None, **given)
     _files.write(adata, options)
-    if model_folder is not None:
-        get.model(adata, key=options.key_added).save(model_folder, overwrite=options.overwrite)
+    if options.save_model is not None:
+        get.model(adata, key=options.key_added).save(options.save_model, overwrite=options.overwrite)
     if not options.quiet:
         print(f"{adata.n_obs:,} cells, {adata.obs[options.key_added].nunique()} labels: {options.output}")
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what cannot be done before anything is read."""
+    for name in ("cofactor", "layer", "features", "mask_var"):
+        if options.use_rep is not None and getattr(options, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            options.refuse(f"{option} and --use-rep exclude each other: {options.use_rep} is taken as it is; give one")
+    _files.check_files(options)
+    check_folder("--save-model", options.save_model, output=options.output)
+    check_folder("--checkpoint", options.checkpoint, output=options.output)
+    if options.save_model is not None and (options.save_model / "model.json").exists() and not options.overwrite:
+        msg = f"{options.save_model} holds a model already; pass --overwrite to replace it"
+        raise FileExistsError(msg)
 
 
 def _features(adata: AnnData, options: argparse.Namespace) -> np.ndarray | str | None:
@@ -112,23 +136,3 @@ def _features(adata: AnnData, options: argparse.Namespace) -> np.ndarray | str |
         msg = f"--features {' '.join(unknown)}: the input has {', '.join(adata.var_names[:30])}"
         raise KeyError(msg)
     return adata.var_names.isin(options.features)
-
-
-def _graph(text: str) -> NeuronGraph | LearnedGraph | tuple[int, int] | None:
-    """Return the graph that `text` names."""
-    from scgsr import graphs
-
-    if text == "learned":
-        return None
-    if sides := re.fullmatch(r"(\d+)x(\d+)", text):
-        return int(sides[1]), int(sides[2])
-    makers: dict[str, Callable[[int], NeuronGraph | LearnedGraph]]
-    makers = {"ring": graphs.ring, "path": graphs.path, "learned": graphs.learned}
-    kind, _, size = text.partition(":")
-    if kind not in makers or not size.isdecimal():
-        msg = f"must be learned, learned:100, 10x10, ring:20 or path:10, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    try:
-        return makers[kind](int(size))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scgsr._keys import DEFAULT_KEY, Keys
-from scgsr.cli import _files
+from scgsr.cli import _files, _usage
 from scgsr.cli._log import show_log
+from scgsr.cli._places import ANNDATA, ending
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,27 +31,26 @@ examples:
 
 def add(commands: Any) -> None:
     """Add the command to the parser's."""
-    parser = commands.add_parser(
+    parser = _usage.add_command(
+        commands,
         "transform",
+        _transform,
         help="map new cells with a fitted model",
         description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="INPUT OUTPUT --reference PATH [options]",
+        examples=_EXAMPLES,
     )
-    _files.add_input(parser)
+    _files.add_files(parser)
     parser.add_argument(
         "--reference",
-        type=Path,
+        type=_usage.path,
         required=True,
         metavar="PATH",
         help="the fitted cells (.h5ad, .zarr), or the folder of --save-model",
     )
-    parser.add_argument(
-        "--key", default=DEFAULT_KEY, metavar="NAME", help=f"name of the fit in the reference (default: {DEFAULT_KEY})"
-    )
-    parser.add_argument(
-        "--key-added", default=DEFAULT_KEY, metavar="NAME", help=f"name of the results (default: {DEFAULT_KEY})"
-    )
+    for name, explained in [("--key", "name of the fit in the reference"), ("--key-added", "name of the results")]:
+        explained += f" (default: {DEFAULT_KEY})"
+        parser.add_argument(name, type=_usage.key, default=DEFAULT_KEY, metavar="NAME", help=explained)
     parser.add_argument(
         "--fill",
         type=_filling,
@@ -59,12 +58,11 @@ def add(commands: Any) -> None:
         help="what takes the place of missing features, at most a fifth of them: mean, or a number (default: refuse)",
     )
     parser.add_argument("--quiet", action="store_true", help="say nothing but warnings")
-    parser.set_defaults(run=_transform)
 
 
 def _transform(options: argparse.Namespace) -> None:
-    _files.check_output(options)
-    show_log(sys.stderr, level=logging.WARNING if options.quiet else logging.INFO)
+    _files.check_files(options)
+    show_log(sys.stderr, options)
     from scgsr import tl
 
     reference = _reference(options.reference)
@@ -80,9 +78,9 @@ def _reference(path: Path) -> AnnData | Path:
     if not path.exists():
         msg = f"there is no --reference {path}"
         raise FileNotFoundError(msg)
-    if path.is_dir() and path.suffix != ".zarr":
+    if path.is_dir() and ending(path) != ".zarr":
         return path
-    if path.suffix not in (".h5ad", ".zarr"):
+    if ending(path) not in ANNDATA:
         msg = f"--reference must be a .h5ad, a .zarr or the folder of a model, got {path}"
         raise ValueError(msg)
     return _files.read_anndata(path)
@@ -92,7 +90,7 @@ def _filling(text: str) -> float | str:
     if text == "mean":
         return text
     try:
-        return float(text)
-    except ValueError:
-        msg = f"must be mean or a number, got {text!r}"
+        return _usage.number(text)
+    except argparse.ArgumentTypeError:
+        msg = f"must be mean or a finite number, got {text!r}"
         raise argparse.ArgumentTypeError(msg) from None

@@ -1,0 +1,85 @@
+"""Where a command reads and writes: looked at before any work, because a fit that cannot be kept is lost."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+ANNDATA = (".h5ad", ".zarr")
+
+
+def ending(path: Path) -> str:
+    """Return what says of which kind a file is; instruments write .FCS as well."""
+    return path.suffix.lower()
+
+
+def check_input(options: argparse.Namespace) -> None:
+    """Refuse an input that is not there or of an unknown kind, and options that play no part for its kind."""
+    path: Path = options.input
+    if not path.exists():
+        msg = f"there is no {path}"
+        raise FileNotFoundError(msg)
+    folder = path.is_dir() and ending(path) not in ANNDATA
+    if ending(path) not in (*ANNDATA, ".fcs") and not folder:
+        msg = f"{path} must be a .h5ad, .zarr or .fcs file, or a folder of .fcs files"
+        raise ValueError(msg)
+    if options.compensate and ending(path) in ANNDATA:
+        options.refuse(f"--compensate is for .fcs files: the values in {path} are taken as they are; leave it out")
+    if options.panel is not None and not folder:
+        options.refuse(f"--panel is for a folder of .fcs files, and {path} is one file; leave it out")
+
+
+def check_output(options: argparse.Namespace) -> None:
+    """Refuse an output that cannot be written, or that would do harm."""
+    path: Path = options.output
+    if ending(path) not in (*ANNDATA, ".fcs"):
+        msg = f"the output must end in .h5ad, .zarr or .fcs, got {path}"
+        raise ValueError(msg)
+    if path.exists() and not options.overwrite:
+        msg = f"{path} is there already; pass --overwrite to replace it"
+        raise FileExistsError(msg)
+    for name in ("input", "reference"):
+        other = getattr(options, name, None)
+        if path.exists() and other is not None and other.exists() and path.samefile(other):
+            msg = f"{path} is the {name}; name another output"
+            raise ValueError(msg)
+    if path.is_dir() and ending(path) != ".zarr":
+        msg = f"{path} is a folder; name another output"
+        raise ValueError(msg)
+    if not path.parent.is_dir():
+        msg = f"there is no folder {path.parent} to write to"
+        raise FileNotFoundError(msg)
+    if ending(path) == ".fcs" and options.input.is_dir() and path.parent.samefile(options.input):
+        msg = f"{path} would be read as a sample of {options.input} the next time; write it to another folder"
+        raise ValueError(msg)
+    _try_to_write(path, f"the output {path}")
+
+
+def check_folder(option: str, folder: Path | None, *, output: Path | None = None) -> None:
+    """Refuse a folder that cannot be made or written to, or that is where the output goes."""
+    if folder is None:
+        return
+    if folder.exists() and not folder.is_dir():
+        msg = f"cannot write to {option} {folder}: it is a file; name a folder"
+        raise FileExistsError(msg)
+    if output is not None and _same(folder, output):
+        msg = f"{option} {folder} is the output; name another folder"
+        raise ValueError(msg)
+    there = next(above for above in (folder, *folder.parents) if above.exists())
+    _try_to_write(there / "scgsr", f"{option} {folder}")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.absolute() == other.absolute() or (one.exists() and other.exists() and one.samefile(other))
+
+
+def _try_to_write(path: Path, named: str) -> None:
+    """Raise OSError unless a file can be made beside `path`; its name is as long as those of unfinished files."""
+    trial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        msg = f"cannot write {named}: {error.strerror}; name a place where you may write"
+        raise type(error)(msg) from error

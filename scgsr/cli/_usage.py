@@ -1,0 +1,97 @@
+"""How a command is told what to do: its usage and its exit codes, and the values that options take."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scgsr import _checks
+from scgsr._keys import Keys
+
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    something was wrong with the files or the cells
+  2    the command itself was wrong: an option, its value, or options that exclude each other
+  130  interrupted"""
+
+
+def add_command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], *, examples: str, usage: str, **texts: str
+) -> argparse.ArgumentParser:
+    """Add a command to the parser's; `run` finds in `options.refuse` how to say that the command is wrong."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        # The usage is shown above each message about an option; with all of them the message would be lost.
+        usage=f"scgsr {name} {usage}",
+        epilog=f"{examples}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **texts,
+    )
+    parser.set_defaults(run=run, refuse=parser.error)
+    return parser
+
+
+def number(text: str, **bounds: Any) -> float:
+    """Return a finite number within `bounds`, those of `_checks.number`."""
+    return _checked(_checks.number, "value", _as(float, text, "a number"), **bounds)
+
+
+def whole(text: str, *, minimum: int) -> int:
+    """Return a whole number of at least `minimum`."""
+    return _checked(_checks.positive_int, "value", _as(int, text, "a whole number"), minimum=minimum)
+
+
+def seed(text: str) -> int:
+    """Return a seed."""
+    from scgsr import _random
+
+    return _checked(_random.seed_from, _as(int, text, "a whole number"))
+
+
+def key(text: str) -> str:
+    """Return the name of a fit."""
+    return _checked(Keys, text).key
+
+
+def device(text: str) -> str:
+    """Return the name of a device that can be used here."""
+    from scgsr import _device
+
+    try:
+        _device.choose(text)
+    except ValueError as error:
+        reason = re.sub(r".*\((.*)\).*", r"\1", str(error))
+        if reason.startswith("Expected one of"):  # torch lists what nobody has heard of
+            reason = "names are cpu, cuda, cuda:1 and mps"
+        msg = f"{text} cannot be used here ({reason}); leave --device out to take what there is"
+        raise argparse.ArgumentTypeError(msg) from error
+    return text
+
+
+def path(text: str) -> Path:
+    """Return a path; an empty one would be the current folder."""
+    if not text:
+        msg = "must name a file or a folder, got ''"
+        raise argparse.ArgumentTypeError(msg)
+    return Path(text)
+
+
+def _as(kind: Callable[[str], Any], text: str, what: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        msg = f"must be {what}, got {text!r}"
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def _checked(check: Callable[..., Any], *arguments: Any, **bounds: Any) -> Any:
+    """Return what a check of the API returns; argparse itself names the option, so that its message need not."""
+    try:
+        return check(*arguments, **bounds)
+    except ValueError as error:
+        said = re.sub(r"^`\w+` ", "", str(error)).removesuffix(".")
+        raise argparse.ArgumentTypeError(said) from error
