@@ -17,6 +17,8 @@ from scgsr import _random, _templates, _valleys
 
 # leidenalg takes its seed as a C int.
 _MAX_SEED = 2**31 - 1
+# Leiden ends when a round gains no more than this share of all weights, or after so many rounds.
+_NO_GAIN, _ROUNDS = 1e-9, 100
 # Modules are found on so many cells.
 _CELLS = 20_000
 # Resolution of the fine cut: many more modules than populations, so that each lies in one of them.
@@ -111,14 +113,13 @@ class Modules:
     def leads(self, activations: np.ndarray) -> np.ndarray:
         """Return how far each module's response lies above that of its strongest rival, (n_cells, n_modules) float32.
 
-        Of a cell's own module it is positive, of all others negative. A single module has no rival.
+        Only the module of a cell leads in it; the leads of all others are 0. A single module has no rival.
         """
         responses = self.responses(activations)
         if self.n_modules < 2:
             return responses
         second, best = np.partition(responses, -2, axis=1)[:, -2:].T  # (n_cells,) each
-        own = responses == best[:, None]
-        return responses - np.where(own, second[:, None], best[:, None])
+        return np.where(responses == best[:, None], (best - second)[:, None], 0)
 
     def assign(self, activations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the dominating module of each cell and how clearly it dominates, (best - second) / best."""
@@ -135,7 +136,12 @@ class Modules:
 
 
 def find(
-    activations: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], *, resolution: float, seed: int
+    activations: np.ndarray,
+    training: np.ndarray,
+    decode: Callable[[np.ndarray], np.ndarray],
+    *,
+    resolution: float,
+    seed: int,
 ) -> tuple[Modules, sparse.csr_matrix]:
     """Return the modules and the co-activation graph, (n_neurons, n_neurons): how many cells two neurons share.
 
@@ -143,6 +149,8 @@ def find(
     ----------
     activations
         All cells, (n_cells, n_neurons).
+    training
+        Rows of the cells that modules are found on, (n_training,) int: held-out ones must stay unseen.
     decode
         From activations of some cells to features on a common scale: there valleys are looked for.
     resolution
@@ -151,7 +159,7 @@ def find(
         Seed of the choice of cells and of Leiden.
     """
     sample_seed, template_seed, leiden_seed, valley_seed = _random.spawn(seed, 4)
-    fires = np.flatnonzero(activations.any(axis=1))
+    fires = training[activations[training].any(axis=1)]
     if not len(fires):
         n_neurons = activations.shape[1]
         return Modules.none(n_neurons), sparse.csr_matrix((n_neurons, n_neurons))
@@ -194,14 +202,15 @@ def leiden(adjacency: sparse.csr_matrix, *, resolution: float, seed: int) -> np.
 
     upper = sparse.triu(adjacency, k=1).tocoo()
     graph = igraph.Graph(n=adjacency.shape[0], edges=np.column_stack([upper.row, upper.col]))
-    partition = leidenalg.find_partition(
-        graph,
-        leidenalg.RBConfigurationVertexPartition,
-        weights=upper.data.astype(float).tolist(),
-        resolution_parameter=resolution,
-        n_iterations=-1,
-        seed=seed % _MAX_SEED,
+    partition = leidenalg.RBConfigurationVertexPartition(
+        graph, weights=upper.data.astype(float).tolist(), resolution_parameter=resolution
     )
+    optimiser = leidenalg.Optimiser()
+    optimiser.set_rng_seed(seed % _MAX_SEED)
+    # Until there is no gain; asked for that, leidenalg never ends where ties make gains of rounding errors.
+    for _ in range(_ROUNDS):
+        if optimiser.optimise_partition(partition, n_iterations=1) <= _NO_GAIN * upper.sum():
+            break
     return np.array(partition.membership)
 
 

@@ -178,7 +178,9 @@ def _standardised(values: np.ndarray) -> np.ndarray:
 
 
 def planes(values: Matrix, activations: np.ndarray) -> np.ndarray:
-    """Return how high each feature is where each neuron fires, (n_features, n_neurons), NaN for a dead neuron.
+    """Return how high each feature is where each neuron fires, (n_features, n_neurons).
+
+    NaN for a dead neuron, and for a feature that is constant.
 
     With x a feature and a the neuron's activation, negative ones taken as silence, it is sum_c a_c z_c / sum_c a_c over
     the cells c, where z is x in standard deviations from its mean over all cells.
@@ -194,7 +196,8 @@ def planes(values: Matrix, activations: np.ndarray) -> np.ndarray:
     total = weights.sum(axis=0)
     standardised = _standardised(dense_rows(values, slice(None)).astype(np.float64))  # (n_cells, n_features)
     product = standardised.T @ weights  # (n_features, n_neurons)
-    return np.divide(product, total, out=np.full(product.shape, np.nan), where=total > 0)
+    known = np.outer(standardised.any(axis=0), total > 0)
+    return np.divide(product, total, out=np.full(product.shape, np.nan), where=known)
 
 
 def saliency(model: FittedModel, blocks: Iterable[tuple[np.ndarray, np.ndarray]], n_groups: int) -> np.ndarray:

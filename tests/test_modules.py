@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -27,8 +31,12 @@ def activations(group):
     return (values + rng.uniform(0, 0.05, size=values.shape) * (home >= 0)).astype(np.float32)
 
 
+def found(activations, decode=lambda rows: rows, *, resolution=1.0, seed=0):
+    return _modules.find(activations, np.arange(len(activations)), decode, resolution=resolution, seed=seed)
+
+
 def find(activations, seed=0, resolution=1.0):
-    return _modules.find(activations, lambda rows: rows, resolution=resolution, seed=seed)[0]
+    return found(activations, seed=seed, resolution=resolution)[0]
 
 
 def test_modules_are_found_and_numbered_by_cells_won(activations, group):
@@ -53,13 +61,13 @@ def test_one_population_without_a_valley_stays_one():
     rng = np.random.default_rng(0)
     where = rng.uniform(0, 1, size=(3000, 1))
     activations = np.maximum(0, 0.3 - np.abs(where - np.linspace(0, 1, 20))).astype(np.float32)  # tuned along a line
-    modules, _ = _modules.find(activations, lambda rows: rows @ np.linspace(0, 1, 20)[:, None], resolution=1.0, seed=0)
+    modules, _ = found(activations, lambda rows: rows @ np.linspace(0, 1, 20)[:, None])
     assert modules.tree.fine.max() > 2
     assert modules.n_modules == 1
 
 
 def test_the_coactivation_graph_counts_cells_between_neurons(activations):
-    _, coactivation = _modules.find(activations, lambda rows: rows, resolution=1.0, seed=0)
+    _, coactivation = found(activations)
     assert coactivation.sum() == 2 * len(activations)
     assert (coactivation != coactivation.T).nnz == 0
     assert coactivation[15].nnz == 0
@@ -76,7 +84,7 @@ def test_resolution_splits():
     where = np.vstack([near, far, rng.normal([[12]], 1, size=(2000, 1))])
     activations = np.exp(-((where - np.linspace(-3, 15, 30)) ** 2)).astype(np.float32)
     decode = lambda rows: rows @ np.linspace(-3, 15, 30)[:, None] / rows.sum(axis=1, keepdims=True)
-    tree, templates = (modules := _modules.find(activations, decode, resolution=1.0, seed=0)[0]).tree, modules.templates
+    tree, templates = (modules := found(activations, decode)[0]).tree, modules.templates
     counts = [_modules.cut(tree, templates, activations, resolution=value).n_modules for value in (0.2, 1.0, 2.4, 1e6)]
     assert counts == sorted(counts)
     assert counts[0] == 2
@@ -92,6 +100,17 @@ def test_a_tree_is_cut_at_the_running_height():
     assert len(set(tree.cut(0.5)[:4])) == 1  # up to 0.75
     assert len(set(tree.cut(3.0)[:4])) == 4
     assert len(set(tree.cut(1.1)[:4])) == 3  # 0.5 waits for 0.7
+
+
+def test_held_out_cells_do_not_shape_modules(activations):
+    training, changed = np.arange(0, len(activations), 2), activations.copy()
+    changed[1::2] = np.random.default_rng(1).permutation(changed[1::2].ravel()).reshape(changed[1::2].shape)
+    one, other = (
+        _modules.find(values, training, lambda rows: rows, resolution=1.0, seed=0)[0]
+        for values in (activations, changed)
+    )
+    assert np.array_equal(one.templates, other.templates)
+    assert np.array_equal(one.tree.merges, other.tree.merges)
 
 
 def test_same_seed_same_modules():
@@ -153,6 +172,16 @@ def test_templates_are_mean_pictures_of_the_cells_that_match_them(activations):
     assert (templates[owner] * shown).sum(axis=1).mean() > 0.9
 
 
+def test_leiden_ends_where_ties_gain_rounding_errors():
+    # In a process of its own, because what it guards against never ends.
+    script = (
+        "from scipy import sparse; from scgsr import _modules; import sys;"
+        "_modules.leiden(sparse.load_npz(sys.argv[1]), resolution=30.0, seed=4852961352588442935)"
+    )
+    ties = Path(__file__).parent / "fixtures" / "leiden_with_ties.npz"
+    subprocess.run([sys.executable, "-c", script, str(ties)], check=True, timeout=120)
+
+
 def test_leiden_on_two_cliques():
     clique = sparse.csr_matrix(np.ones((4, 4)) - np.eye(4))
     adjacency = sparse.block_diag([clique, clique]).tolil()
@@ -162,13 +191,13 @@ def test_leiden_on_two_cliques():
     assert labels[0] != labels[4]
 
 
-def test_leads_are_distances_from_the_strongest_rival():
+def test_only_the_module_of_a_cell_leads_by_its_distance_from_the_strongest_rival():
     templates = np.eye(4, dtype=np.float32)
     tree = ModuleTree(np.array([0, 1, 2, 2]), np.empty((0, 2), dtype=int), np.empty(0))
-    found = Modules(np.array([0, 1, 2, 2]), templates, tree)
+    modules = Modules(np.array([0, 1, 2, 2]), templates, tree)
     activations = np.array([[3, 1, 0, 2], [1, 1, 0, 0], [0, 0, 0, 0]], dtype=np.float32)
-    np.testing.assert_array_equal(found.leads(activations), [[1, -2, -1], [0, 0, -1], [0, 0, 0]])
-    labels, _ = found.assign(activations)
-    assert found.leads(activations)[0].argmax() == labels[0]
+    np.testing.assert_array_equal(modules.leads(activations), [[1, 0, 0], [0, 0, 0], [0, 0, 0]])
+    labels, _ = modules.assign(activations)
+    assert modules.leads(activations)[0].argmax() == labels[0]
     alone = Modules(np.zeros(4, dtype=int), templates, tree)
     np.testing.assert_array_equal(alone.leads(activations), alone.responses(activations))

@@ -148,7 +148,8 @@ def test_each_module_leads_with_the_features_of_its_group(fitted):
 def test_effects_are_correlations_with_the_lead_over_the_strongest_rival(fitted):
     activations = get.activations(fitted, by="module").to_numpy()
     rivals = [np.delete(activations, module, axis=1).max(axis=1) for module in range(activations.shape[1])]
-    wanted = np.corrcoef(fitted.X.T, activations.T - np.array(rivals))[: fitted.n_vars, fitted.n_vars :]
+    leads = np.maximum(activations.T - np.array(rivals), 0)
+    wanted = np.corrcoef(fitted.X.T, leads)[: fitted.n_vars, fitted.n_vars :]
     assert fitted.varm["gsr_programs"].dtype == np.float32
     np.testing.assert_allclose(fitted.varm["gsr_programs"], wanted, atol=1e-5)
 

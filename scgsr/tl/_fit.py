@@ -146,7 +146,7 @@ def fit(
     `.obs["gsr_confidence"]` : float32 (n_obs,)
         (best module - second) / best, from 0 to 1.
     `.obs["gsr_held_out"]` : bool (n_obs,)
-        Which cells the network was not trained on.
+        Which cells neither the network nor the modules were made from.
     `.uns["gsr"]` : dict
         ``params``, ``graph``, ``coactivation``, ``evolution``, ``modules``, ``history``, ``model``, ``features``,
         ``versions``.
@@ -221,13 +221,14 @@ def fit(
     def decode(rows: np.ndarray) -> np.ndarray:
         return fitted.decode(rows) / view.scale
 
-    modules, coactivation = _modules.find(activations, decode, resolution=resolution, seed=label_seed)
+    held_out = np.isin(np.arange(adata.n_obs), trained.held_out)
+    training_rows = np.flatnonzero(~held_out)
+    modules, coactivation = _modules.find(activations, training_rows, decode, resolution=resolution, seed=label_seed)
     typical = _typical(fitted, view.matrix, activations, trained.held_out, typical_seed)
     fitted = replace(fitted, modules=modules, coactivation=coactivation, typical=typical)
     _report(activations, modules, trained)
 
     target = adata.copy() if copy else adata
-    held_out = np.isin(np.arange(adata.n_obs), trained.held_out)
     _store.write(target, keys, fitted, activations, held_out=held_out)
     return target if copy else None
 

@@ -21,7 +21,9 @@ import scgsr
 from scgsr import _programs
 
 NULLS = [(700, 50), (700, 500), (2000, 20), (2000, 500), (5000, 50)]
-# Cells, features, groups, features of each program, shift in standard deviations, share of cells held out.
+# Shares of six groups, from common to rare.
+UNEQUAL = (0.45, 0.25, 0.15, 0.08, 0.05, 0.02)
+# Cells, features, groups or their shares, features of each program, shift in standard deviations, share held out.
 PLANTED = [
     (2000, 50, 4, 10, 2.0, 0.1),
     (2000, 300, 6, 20, 2.0, 0.1),
@@ -32,7 +34,15 @@ PLANTED = [
     (5000, 500, 10, 20, 1.0, 0.3),
     (2000, 200, 10, 5, 2.0, 0.1),
     (2000, 200, 10, 5, 2.0, 0.3),
+    (3000, 300, UNEQUAL, 20, 2.0, 0.1),
+    (3000, 300, UNEQUAL, 20, 2.0, 0.3),
+    (10000, 300, UNEQUAL, 20, 1.5, 0.1),
+    (10000, 300, UNEQUAL, 20, 1.5, 0.3),
 ]
+# What moves with others, but with no group: neither a true nor a false discovery.
+OF_A_FACTOR = -2
+# Counts of cells and of features, share held out.
+COUNTS = [(3000, 400, 0.1), (3000, 400, 0.3), (10000, 400, 0.1), (10000, 400, 0.3)]
 
 
 def main() -> None:
@@ -50,14 +60,18 @@ def main() -> None:
                 runs = [noise(kind, n, p, seed, arguments.epochs, fine=fine) for seed in range(arguments.seeds)]
                 name = f"{kind}, {n} x {p}{', fine modules' if fine else ''}"
                 row(name, pd.DataFrame(runs).mean(), lambda r, t: f"{r[t, 5]:.3f} / {r[t, 1]:.3f}; {r[t, 0]:.0%}")
-    head = "| data | modules |" + "".join(f" {name}: FDP; found |" for name in TESTS) + " found in own module |"
+    head = "| data | modules |" + "".join(f" {name}: FDP; found |" for name in TESTS)
+    head += " found in own module | features of factors called |"
     table("Planted programs, at an adjusted p-value of 0.05", head)
-    for setting in PLANTED:
-        runs = [planted(*setting, seed, arguments.epochs) for seed in range(arguments.seeds)]
-        n, p, k, size, shift, held_out = setting
-        name = f"{n} x {p}, {k} groups, {size} features each, {shift:g} sd, {held_out:.0%} held out"
+    for simulate, setting in [*((normal, each) for each in PLANTED), *((counts, each) for each in COUNTS)]:
+        *size, held_out = setting
+        runs = []
+        for seed in range(arguments.seeds):
+            name, *cells = simulate(*size, seed)
+            runs.append(planted(*cells, seed, arguments.epochs, held_out))
+        name = f"{name}, {held_out:.0%} held out"
         row(name, mean := pd.DataFrame(runs).mean(), lambda r, t: f"{r[t, 'fdp']:.3f}; {r[t, 'found']:.3f}", end=False)
-        sys.stdout.write(f" {mean['own', '']:.3f} |\n")
+        sys.stdout.write(f" {mean['own', '']:.3f} | {mean['factors', '']:.3f} |\n")
     sys.stdout.write("\n## A feature that alone marks a population: largest effect, least adjusted p-value\n\n")
     sys.stdout.write("\n".join(lonely(seed, arguments.epochs) for seed in range(arguments.seeds)) + "\n")
 
@@ -94,24 +108,55 @@ def noise(kind: str, n: int, p: int, seed: int, epochs: int, *, fine: bool) -> d
     return found
 
 
+def normal(n: int, p: int, groups: int | tuple[float, ...], size: int, shift: float, seed: int) -> tuple:
+    """Return a name, values, the group of each cell and that of each feature, -1 for noise."""
+    rng = np.random.default_rng(seed)
+    if isinstance(groups, int):
+        k, group = groups, rng.integers(groups, size=n)
+    else:
+        k, group = len(groups), rng.choice(len(groups), size=n, p=groups)
+    program = np.full(p, -1)
+    program[: k * size] = np.repeat(np.arange(k), size)
+    name = f"{n} x {p}, {k}{'' if isinstance(groups, int) else ' unequal'} groups, {size} features each, {shift:g} sd"
+    return name, rng.normal(size=(n, p)) + shift * (group[:, None] == program), group, program
+
+
+def counts(n: int, p: int, seed: int) -> tuple:
+    """Return the same for negative binomial counts of cells of unequal depth, normalised and log-transformed.
+
+    Three factors move 15 features each and no group.
+    """
+    rng = np.random.default_rng(seed)
+    group = rng.choice(len(UNEQUAL), size=n, p=UNEQUAL)
+    program = np.full(p, -1)
+    program[:120], program[120:165] = np.repeat(np.arange(6), 20), OF_A_FACTOR
+    log_mean = rng.normal(-0.5, 1, size=p) + 1.3 * (group[:, None] == program)
+    log_mean[:, 120:165] += 0.6 * np.repeat(rng.normal(size=(n, 3)), 15, axis=1)
+    depth = np.exp(0.3 * rng.normal(size=(n, 1)))
+    mean = depth * np.exp(log_mean)
+    name = f"{n} x {p} counts, 6 unequal groups, 20 features each, 1.3 log units, 3 factors"
+    return name, np.log1p(rng.negative_binomial(2, 2 / (2 + mean)) / depth), group, program
+
+
 def planted(
-    n: int, p: int, k: int, size: int, shift: float, held_out: float, seed: int, epochs: int
+    values: np.ndarray, group: np.ndarray, program: np.ndarray, seed: int, epochs: int, held_out: float
 ) -> dict[tuple, float]:
     """Return the shares of false discoveries and of features found, over all modules and in the group's own."""
-    rng = np.random.default_rng(seed)
-    group, program = rng.integers(k, size=n), np.full(p, -1)
-    program[: k * size] = np.repeat(np.arange(k), size)
-    adata = fitted(rng.normal(size=(n, p)) + shift * (group[:, None] == program), seed, epochs, held_out)
+    adata = fitted(values, seed, epochs, held_out)
     found = {("modules", ""): scgsr.get.model(adata).modules.n_modules}
     results = tested(adata)
     for test, (_, adjusted) in results.items():
         hit = (adjusted <= 0.05).any(axis=1)
-        found |= {(test, "found"): hit[program >= 0].mean(), (test, "fdp"): hit[program < 0].sum() / max(1, hit.sum())}
+        found |= {
+            (test, "found"): hit[program >= 0].mean(),
+            (test, "fdp"): hit[program == -1].sum() / max(1, hit.sum()),
+        }
+    found["factors", ""] = hit[program == OF_A_FACTOR].mean() if (program == OF_A_FACTOR).any() else np.nan
     responses = scgsr.get.model(adata).modules.leads(adata.obsm["X_gsr"])
     match = np.corrcoef(responses.T, pd.get_dummies(group, dtype=float).T)[: responses.shape[1], responses.shape[1] :]
     own = match.argmax(axis=0)[program[program >= 0]]
     rises = (results["tl.programs"][1] <= 0.05) & (adata.uns["gsr"]["programs"]["scores"] > 0)
-    return found | {("own", ""): rises[program >= 0][np.arange(k * size), own].mean()}
+    return found | {("own", ""): rises[program >= 0][np.arange(len(own)), own].mean()}
 
 
 def lonely(seed: int, epochs: int) -> str:
