@@ -20,7 +20,7 @@ _log = logging.getLogger("scgsr")
 
 _FILE = "checkpoint.safetensors"
 # Raised when the state changes its form.
-_FORM = 1
+_FORM = 2
 # How many letters of a setting an error message spells out.
 _SHOWN = 60
 
@@ -68,6 +68,7 @@ class Checkpoint:
 
         tree, arrays = _record.pack({**state, "machine": machine()})
         content = {"identity": json.dumps(self.identity), "state": json.dumps(tree)}
+        content["digest"] = _digest_of(content, arrays)
         _record.replace_file(self.path, save(arrays, metadata=content))
 
     def _content(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -77,10 +78,19 @@ class Checkpoint:
             with safe_open(self.path, framework="np") as stored:
                 metadata = stored.metadata()
                 arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+            if metadata.get("digest") != _digest_of(metadata, arrays):
+                msg = "its content is not what was written"
+                raise ValueError(msg)
             return json.loads(metadata["identity"]), _record.unpack(json.loads(metadata["state"]), arrays)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
             msg = f"`checkpoint`: {self.path} is damaged or of something else ({error}); delete it to start anew."
             raise ValueError(msg) from error
+
+
+def _digest_of(content: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
+    """Return a digest of a state and of whose it is."""
+    texts = [content["identity"].encode(), content["state"].encode()]
+    return _record.digest(*texts, *(np.ascontiguousarray(arrays[name]).tobytes() for name in sorted(arrays)))
 
 
 def machine() -> dict[str, Any]:

@@ -86,6 +86,9 @@ class FittedModel:
         if {len(values) for values in of_each} != {self.network.config.n_features}:
             msg = "`features`, `mean`, `scale` and `cofactor` must have one entry for each feature of the network."
             raise ValueError(msg)
+        if len(set(self.features)) < len(self.features):
+            msg = "`features` must have different names."
+            raise ValueError(msg)
         if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all() and (self.scale > 0).all()):
             msg = "`mean` must be finite, and `scale` finite and above 0."
             raise ValueError(msg)
@@ -247,9 +250,9 @@ class FittedModel:
         """
         _checks.instance("folder", folder, (str, os.PathLike))
         record = _record.read_folder(folder)
-        stored = _record.current(record, where=f"`folder`={os.fspath(folder)!r}")
+        _record.check_schema(record, where=f"`folder`={os.fspath(folder)!r}")
         try:
-            return cls.from_record(stored)
+            return cls.from_record(_record.current(record))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
             raise _record.damaged(folder, error) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,7 @@ def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = Non
                 "cells into the same representation first."
             )
             raise KeyError(msg)
-        names = [f"{use_rep}_{column}" for column in range(matrix.shape[1])]
+        names = _view.names_of_representation(adata, use_rep)
     columns = _columns(names, fitted.features, allowed=fill is not None)
     done = _store.read_cofactors(adata, layer, fitted.features, embedding=use_rep is not None)
     pending = _pending(done, fitted.cofactor, columns >= 0, fitted.features)
@@ -167,10 +168,11 @@ def _filling(fill: float | str | None, means: np.ndarray) -> np.ndarray:
     """Return what takes the place of missing features, in the units of the fit."""
     if fill is None or (isinstance(fill, str) and fill == "mean"):
         return means.astype(np.float32)
-    if isinstance(fill, str):
+    if isinstance(fill, bool) or not isinstance(fill, numbers.Real):
         msg = f"`fill` must be None, 'mean' or a number, got {fill!r}."
-        raise ValueError(msg)
-    return np.full(len(means), _checks.number("fill", fill), dtype=np.float32)
+        raise (ValueError if isinstance(fill, str) else TypeError)(msg)
+    most = float(np.finfo(np.float32).max)
+    return np.full(len(means), _checks.number("fill", fill, minimum=-most, maximum=most), dtype=np.float32)
 
 
 def _columns(names: list[str], features: Sequence[str], *, allowed: bool) -> np.ndarray:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,22 +29,28 @@ _OLDEST = 2
 
 _PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
 
+# Seconds after which nobody is still writing a file.
+_LEFT_BEHIND = 3600
 _JSON = "model.json"
 _ARRAYS = r"arrays-[0-9a-f]{16}\.safetensors"
 # How arrays, and what is made of them, are written into the JSON.
 _KIND = "__kind__"
 
 
-def current(record: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """Return the record in the current form; an older one is completed, one that cannot be read is refused."""
+def check_schema(record: Mapping[str, Any], *, where: str) -> None:
+    """Raise ValueError if this version cannot read a record of this form."""
     schema = record.get("schema")
     if not isinstance(schema, int | np.integer) or not _OLDEST <= schema <= SCHEMA:
         newer = isinstance(schema, int | np.integer) and schema > SCHEMA
         cure = "install a newer scgsr" if newer else "call `scgsr.tl.fit` again"
         msg = f"{where} holds a fit in form {schema}, and this version of scgsr reads {_OLDEST} to {SCHEMA}; {cure}."
         raise ValueError(msg)
+
+
+def current(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record in the current form: an older one is completed."""
     record = dict(record)
-    if schema == 2:  # knew neither a transform, nor how typical cells look, nor how a graph was learned
+    if record["schema"] == 2:  # knew neither a transform, nor how typical cells look, nor how a graph was learned
         n_neurons = record["graph"]["adjacency"].shape[0]
         record["evolution"] = {"epoch": np.empty(0, dtype=int), "adjacency": sparse.csr_matrix((0, n_neurons))}
         record["model"] = {**record["model"], "arrays": {**record["model"]["arrays"]}}
@@ -89,9 +96,15 @@ def write_folder(record: Mapping[str, Any], folder: str | os.PathLike[str], *, o
 
     _checks.instance("folder", folder, (str, os.PathLike))
     _checks.instance("overwrite", overwrite, bool)
+    if not os.fspath(folder):
+        msg = "`folder` must name a folder, got ''."
+        raise ValueError(msg)
     target = Path(folder)
     if target.exists() and not target.is_dir():
         msg = f"`folder`={str(target)!r} is a file; name a folder to write the model into."
+        raise FileExistsError(msg)
+    if (target / _JSON).exists() and not _is_model(target):
+        msg = f"`folder`={str(target)!r} has a {_JSON} of something else; name another folder."
         raise FileExistsError(msg)
     if (target / _JSON).exists() and not overwrite:
         msg = f"`folder`={str(target)!r} holds a model already; pass `overwrite=True` or name another folder."
@@ -99,14 +112,14 @@ def write_folder(record: Mapping[str, Any], folder: str | os.PathLike[str], *, o
     tree, arrays = pack(record)
     content = save(arrays)
     # The arrays' file is named by its content, and the JSON, which names it, comes last and at once.
-    name = f"arrays-{_digest(content)}.safetensors"
+    name = f"arrays-{digest(content)}.safetensors"
     target.mkdir(parents=True, exist_ok=True)
     replace_file(target / name, content)
     text = json.dumps({"format": "scgsr model", "arrays": name, "record": tree}, indent=1, allow_nan=False)
     replace_file(target / _JSON, text.encode())
     for stale in target.iterdir():
         if stale.name != name and re.fullmatch(_ARRAYS, stale.name):
-            stale.unlink()
+            stale.unlink(missing_ok=True)
 
 
 def read_folder(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -119,8 +132,15 @@ def read_folder(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise FileNotFoundError(msg)
     try:
         return _read(target)
+    except PermissionError:  # which says itself what is wrong
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         raise damaged(target, error) from error
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether the JSON of a folder is that of a model, damaged or not."""
+    return b'"scgsr model"' in (folder / _JSON).read_bytes()[:200] if (folder / _JSON).is_file() else False
 
 
 def damaged(folder: str | os.PathLike[str], error: Exception) -> ValueError:
@@ -137,7 +157,7 @@ def _read(folder: Path) -> dict[str, Any]:
         msg = f"{name!r} is no name of a file of arrays"
         raise ValueError(msg)
     content = (folder / name).read_bytes()
-    if name != f"arrays-{_digest(content)}.safetensors":
+    if name != f"arrays-{digest(content)}.safetensors":
         msg = f"{name} has other content than when it was written"
         raise ValueError(msg)
     return unpack(outer["record"], load(content))
@@ -146,6 +166,10 @@ def _read(folder: Path) -> dict[str, Any]:
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that, whatever happens, either the old or the new content is there in full."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):
+        # What a process that was killed has left; a younger one may belong to a process that is writing.
+        if time.time() - stale.stat().st_mtime > _LEFT_BEHIND:
+            stale.unlink(missing_ok=True)
     try:
         with temporary.open("wb") as handle:
             handle.write(content)
@@ -156,8 +180,12 @@ def replace_file(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+def digest(*contents: bytes) -> str:
+    """Return a short text that differs where the contents do."""
+    found = hashlib.sha256()
+    for content in contents:
+        found.update(content)
+    return found.hexdigest()[:16]
 
 
 def pack(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -132,7 +132,8 @@ class Run:
         if state is None:
             return
         self.network.load_state_dict(_checkpoint.arrays_to_tensors(state["network"]))
-        self.set_graph(_record.graph_from_dict(state["graph"]))
+        if self.learner is not None:  # a given graph may be drawn in another way now
+            self.set_graph(_record.graph_from_dict(state["graph"]))
         self.penalty.load_state_dict(_checkpoint.arrays_to_tensors(state["penalty"]))
         _checkpoint.optimiser_from_dict(self.optimiser, state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])

@@ -68,8 +68,15 @@ def view(
     else:
         _checks.existing_key("use_rep", use_rep, adata.obsm.keys(), where=".obsm")
         matrix = rows(adata, use_rep=use_rep)
-        names = [f"{use_rep}_{column}" for column in range(matrix.shape[1])]
+        names = names_of_representation(adata, use_rep)
     features = tuple(str(name) for name in names)
+    if len(set(features)) < len(features):
+        twice = pd.Index(features)[pd.Index(features).duplicated()].unique()
+        msg = (
+            f"`adata` has {len(twice)} features whose name occurs twice ({', '.join(twice[:_NAMES_SHOWN])}); call "
+            "`adata.var_names_make_unique()`."
+        )
+        raise ValueError(msg)
     width = matrix.shape[1] if use_rep is not None else adata.n_vars
     _check_values(matrix, features)
     mean, sd = _moments(matrix)
@@ -82,6 +89,12 @@ def view(
     elif use_rep is not None:  # the relative spread of its columns is information
         sd = np.full_like(sd, np.sqrt(np.mean(sd**2)))
     return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32), width)
+
+
+def names_of_representation(adata: AnnData, use_rep: str) -> list[str]:
+    """Return a name for each column of a representation: that which a data frame has, or its number."""
+    values = adata.obsm[use_rep]
+    return [f"{use_rep}_{column}" for column in getattr(values, "columns", range(values.shape[1]))]
 
 
 def rows(adata: AnnData, *, layer: str | None = None, use_rep: str | None = None) -> Matrix:

@@ -161,6 +161,38 @@ def test_a_damaged_state_is_refused(cells, content, tmp_path):
         tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
 
 
+def test_a_flipped_byte_anywhere_is_noticed(cells, tmp_path):
+    tl.fit(cells.copy(), (4, 5), checkpoint=tmp_path, **QUICK)
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    for place in np.linspace(8, len(content) - 1, 12).astype(int):
+        spoilt = bytearray(content)
+        spoilt[place] ^= 0x41
+        path.write_bytes(spoilt)
+        with pytest.raises(ValueError, match=r"`checkpoint`"):
+            tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
+    assert "gsr" not in cells.uns
+
+
+def test_the_same_graph_drawn_otherwise_keeps_its_own_drawing(cells, tmp_path):
+    tl.fit(cells.copy(), (4, 5), checkpoint=tmp_path, **QUICK)
+    places = np.random.default_rng(0).random((20, 2))
+    other = graphs.from_adjacency(graphs.grid(4, 5).adjacency, positions=places)
+    tl.fit(cells, other, checkpoint=tmp_path, **QUICK)
+    np.testing.assert_array_equal(cells.uns["gsr"]["graph"]["positions"], other.positions)
+    assert cells.uns["gsr"]["graph"]["name"] == other.name
+
+
+def test_what_a_killed_process_left_is_cleared_away(cells, tmp_path):
+    old, young = tmp_path / ".checkpoint.safetensors.1.tmp", tmp_path / ".checkpoint.safetensors.2.tmp"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
+    assert not old.exists()
+    assert young.exists()
+
+
 def test_a_state_cut_short_is_refused(cells, tmp_path):
     tl.fit(cells, (4, 5), checkpoint=tmp_path, copy=True, **QUICK)
     path = tmp_path / "checkpoint.safetensors"

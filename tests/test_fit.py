@@ -6,6 +6,7 @@ import logging
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 import scanpy as sc
 import torch
@@ -13,7 +14,7 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 import scgsr
-from scgsr import graphs, tl
+from scgsr import FittedModel, _modules, graphs, pp, tl
 
 QUICK = {"n_epochs": 5, "hidden": 16}
 SLOTS = {"obs": {"gsr", "gsr_confidence", "gsr_held_out"}, "obsm": {"X_gsr"}, "uns": {"gsr", "gsr_colors"}}
@@ -331,11 +332,13 @@ WARNED = ["values up to", "whole numbers"]
         (lambda x: x, ""),
         (lambda x: np.round(np.abs(x) * 10), "whole numbers, as raw counts are"),
         (lambda x: np.round(np.abs(x)), "call `sc.pp.normalize_total(adata)`"),
+        (lambda x: np.round(np.abs(x)), "if this is cytometry, `scgsr.pp.arcsinh(adata, 5)`"),
+        (lambda x: np.where(np.arange(240)[:, None] < 200, np.round(np.abs(x) * 10), x + 0.25), ""),
         (lambda x: np.round(x * 10), "some are negative"),
         (lambda x: np.exp(np.abs(x)) * 1000, "as untransformed intensities are"),
         (lambda x: np.where(np.arange(12) == 4, 1e6 + x * 1e4, x), "intensities are (feature_4): a few"),
     ],
-    ids=["fine", "counts", "small counts", "negative counts", "linear", "one linear"],
+    ids=["fine", "counts", "small counts", "intensities", "fractions", "negative counts", "linear", "one linear"],
 )
 def test_untransformed_values_are_warned_about(cells, caplog, kind, change, said):
     cells.X = kind(change(np.asarray(cells.X)).astype(np.float32))
@@ -346,6 +349,65 @@ def test_untransformed_values_are_warned_about(cells, caplog, kind, change, said
     cells.obsm["X_pca"] = cells.X[:, :5] * 1e4 if kind is np.asarray else np.ones((240, 2)) * np.arange(240)[:, None]
     tl.fit(cells, (4, 5), use_rep="X_pca", **QUICK)
     assert not any(text in caplog.text for text in WARNED)
+
+
+def test_names_that_occur_twice_are_refused(cells):
+    names = list(cells.var_names)
+    names[3] = names[7] = "twice"
+    cells.var_names = names
+    with pytest.raises(ValueError, match=r"1 features whose name occurs twice \(twice\)"):
+        tl.fit(cells, (4, 5), **QUICK)
+    chosen = np.arange(12) != 3
+    tl.fit(cells, (4, 5), mask_var=chosen, **QUICK)
+    assert len(cells.uns["gsr"]["features"]) == 11
+
+
+@pytest.mark.parametrize("name", ["gsr", "gsr_confidence", "gsr_held_out", "gsr_novelty"])
+def test_an_index_with_the_name_of_a_slot_is_refused(cells, name):
+    cells.obs.index.name = name
+    with pytest.raises(ValueError, match="choose another name"):
+        tl.fit(cells, (4, 5), **QUICK)
+
+
+def test_a_record_of_features_that_were_renamed_is_said(cells, caplog):
+    raw = ad.AnnData(np.abs(np.asarray(cells.X)) * 100, var=cells.var.copy())
+    pp.arcsinh(raw, 5)
+    raw.var_names = [f"other_{name}" for name in raw.var_names]
+    tl.fit(raw, (4, 5), **QUICK)
+    assert "but of none of these features: were they renamed?" in caplog.text
+
+
+def test_a_failure_while_writing_leaves_columns_in_their_order(cells, monkeypatch):
+    tl.fit(cells, (4, 5), **QUICK)
+    cells.obs["last"] = 1
+    before = cells.obs.copy()
+
+    def fail(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FittedModel, "to_record", fail)
+    with pytest.raises(KeyboardInterrupt):
+        tl.fit(cells, (4, 5), rng=1, **QUICK)
+    pd.testing.assert_frame_equal(cells.obs, before)
+
+
+def test_booleans_are_numbers(cells):
+    cells.X = np.asarray(cells.X) > 0
+    tl.fit(cells, (4, 5), **QUICK)
+    assert np.isfinite(cells.obsm["X_gsr"]).all()
+
+
+def test_modules_are_found_without_the_held_out_cells(cells, monkeypatch):
+    seen = {}
+    find = _modules.find
+
+    def spy(activations, training, decode, **settings):
+        seen["training"] = training
+        return find(activations, training, decode, **settings)
+
+    monkeypatch.setattr(_modules, "find", spy)
+    tl.fit(cells, (4, 5), **QUICK)
+    assert np.array_equal(seen["training"], np.flatnonzero(~cells.obs["gsr_held_out"].to_numpy()))
 
 
 @pytest.mark.parametrize(("n_obs", "warned"), [(199, True), (200, False)])

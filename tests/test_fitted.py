@@ -68,6 +68,17 @@ class TestSave:
         model.save(folder, overwrite=True)
         assert len(list(folder.iterdir())) == 2
 
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_leaves_a_json_of_something_else(self, model, tmp_path, overwrite):
+        (tmp_path / "model.json").write_text('{"learner": "xgboost"}')
+        with pytest.raises(FileExistsError, match=r"model\.json of something else"):
+            model.save(tmp_path, overwrite=overwrite)
+        assert (tmp_path / "model.json").read_text() == '{"learner": "xgboost"}'
+
+    def test_without_a_name(self, model):
+        with pytest.raises(ValueError, match="`folder` must name a folder"):
+            model.save("")
+
     def test_leaves_other_files_alone(self, model, folder):
         (folder / "notes.txt").write_text("mine")
         model.save(folder, overwrite=True)
@@ -137,6 +148,8 @@ class TestLoad:
         "spoil",
         [
             lambda record: record.pop("graph"),
+            lambda record: [record.update(schema=2), record.pop("graph")],
+            lambda record: record["features"]["values"].__setitem__(1, record["features"]["values"][0]),
             lambda record: record.update(features={"__kind__": "strings", "values": ["a"]}),
             lambda record: record["model"].update(config="{"),
             lambda record: record["model"]["arrays"].pop("mean"),

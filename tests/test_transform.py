@@ -6,6 +6,7 @@ import logging
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.metrics import roc_auc_score
@@ -42,8 +43,36 @@ def test_the_cells_of_the_fit_get_what_the_fit_gave_them(new, reference, kind, t
     assert new.obs["gsr_confidence"].equals(reference.obs["gsr_confidence"])
     assert list(new.uns["gsr_colors"]) == list(reference.uns["gsr_colors"])
     assert np.quantile(new.obs["gsr_novelty"], 0.5) == pytest.approx(0, abs=0.2)
-    assert new.obs["gsr_held_out"].all()
+    # A model alone does not know its cells; a fitted AnnData recognises them.
+    if kind == "AnnData":
+        assert new.obs["gsr_held_out"].equals(reference.obs["gsr_held_out"])
+    else:
+        assert new.obs["gsr_held_out"].all()
     assert reference.obs["gsr_held_out"].sum() == 24
+
+
+def test_other_cells_of_the_same_names_are_new(new, reference):
+    new.X[:, 3] += 0.5
+    tl.transform(new, reference)
+    assert new.obs["gsr_held_out"].all()
+
+
+@pytest.mark.parametrize("kind", ["AnnData", "FittedModel"])
+def test_marks_of_another_fit_are_not_inherited(new, reference, kind):
+    new.obs_names = [f"new_{name}" for name in new.obs_names]
+    tl.fit(new, (4, 5), rng=1, **QUICK)
+    assert not new.obs["gsr_held_out"].all()
+    tl.transform(new, reference if kind == "AnnData" else scgsr.get.model(reference))
+    assert new.obs["gsr_held_out"].all()
+
+
+def test_a_union_that_lost_its_marks_gets_them_back(new, reference):
+    new.obs_names = [f"new_{name}" for name in new.obs_names]
+    both = ad.concat([reference, new])
+    assert "gsr_held_out" not in both.obs
+    tl.transform(both, reference)
+    known = reference.obs["gsr_held_out"].to_numpy()
+    np.testing.assert_array_equal(both.obs["gsr_held_out"], np.append(known, np.ones(new.n_obs, dtype=bool)))
 
 
 @pytest.mark.parametrize("join", ["inner", "outer"])
@@ -59,6 +88,7 @@ def test_a_union_of_cells_knows_which_were_held_out(new, reference, join):
 
 
 def test_other_labels_keep_what_is_known_of_the_cells(new, reference):
+    new.obs_names = [f"new_{name}" for name in new.obs_names]
     tl.transform(new, reference)
     tl.cluster(new, resolution=50, key_added="fine")
     assert new.obs["fine_novelty"].equals(new.obs["gsr_novelty"].rename("fine_novelty"))
@@ -159,6 +189,17 @@ class TestBadInput:
             tl.transform(new, reference)
         assert slots(new) == before
 
+    def test_values_that_no_network_can_bear(self, new, reference):
+        new.X[2, 3] = 3e38
+        with pytest.raises(ValueError, match="1 cells with values too extreme"):
+            tl.transform(new, reference)
+        assert "X_gsr" not in new.obsm
+
+    @pytest.mark.parametrize(("fill", "error"), [(1e39, ValueError), ([1], TypeError), (True, TypeError)])
+    def test_a_filling_of_another_kind(self, new, reference, fill, error):
+        with pytest.raises(error, match="`fill` must be"):
+            tl.transform(new[:, 1:].copy(), reference, fill=fill)
+
     def test_slots_that_no_fit_has_written(self, new, reference):
         new.obs["gsr"] = "mine"
         with pytest.raises(ValueError, match="`key_added`='gsr' would overwrite"):
@@ -203,6 +244,28 @@ def test_a_layer_and_a_representation_are_read_as_in_the_fit(cells):
     bare.obsm["X_rep"] = cells.obsm["X_rep"]
     tl.transform(bare, cells, key="on_rep", key_added="mapped")
     np.testing.assert_array_equal(bare.obsm["X_mapped"], cells.obsm["X_on_rep"])
+
+
+def test_columns_of_a_data_frame_are_matched_by_name(new, reference):
+    frame = pd.DataFrame(reference.X, index=reference.obs_names, columns=[f"P{i}" for i in range(12)])
+    reference.obsm["protein"], new.obsm["protein"] = frame, frame[frame.columns[::-1]]
+    tl.fit(reference, (4, 5), use_rep="protein", **QUICK)
+    assert list(reference.uns["gsr"]["features"][:2]) == ["protein_P0", "protein_P1"]
+    tl.transform(new, reference)
+    np.testing.assert_array_equal(new.obsm["X_gsr"], reference.obsm["X_gsr"])
+    new.obsm["protein"] = frame.add_prefix("other_")
+    with pytest.raises(KeyError, match="lacks 12 of the 12 features"):
+        tl.transform(new, reference)
+
+
+def test_an_outer_union_is_mapped(new, reference):
+    new.obs_names = [f"new_{name}" for name in new.obs_names]
+    model = scgsr.get.model(reference)
+    both = ad.concat([reference, new], join="outer")
+    assert both.obsm["X_gsr"].dtype == np.float64 or np.isnan(both.obsm["X_gsr"]).any()
+    tl.transform(both, model)
+    assert both.obsm["X_gsr"].dtype == np.float32
+    assert np.isfinite(both.obsm["X_gsr"]).all()
 
 
 def test_copy_and_views_leave_the_original(new, reference):

@@ -3,6 +3,7 @@
 from scgsr._store._arcsinh import read_arcsinh, read_cofactors, write_arcsinh
 from scgsr._store._fit import (
     check_free,
+    may_be_results_of,
     read_activations,
     read_evolution,
     read_graph,
@@ -24,6 +25,7 @@ from scgsr._store._later import (
 
 __all__ = [
     "check_free",
+    "may_be_results_of",
     "read_activations",
     "read_arcsinh",
     "read_cofactors",

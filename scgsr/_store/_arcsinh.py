@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from scgsr._store._fit import tell_of_view
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+_log = logging.getLogger("scgsr")
 
 # What a layer has of which nothing is on record.
 _EMPTY = pd.DataFrame({"cofactor": []})
@@ -60,4 +63,9 @@ def read_arcsinh(adata: AnnData, layer: str | None) -> pd.Series | None:
             f"'cofactor', got a {type(table).__name__}; rename it."
         )
         raise ValueError(msg)
-    return None if table is _EMPTY else table["cofactor"].reindex(adata.var_names)
+    if table is _EMPTY:
+        return None
+    found = table["cofactor"][~table.index.duplicated()].reindex(adata.var_names)
+    if table["cofactor"].notna().any() and found.isna().all():
+        _log.warning(".uns[%r] tells of a transform, but of none of these features: were they renamed?", ARCSINH)
+    return found

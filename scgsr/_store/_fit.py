@@ -25,7 +25,7 @@ _log = logging.getLogger("scgsr")
 def check_free(adata: AnnData, keys: Keys) -> None:
     """Raise ValueError if `keys` would overwrite what no fit has written."""
     record = adata.uns.get(keys.record)
-    if adata.obs.index.name in (keys.labels, keys.confidence):
+    if adata.obs.index.name in (keys.labels, keys.confidence, keys.held_out, keys.novelty):
         msg = f"`key_added`={keys.key!r}: the index of `.obs` is named {adata.obs.index.name!r}; choose another name."
         raise ValueError(msg)
     earlier_fit = isinstance(record, Mapping) and {"schema", "model", "modules"} <= set(record)
@@ -41,7 +41,11 @@ def _lost_its_record(adata: AnnData, keys: Keys) -> bool:
     """Whether the slots look like those of a fit without `.uns`, which concatenation drops."""
     if keys.activations not in adata.obsm or keys.confidence not in adata.obs or keys.record in adata.uns:
         return False
-    return adata.obsm[keys.activations].dtype == np.float32 and adata.obs[keys.confidence].dtype == np.float32
+    # An outer join turns them into float64.
+    return all(
+        np.issubdtype(values.dtype, np.floating)
+        for values in (adata.obsm[keys.activations], adata.obs[keys.confidence])
+    )
 
 
 def tell_of_view(adata: AnnData) -> None:
@@ -115,6 +119,16 @@ def read_held_out(adata: AnnData, key: str) -> np.ndarray | None:
     return None if column is None else column.isin([True]).to_numpy()
 
 
+def may_be_results_of(adata: AnnData, key: str, fitted: FittedModel) -> bool:
+    """Whether the results under a key come from this network; without `.uns`, which tells, they may."""
+    record = adata.uns.get(Keys(key).record)
+    if record is None:
+        return True
+    stored = record["model"]["arrays"]
+    weights = fitted.network.state_dict().items()
+    return all(name in stored and np.array_equal(stored[name], value.cpu().numpy()) for name, value in weights)
+
+
 def read_novelty(adata: AnnData, key: str) -> np.ndarray | None:
     """Return the novelty of mapped cells, (n_obs,) float32; None for those of a fit."""
     column = adata.obs.get(Keys(key).novelty)
@@ -128,7 +142,9 @@ def read_graph(adata: AnnData, key: str) -> NeuronGraph:
 
 def read_model(adata: AnnData, key: str) -> FittedModel:
     """Return the fitted model."""
-    return FittedModel.from_record(_record.current(read_record(adata, key), where=f"`key`={key!r}"))
+    record = read_record(adata, key)
+    _record.check_schema(record, where=f"`key`={key!r}")
+    return FittedModel.from_record(_record.current(record))
 
 
 def read_model_with_modules(adata: AnnData, key: str) -> FittedModel:
@@ -174,6 +190,7 @@ def _owned(adata: AnnData, keys: Keys) -> Iterable[tuple[Any, str]]:
 def snapshot(adata: AnnData, keys: Keys) -> Callable[[], None]:
     """Return a function that puts the owned slots back as they are now."""
     before = [mapping.get(name) for mapping, name in _owned(adata, keys)]
+    columns = list(adata.obs.columns)
 
     def undo() -> None:
         for value, (mapping, name) in zip(before, _owned(adata, keys), strict=True):
@@ -181,6 +198,8 @@ def snapshot(adata: AnnData, keys: Keys) -> Callable[[], None]:
                 mapping[name] = value
             elif name in mapping:
                 del mapping[name]
+        if list(adata.obs.columns) != columns:  # what was put back stands last
+            adata.obs = adata.obs[columns]
 
     return undo
 

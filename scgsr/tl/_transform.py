@@ -74,8 +74,8 @@ def transform(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If values are not finite, if the recorded transforms disagree, or if values look transformed already. The
-        AnnData is then as before.
+        If values are not finite, or so extreme that activations are not, if the recorded transforms disagree, or if
+        values look transformed already. The AnnData is then as before.
 
     Examples
     --------
@@ -107,16 +107,53 @@ def transform(
     novelty = np.full(adata.n_obs, np.nan, dtype=np.float32)
     for rows, values in query.blocks():
         activations[rows] = fitted.activations(values)
+        _check_finite(activations[rows])
         if fitted.typical is not None:
             novelty[rows] = fitted.novelty(values, activations=activations[rows])
-    _report(novelty)
-    # Cells that are on record as trained on, such as those of the reference in a union, stay so.
-    held_out = _store.read_held_out(adata, key if reference is adata else key_added)
-    held_out = np.ones(adata.n_obs, dtype=bool) if held_out is None else held_out
+            _check_finite(novelty[rows, None])
+    _report(novelty, known=fitted.typical is not None)
+    held_out = _held_out(adata, reference, fitted, activations, key=key, key_added=key_added)
     fitted = replace(fitted, params={**fitted.params, "fill": fill, "mapped": True})
     target = adata.copy() if copy else adata
     _store.write(target, keys, fitted, activations, held_out=held_out, novelty=novelty)
     return target if copy else None
+
+
+def _held_out(
+    adata: AnnData, reference: Any, fitted: FittedModel, activations: np.ndarray, *, key: str, key_added: str
+) -> np.ndarray:
+    """Return which cells the model was not trained on, (n_obs,) bool, as far as anybody can know.
+
+    Cells on record as trained on by this model stay so, as those of the reference do in a union.
+    """
+    from anndata import AnnData
+
+    own = key if reference is adata else key_added
+    marks = _store.read_held_out(adata, own)
+    unseen = np.ones(adata.n_obs, dtype=bool)
+    if marks is not None and _store.may_be_results_of(adata, own, fitted):
+        unseen = marks.copy()
+    if isinstance(reference, AnnData):
+        unseen[_trained_in(reference, adata, activations, key)] = False
+    return unseen
+
+
+def _trained_in(reference: AnnData, adata: AnnData, activations: np.ndarray, key: str) -> np.ndarray:
+    """Return the rows of `adata` that are training cells of the reference: same name, same activations."""
+    held_out = _store.read_held_out(reference, key)
+    if held_out is None or not reference.obs_names.is_unique:
+        return np.empty(0, dtype=int)
+    place = reference.obs_names.get_indexer(adata.obs_names)
+    rows = np.flatnonzero(place >= 0)
+    known = _store.read_activations(reference, key)[place[rows]]
+    same = np.isclose(known, activations[rows], rtol=1e-3, atol=1e-4).all(axis=1)
+    return rows[same & ~held_out[place[rows]]]
+
+
+def _check_finite(results: np.ndarray) -> None:
+    if n_lost := int((~np.isfinite(results).all(axis=1)).sum()):
+        msg = f"`adata` has {n_lost} cells with values too extreme for the network; remove them, or what marks them."
+        raise ValueError(msg)
 
 
 def _model(reference: Any, key: str) -> FittedModel:
@@ -131,9 +168,9 @@ def _model(reference: Any, key: str) -> FittedModel:
     return _store.read_model(reference, key) if isinstance(reference, AnnData) else FittedModel.load(reference)
 
 
-def _report(novelty: np.ndarray) -> None:
+def _report(novelty: np.ndarray, *, known: bool) -> None:
     """Say in the log how alike the cells are."""
-    if np.isnan(novelty).all():
+    if not known:
         _log.warning("no novelty: an older version of scgsr stored the fit without what it needs")
         return
     share = float((novelty > 1).mean())
