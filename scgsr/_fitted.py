@@ -157,9 +157,10 @@ class FittedModel:
     def novelty(self, matrix: Matrix, *, activations: np.ndarray | None = None) -> np.ndarray:
         """Return how unlike the cells of the fit each cell is: (n_cells, n_features) -> (n_cells,) float32.
 
-        0 is typical; one in a hundred cells of the fit reaches 1, more of its rare kinds and fewer of the common ones;
-        there is no upper end. It is the larger of two measures: how unusual the picture is (Mahalanobis distance of the
-        activations), and how badly it tells the features (error of the reconstruction).
+        0 is typical; one in a hundred cells of the fit reaches 1, more of its rare kinds and fewer of the common ones
+        (some in a hundred, where fewer than 100 cells were held out to tell); there is no upper end. It is the larger
+        of two measures: how unusual the picture is (Mahalanobis distance of the activations), and how badly it tells
+        the features (error of the reconstruction).
 
         Parameters
         ----------

@@ -34,7 +34,7 @@ _log = logging.getLogger("scgsr")
 # Below this share of explained variance on held-out cells the code says next to nothing.
 _COLLAPSED = 0.01
 # Novelty is calibrated on held-out cells if there are so many, and never on more than the other number.
-_CALIBRATED, _LOOKED_AT = 100, 20_000
+_CALIBRATED, _LOOKED_AT = 20, 20_000
 
 
 def fit(
