@@ -156,7 +156,12 @@ def _read(folder: Path) -> dict[str, Any]:
     if not re.fullmatch(_ARRAYS, name):
         msg = f"{name!r} is no name of a file of arrays"
         raise ValueError(msg)
-    content = (folder / name).read_bytes()
+    try:
+        content = (folder / name).read_bytes()
+    except FileNotFoundError:
+        if name in (folder / _JSON).read_text("utf-8"):
+            raise
+        return _read(folder)  # another process has just replaced the model
     if name != f"arrays-{digest(content)}.safetensors":
         msg = f"{name} has other content than when it was written"
         raise ValueError(msg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
@@ -125,6 +126,19 @@ class TestLoad:
     def test_wrong_type(self):
         with pytest.raises(TypeError, match="`folder`"):
             FittedModel.load(3)
+
+    def test_while_another_process_replaces_the_model(self, model, folder, monkeypatch):
+        other = replace(model, mean=model.mean + 1)
+        read_bytes, calls = Path.read_bytes, []
+
+        def late(self):
+            if self.suffix == ".safetensors" and not calls:
+                calls.append(self)
+                other.save(folder, overwrite=True)
+            return read_bytes(self)
+
+        monkeypatch.setattr(Path, "read_bytes", late)
+        assert np.array_equal(FittedModel.load(folder).mean, other.mean)
 
     def test_a_newer_form(self, folder):
         text = (folder / "model.json").read_text()

@@ -111,6 +111,12 @@ def test_order_of_features_extra_ones_and_sparsity_make_no_difference(new, refer
     assert other.obs["gsr"].equals(reference.obs["gsr"])
 
 
+def test_labels_have_the_colours_of_the_reference(new, reference):
+    reference.uns["gsr_colors"] = np.array(["#123456", *reference.uns["gsr_colors"][1:]], dtype=object)
+    tl.transform(new, reference)
+    assert list(new.uns["gsr_colors"]) == list(reference.uns["gsr_colors"])
+
+
 def test_labels_are_never_renumbered(new, reference):
     tl.cluster(reference, resolution=50)
     assert reference.obs["gsr"].nunique() > 2

@@ -62,11 +62,13 @@ def write(
     *,
     held_out: np.ndarray | None,
     novelty: np.ndarray | None = None,
+    colors: np.ndarray | None = None,
 ) -> None:
     """Write one fit's slots; what an earlier fit left under the same key goes, and a failure leaves all as it was.
 
     `held_out` tells which cells the network was not trained on, None if nobody knows. `novelty` belongs to cells that a
-    fit has not seen; to them, too, labels have the categories of the fit.
+    fit has not seen; to them, too, labels have the categories of the fit. `colors` are those of the labels, if they are
+    to have others than Scanpy would choose.
     """
     tell_of_view(adata)
     if keys.record in adata.uns or keys.activations in adata.obsm:
@@ -84,7 +86,7 @@ def write(
             if values is not None:
                 adata.obs[column] = values
         adata.uns[keys.record] = fitted.to_record()
-        adata.uns[keys.colors] = _palette(n_labels)
+        adata.uns[keys.colors] = _palette(n_labels) if colors is None or len(colors) != n_labels else colors
     except BaseException:
         undo()
         raise
@@ -127,6 +129,12 @@ def may_be_results_of(adata: AnnData, key: str, fitted: FittedModel) -> bool:
     stored = record["model"]["arrays"]
     weights = fitted.network.state_dict().items()
     return all(name in stored and np.array_equal(stored[name], value.cpu().numpy()) for name, value in weights)
+
+
+def read_colors(adata: AnnData, key: str) -> np.ndarray | None:
+    """Return the colours of the labels; None if there are none."""
+    colors = adata.uns.get(Keys(key).colors)
+    return None if colors is None else np.array(colors, dtype=object)
 
 
 def read_novelty(adata: AnnData, key: str) -> np.ndarray | None:

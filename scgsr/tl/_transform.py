@@ -59,7 +59,8 @@ def transform(
     None, or the copy. The slots of :func:`scgsr.tl.fit`, model included, and one more; for ``key_added="gsr"``:
 
     `.obs["gsr"]` : categorical (n_obs,)
-        Labels by the modules of the reference, with its numbers: label k is its module k.
+        Labels by the modules of the reference, with its numbers: label k is its module k. An AnnData as reference
+        gives its colours along.
     `.obs["gsr_novelty"]` : float32 (n_obs,)
         How unlike the cells of the reference a cell is: 0 typical, 1 as one in a hundred of them, above that more
         unlike; see :meth:`scgsr.FittedModel.novelty`. NaN if an older version of scgsr stored the fit.
@@ -115,7 +116,8 @@ def transform(
     held_out = _held_out(adata, reference, fitted, activations, key=key, key_added=key_added)
     fitted = replace(fitted, params={**fitted.params, "fill": fill, "mapped": True})
     target = adata.copy() if copy else adata
-    _store.write(target, keys, fitted, activations, held_out=held_out, novelty=novelty)
+    colors = _store.read_colors(reference, key) if isinstance(reference, AnnData) else None
+    _store.write(target, keys, fitted, activations, held_out=held_out, novelty=novelty, colors=colors)
     return target if copy else None
 
 
