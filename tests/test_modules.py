@@ -179,7 +179,7 @@ def test_leiden_ends_where_ties_gain_rounding_errors():
         "_modules.leiden(sparse.load_npz(sys.argv[1]), resolution=30.0, seed=4852961352588442935)"
     )
     ties = Path(__file__).parent / "fixtures" / "leiden_with_ties.npz"
-    subprocess.run([sys.executable, "-c", script, str(ties)], check=True, timeout=120)
+    assert subprocess.run([sys.executable, "-c", script, str(ties)], check=False, timeout=120).returncode == 0
 
 
 def test_leiden_on_two_cliques():

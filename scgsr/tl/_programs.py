@@ -48,10 +48,10 @@ def programs(
     whether it would be there in other donors; compare samples with one table per sample. A feature that alone marks a
     population, which no other feature tells, has a large effect and a p-value that is not small: no other feature
     vouches for it. The reverse is a feature of a correlated family that has little to do with the population: its
-    relatives vouch for it, so the p-value is small, and the effect too. After a fit with
-    `use_rep` single features cannot be hidden, as each component mixes them: p-values are then too small for features
-    that weigh much in the components. Where single cells rule a feature, as in counts that are not log-transformed,
-    effects and p-values hang on them.
+    relatives vouch for it, so the p-value is small, and the effect too. After a fit with `use_rep` single features
+    cannot be hidden, as each component mixes them: p-values are then too small for features that weigh much in the
+    components. Where single cells rule a feature, as in counts that are not log-transformed, effects and p-values hang
+    on them.
 
     Parameters
     ----------
