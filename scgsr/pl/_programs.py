@@ -42,7 +42,7 @@ def programs(
     Each area is a neuron, not a cell, at the place it has in :func:`scgsr.pl.activation_map`. Its colour is the mean of
     the marker over the cells in which the neuron fires, weighted by activation, in standard deviations from the mean of
     all cells. So all panels share one scale: red above the mean, blue below, grey for a neuron that never fires and for
-    a marker that is the same in all cells. Three panels in a row are 175 mm wide, one is 80 mm.
+    a marker that is the same in all cells. Three panels in a row are 180 mm wide, one is 75 mm.
 
     Parameters
     ----------
