@@ -159,7 +159,7 @@ def find(
         Seed of the choice of cells and of Leiden.
     """
     sample_seed, template_seed, leiden_seed, valley_seed = _random.spawn(seed, 4)
-    fires = training[activations.any(axis=1)[training]]
+    fires = np.intersect1d(training, np.flatnonzero(activations.any(axis=1)), assume_unique=True)
     if not len(fires):
         n_neurons = activations.shape[1]
         return Modules.none(n_neurons), sparse.csr_matrix((n_neurons, n_neurons))
