@@ -224,7 +224,7 @@ def fit(
     held_out = np.isin(np.arange(adata.n_obs), trained.held_out)
     training_rows = np.flatnonzero(~held_out)
     modules, coactivation = _modules.find(activations, training_rows, decode, resolution=resolution, seed=label_seed)
-    typical = _typical(fitted, view.matrix, activations, trained.held_out, typical_seed)
+    typical = _typical(fitted, view.matrix, activations, training_rows, trained.held_out, typical_seed)
     fitted = replace(fitted, modules=modules, coactivation=coactivation, typical=typical)
     _report(activations, modules, trained)
 
@@ -247,12 +247,18 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     return graph
 
 
-def _typical(fitted: FittedModel, matrix: Matrix, activations: np.ndarray, held_out: np.ndarray, seed: int) -> Typical:
-    """Return how cells look, calibrated on cells that were held out if there are enough."""
-    rows, rng = np.arange(len(activations)), _random.generator(seed)
-    seen = np.setdiff1d(rows, held_out)
-    fresh = held_out if len(held_out) >= _CALIBRATED else rows
-    seen, fresh = (np.sort(rng.permutation(some)[:_LOOKED_AT]) for some in (seen, fresh))
+def _typical(
+    fitted: FittedModel,
+    matrix: Matrix,
+    activations: np.ndarray,
+    training: np.ndarray,
+    held_out: np.ndarray,
+    seed: int,
+) -> Typical:
+    """Return how cells look, calibrated on cells that were held out if there are enough; both are row numbers."""
+    rng = _random.generator(seed)
+    fresh = held_out if len(held_out) >= _CALIBRATED else np.arange(len(activations))
+    seen, fresh = (np.sort(rng.permutation(some)[:_LOOKED_AT]) for some in (training, fresh))
     return Typical.learn(activations[seen], activations[fresh], fitted.errors(matrix[fresh], activations[fresh]))
 
 
