@@ -127,7 +127,7 @@ def test_the_picture_writes_nothing_and_stays_on_the_page(millimetres, ncols, mo
     assert not any(one.overlaps(other) for i, one in enumerate(titles) for other in titles[i + 1 :])
     for box in titles:
         assert page.x0 <= box.x0 <= box.x1 <= page.x1
-        assert box.y1 <= page.y1
+        assert box.y1 <= figure.bbox.y1
     assert dict(plt.rcParams) == params
     assert list(adata.uns["gsr"]) == ["graph", "modules", "evolution"]
     assert pl.evolution(adata, show=True) is None

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 
 # More panels are too small to compare.
 _MOST = 8
 # Inches: a panel, its title, a line of the legend below; how many names stand side by side in it.
 _PANEL, _TITLE, _LEGEND, _BESIDE = 1.7, 0.45, 0.22, 3
+# Inches above and below panels.
+_PAD = 0.1
 # So many modules are named.
 _MODULES = 10
 _NEW, _KEPT, _DEAD = "0.1", "0.8", "0.85"
@@ -94,6 +97,8 @@ def evolution(
         labels.append(f"module {module}")
     figure = cast("Figure", panels[0].figure)
     beside = min(_BESIDE, len(handles))
+    # Panels that keep their aspect put their titles nearer to the edge than the layout knows.
+    cast("ConstrainedLayoutEngine", figure.get_layout_engine()).set(h_pad=_PAD)
     figure.set_figheight(figure.get_figheight() + _LEGEND * -(-len(handles) // beside))
     figure.legend(handles, labels, loc="outside lower center", ncols=beside, frameon=False, fontsize="small")
     return _axes.finish(panels, ax=None, show=show)
