@@ -10,10 +10,13 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from scgsr import _device
+
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
-# Rows per batch where nothing is learned: large enough to keep the cores busy, small enough to stay in memory.
-_ROWS_AT_ONCE = 8192
+# Where nothing is learned, a batch has so many rows, or fewer of many features: enough to keep the cores busy, and
+# few enough to stay in their cache.
+_ROWS_AT_ONCE, _VALUES_AT_ONCE = 8192, 1 << 20
 
 
 class Batches:
@@ -24,29 +27,89 @@ class Batches:
         self.device = device
         self._mean = torch.as_tensor(mean, dtype=torch.float32, device=device)
         self._scale = torch.as_tensor(scale, dtype=torch.float32, device=device)
+        self._resident = _Resident(matrix, device) if _device.has_room_for(n_bytes(matrix), device) else None
 
     @property
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """What is subtracted and what is divided by, (n_features,) each."""
         return self._mean.cpu().numpy(), self._scale.cpu().numpy()
 
-    def rows(self, index: np.ndarray | slice) -> Tensor:
-        """Return the rows `index`, standardised."""
-        dense = dense_rows(self.matrix, index)
-        values = torch.as_tensor(np.ascontiguousarray(dense, dtype=np.float32)).to(self.device)
-        return (values - self._mean) / self._scale
+    def rows(self, index: np.ndarray | slice, out: Tensor | None = None) -> Tensor:
+        """Return the rows `index`, standardised; in the first rows of `out`, if it is given."""
+        if isinstance(index, slice):
+            index = np.arange(*index.indices(self.matrix.shape[0]))
+        if out is None:
+            out = torch.empty(len(index), self.matrix.shape[1], device=self.device)
+        out = out[: len(index)]
+        if self._resident is not None:
+            self._resident.gather(torch.as_tensor(index, device=self.device), out)
+        elif self.device.type == "cpu":
+            _gather(self.matrix, index, out.numpy())
+        else:
+            on_host = torch.empty(out.shape)
+            _gather(self.matrix, index, on_host.numpy())
+            out.copy_(on_host)
+        return out.sub_(self._mean).div_(self._scale)
 
     def shuffled(self, index: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
-        """Yield the rows `index` in random order, in batches of nearly equal size."""
-        for part in np.array_split(rng.permutation(index), n_batches(len(index), batch_size)):
-            yield self.rows(part)
+        """Yield the rows `index` in random order, in batches of nearly equal size; each is there until the next."""
+        parts = np.array_split(rng.permutation(index), n_batches(len(index), batch_size))
+        buffer = torch.empty(len(parts[0]), self.matrix.shape[1], device=self.device)  # the first is the largest
+        for part in parts:
+            yield self.rows(part, out=buffer)
 
-    def in_order(self, index: np.ndarray | None = None, batch_size: int = _ROWS_AT_ONCE) -> Iterator[Tensor]:
+    def in_order(self, index: np.ndarray | None = None, batch_size: int | None = None) -> Iterator[Tensor]:
         """Yield the rows `index` (all by default) in order."""
-        n_rows = self.matrix.shape[0] if index is None else len(index)
-        for start in range(0, n_rows, batch_size):
-            part = slice(start, min(start + batch_size, n_rows))
+        n_rows, n_features = self.matrix.shape
+        step = max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // n_features)) if batch_size is None else batch_size
+        n_rows = n_rows if index is None else len(index)
+        for start in range(0, n_rows, step):
+            part = slice(start, min(start + step, n_rows))
             yield self.rows(part if index is None else index[part])
+
+
+class _Resident:
+    """A matrix that lives on the device, dense or CSR, and gives its rows there."""
+
+    def __init__(self, matrix: Matrix, device: torch.device) -> None:
+        if isinstance(matrix, np.ndarray):
+            kept: list[tuple[np.ndarray, Any]] = [(matrix, np.float32)]
+        else:
+            kept = [(matrix.data, np.float32), (matrix.indices, matrix.indices.dtype), (matrix.indptr, np.int64)]
+        self.parts = [torch.tensor(np.asarray(values, dtype=dtype), device=device) for values, dtype in kept]
+
+    def gather(self, index: Tensor, out: Tensor) -> None:
+        """Write the rows `index` into `out`."""
+        if len(self.parts) == 1:
+            torch.index_select(self.parts[0], 0, index, out=out)
+            return
+        values, columns, starts = self.parts
+        first, n_stored = starts[index], starts[index + 1] - starts[index]
+        row = torch.repeat_interleave(torch.arange(len(index), device=out.device), n_stored)
+        # Places in the matrix: each row's stored values follow each other from its first.
+        before = n_stored.cumsum(0) - n_stored
+        place = torch.arange(len(row), device=out.device) + (first - before)[row]
+        # Entries that are stored twice add up, as they do in SciPy.
+        out.zero_().index_put_((row, columns[place].long()), values[place], accumulate=True)
+
+
+def _gather(matrix: Matrix, index: np.ndarray, out: np.ndarray) -> None:
+    """Write the rows `index` into `out`, (len(index), n_features) float32 in order of rows."""
+    if isinstance(matrix, np.ndarray):
+        if matrix.dtype == out.dtype and matrix.flags.c_contiguous:
+            np.take(matrix, index, axis=0, out=out, mode="clip")  # the default mode would copy once more
+        else:
+            out[...] = matrix[index]
+    else:
+        rows = matrix[index]
+        rows.astype(out.dtype, copy=False).toarray(out=out)
+
+
+def n_bytes(matrix: Matrix) -> int:
+    """Return what a matrix takes in memory as float32."""
+    if isinstance(matrix, np.ndarray):
+        return 4 * matrix.size
+    return 4 * matrix.nnz + matrix.indices.nbytes + 8 * len(matrix.indptr)
 
 
 def checked(matrix: Any, n_features: int) -> Matrix:

@@ -1,8 +1,17 @@
-"""Where to compute: one place that chooses a device."""
+"""Where to compute, and how exactly: one place that chooses a device and a precision."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
+
+from scgsr import _checks
+
+PRECISIONS = ("tf32", "bf16")
+# Data may take this share of the memory that is free on a device.
+_SHARE_OF_FREE = 0.5
 
 
 def choose(device: str | torch.device | None = None) -> torch.device:
@@ -23,6 +32,41 @@ def describe(device: torch.device) -> str:
     if device.type == "cpu":
         return f"cpu ({torch.get_num_threads()} threads)"
     return str(device)
+
+
+def has_room_for(n_bytes: int, device: torch.device) -> bool:
+    """Return whether data of this size can live on the device, apart from the host's memory, where it is anyway."""
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info(device)[0]
+    elif device.type == "mps":
+        free = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    else:
+        return False
+    return n_bytes <= _SHARE_OF_FREE * free
+
+
+def check_precision(precision: str | None, device: torch.device) -> str | None:
+    """Return `precision` if the device has it."""
+    if precision is None:
+        return None
+    _checks.one_of("precision", precision, PRECISIONS)
+    if precision == "tf32" and device.type != "cuda":
+        msg = (
+            f"`precision`='tf32' is a format of CUDA devices, and this is {device.type}; leave it None, or take 'bf16'."
+        )
+        raise ValueError(msg)
+    return precision
+
+
+@contextmanager
+def multiplying(precision: str | None) -> Iterator[None]:
+    """Allow products of float32 matrices to be rounded to TF32 for a while, if that is asked for."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else before)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _usable(device: str | torch.device) -> torch.device:

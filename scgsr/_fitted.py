@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,7 +123,8 @@ class FittedModel:
         ValueError
             If the number of columns differs from the number of features, or a value is not finite.
         """
-        return _joined([self.network.encode(rows) for rows in self._blocks(matrix)], self.graph.n_neurons)
+        encoded = (self.network.encode(rows) for rows in self._blocks(matrix))
+        return _filled(encoded, (matrix.shape[0], self.graph.n_neurons))
 
     @torch.no_grad()
     def reconstruct(self, matrix: Matrix) -> np.ndarray:
@@ -150,9 +151,12 @@ class FittedModel:
     @torch.no_grad()
     def decode(self, activations: np.ndarray) -> np.ndarray:
         """Return features in input units from activations: (n_cells, n_neurons) -> (n_cells, n_features)."""
-        rows = torch.as_tensor(activations, device=self._device)
-        scaled = _joined([self.network.decode(block) for block in rows.split(_BLOCK)], len(self.features))
-        return (scaled * self.scale + self.mean).astype(np.float32)
+        blocks = (activations[start : start + _BLOCK] for start in range(0, len(activations), _BLOCK))
+        decoded = (self.network.decode(torch.as_tensor(block, device=self._device)) for block in blocks)
+        features = _filled(decoded, (len(activations), len(self.features)))
+        features *= self.scale
+        features += self.mean
+        return features
 
     def novelty(self, matrix: Matrix, *, activations: np.ndarray | None = None) -> np.ndarray:
         """Return how unlike the cells of the fit each cell is: (n_cells, n_features) -> (n_cells,) float32.
@@ -188,12 +192,14 @@ class FittedModel:
     @torch.no_grad()
     def errors(self, matrix: Matrix, activations: np.ndarray) -> np.ndarray:
         """Return the mean squared error of the reconstruction of each cell, in standardised features, (n_cells,)."""
-        blocks, start = [], 0
+        errors = np.empty(len(activations), dtype=np.float32)
+        start = 0
         for features in self._blocks(matrix):
-            rows = torch.as_tensor(activations[start : start + len(features)], device=self._device)
-            blocks.append((features - self.network.decode(rows)).square().mean(dim=1, keepdim=True))
-            start += len(features)
-        return _joined(blocks, 1)[:, 0]
+            part = slice(start, start + len(features))
+            misfit = features.sub_(self.network.decode(torch.as_tensor(activations[part], device=self._device)))
+            errors[part] = misfit.square_().mean(dim=1).cpu().numpy()
+            start = part.stop
+        return errors
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the model into a folder, as safetensors and JSON: to be read without the data, and without pickle.
@@ -312,5 +318,11 @@ class FittedModel:
         return self.network.output.weight.device
 
 
-def _joined(blocks: list[torch.Tensor], width: int) -> np.ndarray:
-    return np.concatenate([block.cpu().numpy() for block in blocks] or [np.empty((0, width), dtype=np.float32)])
+def _filled(blocks: Iterable[torch.Tensor], shape: tuple[int, int]) -> np.ndarray:
+    """Return the blocks one below the other, without ever having them twice."""
+    result = np.empty(shape, dtype=np.float32)
+    start = 0
+    for block in blocks:
+        result[start : start + len(block)] = block.cpu().numpy()
+        start += len(block)
+    return result

@@ -1,19 +1,19 @@
-"""Reconstruction and smoothness terms, and the record of their values."""
+"""Reconstruction terms with their gradients, and the record of what a step measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Loss:
-    """The named parts of the objective, each a scalar tensor."""
+    """The named parts of the objective, reconstruction + smoothness * penalty, each a scalar tensor."""
 
     reconstruction: Tensor
     penalty: Tensor
-    total: Tensor
 
 
 def squared_error(features: Tensor, reconstruction: Tensor) -> Tensor:
@@ -21,6 +21,9 @@ def squared_error(features: Tensor, reconstruction: Tensor) -> Tensor:
     return (features - reconstruction).square().mean()
 
 
-def combine(reconstruction: Tensor, penalty: Tensor, smoothness: float) -> Loss:
-    """Return reconstruction + smoothness * penalty with its parts."""
-    return Loss(reconstruction, penalty, reconstruction + smoothness * penalty)
+def squared_error_and_gradient(features: Tensor, reconstruction: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean squared error and its gradient with respect to the reconstruction, whose place it takes."""
+    misfit = reconstruction.sub_(features)
+    flat = misfit.view(-1)
+    error = torch.dot(flat, flat) / flat.numel()
+    return error, misfit.mul_(2 / flat.numel())

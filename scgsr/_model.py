@@ -17,7 +17,7 @@ from scgsr.graphs import NeuronGraph
 from scgsr.nn import StructuredLayer
 
 # Slope of the hidden layers' leaky ReLU for negative input (the released setting).
-_NEGATIVE_SLOPE = 0.2
+NEGATIVE_SLOPE = 0.2
 
 
 @dataclass(frozen=True)
@@ -85,20 +85,23 @@ class Autoencoder(nn.Module):
         """Return the reconstruction: (batch, n_neurons) -> (batch, n_features)."""
         return self.output(self.decoder(activations))
 
-    def forward(self, features: Tensor, noise_rng: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Return activations and reconstruction; with `noise_rng`, that is in training, the decoder sees them noisy."""
-        activations = self.encode(features)  # (batch, n_neurons)
-        seen = activations
-        if noise_rng is not None and self.config.noise:
-            # In units of each neuron's spread: information must sit in which neurons fire, not in faint differences.
-            spread = activations.detach().std(dim=0, correction=0)  # (n_neurons,)
-            noise = torch.randn(activations.shape, generator=noise_rng, device=activations.device)
-            seen = activations + self.config.noise * spread * noise
-        return activations, self.decode(seen)  # (batch, n_neurons), (batch, n_features)
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return activations and reconstruction, (batch, n_neurons) and (batch, n_features)."""
+        activations = self.encode(features)
+        return activations, self.decode(activations)
+
+    def noisy(self, activations: Tensor, rng: torch.Generator) -> Tensor:
+        """Return the activations as the decoder sees them in training: (batch, n_neurons) -> (batch, n_neurons)."""
+        if not self.config.noise:
+            return activations
+        # In units of each neuron's spread: information must sit in which neurons fire, not in faint differences.
+        spread = (activations - activations.mean(dim=0)).square_().mean(dim=0).sqrt_()  # (n_neurons,)
+        noise = torch.empty_like(activations).normal_(generator=rng)
+        return noise.mul_(spread * self.config.noise).add_(activations)
 
 
 def _stack(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
-        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(_NEGATIVE_SLOPE)]
+        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(NEGATIVE_SLOPE)]
     return nn.Sequential(*layers)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from scipy import sparse
 
-from scgsr import _random, _templates, _valleys
+from scgsr import _growth, _random, _templates
 
 # leidenalg takes its seed as a C int.
 _MAX_SEED = 2**31 - 1
@@ -25,10 +24,6 @@ _CELLS = 20_000
 _FINE = 30.0
 # At resolution 1 two modules stay apart if the cells between them are at most this share as dense as on either side.
 _VALLEY = 0.5
-# Modules are neighbours if more than this share of the smaller one's cells lies between them.
-_BORDER = 0.03
-# So many cells of a module are looked at for a valley: more of a huge one would drown a small neighbour.
-_LOOKED_AT = 1000
 # Principal components of the decoded features in which valleys are looked for.
 _COMPONENTS = 50
 _BLOCK = 1 << 16
@@ -46,11 +41,10 @@ class ModuleTree:
         """Return a module for each neuron, (n_neurons,): merged are those whose valley is too shallow."""
         # A merge waits for those before it, even where the merged modules are less separated than their parts were.
         heights = np.maximum.accumulate(self.separations)
-        module = {number: number for number in range(int(self.fine.max(initial=-1)) + 1)}
-        n_fine = len(module)
-        for made, pair in enumerate(self.merges[heights <= 1 - _VALLEY * resolution], start=n_fine):
-            module = {number: made if current in pair else current for number, current in module.items()}
-        _, numbers = np.unique([module[number] for number in range(n_fine)], return_inverse=True)
+        module = np.arange(self.fine.max(initial=-1) + 1)
+        for made, (one, other) in enumerate(self.merges[heights <= 1 - _VALLEY * resolution], start=len(module)):
+            module[(module == one) | (module == other)] = made
+        _, numbers = np.unique(module, return_inverse=True)
         return np.where(self.fine >= 0, np.append(numbers, -1)[self.fine], -1)
 
 
@@ -159,7 +153,8 @@ def find(
         Seed of the choice of cells and of Leiden.
     """
     sample_seed, template_seed, leiden_seed, valley_seed = _random.spawn(seed, 4)
-    fires = np.intersect1d(training, np.flatnonzero(activations.any(axis=1)), assume_unique=True)
+    lit = np.asarray(activations.any(axis=1))
+    fires = training[lit[training]]
     if not len(fires):
         n_neurons = activations.shape[1]
         return Modules.none(n_neurons), sparse.csr_matrix((n_neurons, n_neurons))
@@ -172,8 +167,8 @@ def find(
     coactivation = _templates.between(nearest, activations.shape[1])
     fine = _fine_modules(coactivation, templates, shown, leiden_seed)
     points = _principal(decode(activations[rows]), valley_seed).astype(np.float64)
-    merges, separations = _grow(points, nearest, fine, coactivation, valley_seed)
-    tree = ModuleTree(fine, merges, separations)
+    between = _between_modules(coactivation, fine)
+    tree = ModuleTree(fine, *_growth.grow(points, fine[nearest[:, 0]], between, _random.generator(valley_seed)))
     return cut(tree, templates, activations, resolution=resolution), coactivation
 
 
@@ -224,42 +219,11 @@ def _fine_modules(coactivation: sparse.csr_matrix, templates: np.ndarray, shown:
     return fine
 
 
-def _grow(
-    points: np.ndarray, nearest: np.ndarray, fine: np.ndarray, coactivation: sparse.csr_matrix, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Merge the least separated neighbours again and again; neighbours share cells in the co-activation graph."""
-    rng = _random.generator(seed)
-    label = fine[nearest[:, 0]]
-    cells = {number: rng.permutation(np.flatnonzero(label == number)) for number in range(fine.max() + 1)}
-    member = sparse.csr_matrix(np.eye(len(cells))[np.maximum(fine, 0)] * (fine >= 0)[:, None])
-    shared = (member.T @ coactivation @ member).toarray()
-    border = {
-        pair: shared[pair]
-        for pair in combinations(cells, 2)
-        if shared[pair] > _BORDER * min(len(cells[number]) for number in pair)
-    }
-
-    def separation(pair: tuple[int, int]) -> float:
-        one, other = (points[cells[number][:_LOOKED_AT]] for number in pair)
-        return _valleys.separation(one, other)
-
-    apart = {pair: separation(pair) for pair in border}
-    merges, separations = [], []
-    while apart:
-        # Among equals, those that share most of the smaller one's cells.
-        pair = min(apart, key=lambda p: (apart[p], -border[p] / max(1, min(len(cells[p[0]]), len(cells[p[1]])))))
-        merges.append(pair)
-        separations.append(apart[pair])
-        made = len(cells)
-        cells[made] = rng.permutation(np.concatenate([cells[number] for number in pair]))
-        touching = [other for other in border if set(other) & set(pair)]
-        for other in touching:
-            apart.pop(other)
-            strength = border.pop(other)
-            for neighbour in set(other) - set(pair):
-                border[neighbour, made] = border.get((neighbour, made), 0) + strength
-        apart.update({new: separation(new) for new in border if made in new})
-    return np.array(merges, dtype=int).reshape(-1, 2), np.array(separations, dtype=float)
+def _between_modules(coactivation: sparse.csr_matrix, fine: np.ndarray) -> np.ndarray:
+    """Return how many cells lie between two fine modules, (n_fine, n_fine)."""
+    neurons = np.flatnonzero(fine >= 0)
+    member = sparse.csr_matrix((np.ones(len(neurons)), (neurons, fine[neurons])), shape=(len(fine), fine.max() + 1))
+    return (member.T @ coactivation @ member).toarray()
 
 
 def _principal(features: np.ndarray, seed: int) -> np.ndarray:
@@ -275,11 +239,9 @@ def _principal(features: np.ndarray, seed: int) -> np.ndarray:
 
 def _faintest(labels: np.ndarray, activations: np.ndarray) -> int:
     """Return the module nearest to silence: the one whose cells are lit least."""
-    fires = activations.any(axis=1)
-    if not fires.any():
-        return 0
-    total = np.bincount(labels[fires], weights=np.abs(activations[fires]).sum(axis=1))
-    cells = np.bincount(labels[fires])
+    light = np.concatenate([np.abs(activations[block]).sum(axis=1) for block in _blocks(len(activations))])
+    total = np.bincount(labels, weights=light)
+    cells = np.bincount(labels, weights=light > 0)
     return int(np.argmin(np.where(cells > 0, total / np.maximum(cells, 1), np.inf)))
 
 

@@ -13,11 +13,12 @@ import torch
 from scipy import sparse
 
 from scgsr import _checkpoint, _checks, _random, _record
+from scgsr._backprop import Gradient
 from scgsr._batches import Batches, n_batches
 from scgsr._best import BestKeeper
 from scgsr._checkpoint import Checkpoint
 from scgsr._graph_learner import GraphLearner
-from scgsr._losses import Loss, combine, squared_error
+from scgsr._losses import Loss, squared_error
 from scgsr._model import Autoencoder
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.nn import GraphSpectralPenalty, unit_pictures
@@ -49,6 +50,7 @@ class TrainConfig:
     learning_rate: float
     validation_fraction: float
     early_stopping: bool
+    precision: str | None
 
     def __post_init__(self) -> None:
         # NumPy's numbers are accepted and kept as Python's, which torch and JSON want.
@@ -97,13 +99,16 @@ class Run:
         self.order_rng = _random.generator(order_seed)
         self.noise_rng = _random.torch_generator(noise_seed, batches.device)
         self.n_epochs = config.epochs(len(self.train_rows))
-        self.n_steps = self.n_epochs * n_batches(len(self.train_rows), config.batch_size)
+        n_steps_per_epoch = n_batches(len(self.train_rows), config.batch_size)
+        self.n_steps = self.n_epochs * n_steps_per_epoch
         # One kernel for all weights, where there is one.
         fused = batches.device.type in ("cpu", "cuda")
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=fused)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser, max_lr=config.learning_rate, total_steps=self.n_steps, pct_start=_RISING
         )
+        largest = -(-len(self.train_rows) // n_steps_per_epoch)
+        self.gradient = Gradient(network, self.penalty, largest, config.precision)
         self.step = 0
         self.learner = GraphLearner(graph, self.n_steps) if isinstance(graph, LearnedGraph) else None
         self.best = BestKeeper(network, patience=max(3, round(_PATIENCE * self.n_epochs)))
@@ -181,7 +186,7 @@ class Run:
     def train_epoch(self, epoch: int) -> dict[str, float]:
         self.network.train()
         self.penalty.train()
-        sums = torch.zeros(2, device=self.batches.device)
+        reconstruction_sum, penalty_sum = torch.zeros(2, device=self.batches.device)
         learner = self.learner
         for n_seen, features in enumerate(  # noqa: B007 (the count is read after the loop)
             self.batches.shuffled(self.train_rows, self.config.batch_size, self.order_rng), start=1
@@ -189,21 +194,18 @@ class Run:
             if learner is not None and self.step in learner.refresh_at:
                 self.set_graph(learner.refreshed(self.graph, self.pictures(), epoch))
             loss = self.train_step(features)
-            sums += torch.stack([loss.reconstruction, loss.penalty]).detach()
-        reconstruction, penalty = (sums / n_seen).tolist()
-        row = {
-            "train_reconstruction": reconstruction,
-            "train_penalty": penalty,
-            "learning_rate": self.schedule.get_last_lr()[0],
+            reconstruction_sum += loss.reconstruction
+            penalty_sum += loss.penalty
+        row: dict[str, float] = {
+            "train_reconstruction": float(reconstruction_sum) / n_seen,
+            "train_penalty": float(penalty_sum) / n_seen,
+            "learning_rate": float(self.schedule.get_last_lr()[0]),
         }
         return row if learner is None else {**row, "edge_jaccard": learner.edge_jaccard}
 
     def train_step(self, features: torch.Tensor) -> Loss:
-        activations, reconstruction = self.network(features, self.noise_rng)
         smoothness = self.config.smoothness * annealing(self.step / self.n_steps)
-        loss = combine(squared_error(features, reconstruction), self.penalty(activations), smoothness)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()
+        loss = self.gradient.of(features, smoothness, self.noise_rng)
         self.optimiser.step()
         self.schedule.step()
         self.step += 1

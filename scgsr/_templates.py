@@ -32,12 +32,17 @@ def learn(shown: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         Chooses the cells that neurons without any adopt.
     """
     nearest = shown.argmax(axis=1)
-    templates = _means(shown, nearest)
-    for _ in range(_ROUNDS):
-        match = np.einsum("cn,cn->c", shown, templates[nearest])
-        templates = _means(shown, _adopted(nearest, match, shown, rng))
-        nearest = two_nearest(shown, templates)[:, 0]
+    templates = _improved(_means(shown, nearest), nearest, shown, rng)
+    for _ in range(_ROUNDS - 1):
+        match, alive = _matches(shown, templates)
+        templates = _improved(templates, alive[match.argmax(axis=1)], shown, rng)
     return templates
+
+
+def _improved(templates: np.ndarray, nearest: np.ndarray, shown: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the templates of the cells that are nearest to each, where those without any have adopted one."""
+    match = np.einsum("cn,cn->c", shown, templates[nearest])
+    return _means(shown, _adopted(nearest, match, shown, rng))
 
 
 def _means(shown: np.ndarray, owner: np.ndarray) -> np.ndarray:
@@ -66,16 +71,19 @@ def _adopted(nearest: np.ndarray, match: np.ndarray, shown: np.ndarray, rng: np.
 def two_nearest(shown: np.ndarray, templates: np.ndarray) -> np.ndarray:
     """Return the neurons with the best and the second best template for each cell, (n_cells, 2).
 
-    With a single template the second is the first again.
+    Of equal templates the first neuron's is the better. With a single template the second is the first again.
     """
+    match, alive = _matches(shown, templates)
+    best = match.argmax(axis=1)
+    if len(alive) > 1:
+        np.put_along_axis(match, best[:, None], -np.inf, axis=1)
+    return alive[np.column_stack([best, match.argmax(axis=1)])]
+
+
+def _matches(shown: np.ndarray, templates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how well each cell matches the templates that there are, (n_cells, n_alive), and whose they are."""
     alive = np.flatnonzero(templates.any(axis=1))
-    match = shown @ templates[alive].T  # (n_cells, n_alive)
-    if len(alive) < 2:
-        return np.repeat(alive[match.argmax(axis=1)][:, None], 2, axis=1)
-    top = np.argpartition(-match, 1, axis=1)[:, :2]
-    swapped = np.take_along_axis(match, top, axis=1) @ [1, -1] < 0
-    top[swapped] = top[swapped, ::-1]
-    return alive[top]
+    return shown @ templates[alive].T, alive
 
 
 def between(nearest: np.ndarray, n_neurons: int) -> sparse.csr_matrix:

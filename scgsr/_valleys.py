@@ -39,7 +39,7 @@ def separation(one: np.ndarray, other: np.ndarray) -> float:
     halves = [_projected(one, other, half) for half in (0, 1)]
     if any(half is None for half in halves):
         return 0.0
-    low, high = (np.concatenate(side) for side in zip(*halves, strict=True))
+    low, high = (np.sort(np.concatenate(side)) for side in zip(*halves, strict=True))
     return 1 - _valley(low, high)
 
 
@@ -49,8 +49,8 @@ def _projected(one: np.ndarray, other: np.ndarray, half: int) -> tuple[np.ndarra
     None if the groups do not even keep their order.
     """
     axis = _fisher_axis(one[half::2], other[half::2])
-    low, high = one[1 - half :: 2] @ axis, other[1 - half :: 2] @ axis
-    middle, distance = (np.median(low) + np.median(high)) / 2, np.median(high) - np.median(low)
+    low, high = (np.sort(group[1 - half :: 2] @ axis) for group in (one, other))
+    middle, distance = (_median(low) + _median(high)) / 2, _median(high) - _median(low)
     if distance <= 0:
         return None
     return (low - middle) / distance, (high - middle) / distance
@@ -59,30 +59,47 @@ def _projected(one: np.ndarray, other: np.ndarray, half: int) -> tuple[np.ndarra
 def _fisher_axis(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the direction that discriminates best, (n_features,): Fisher's, with a shrunken covariance."""
     means = one.mean(axis=0), other.mean(axis=0)
-    within = np.vstack([one - means[0], other - means[1]])
+    within = np.concatenate([one - means[0], other - means[1]])
     covariance = within.T @ within / len(within)
-    level = np.trace(covariance) / len(covariance)
-    covariance = (1 - _SHRINKAGE) * covariance + max(_SHRINKAGE * level, np.finfo(float).tiny) * np.eye(len(covariance))
+    # Where no feature varies within the groups, all count the same.
+    level = covariance.trace() / len(covariance) or 1.0
+    covariance *= 1 - _SHRINKAGE
+    np.fill_diagonal(covariance, covariance.diagonal() + _SHRINKAGE * level)
     return np.linalg.solve(covariance, means[1] - means[0])
 
 
+def _median(ordered: np.ndarray) -> float:
+    """Return the median of sorted values."""
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
 def _valley(low: np.ndarray, high: np.ndarray) -> float:
-    """Return the lowest ratio of the count between the medians to the lower of the peaks on both sides, at most 1."""
-    values = np.concatenate([low, high])
-    spread = np.sqrt((low.var() * len(low) + high.var() * len(high)) / len(values))
-    bandwidth = 1.06 * spread * len(values) ** -0.2  # Silverman's rule
-    edges = np.linspace(values.min(), values.max(), _BINS + 1)
+    """Return the lowest ratio of the count between the medians to the lower of the peaks on both sides, at most 1.
+
+    Both are sorted.
+    """
+    n_cells = len(low) + len(high)
+    spread = np.sqrt((low.var() * len(low) + high.var() * len(high)) / n_cells)
+    bandwidth = 1.06 * spread * n_cells**-0.2  # Silverman's rule
+    edges = np.linspace(min(low[0], high[0]), max(low[-1], high[-1]), _BINS + 1)
     step = edges[1] - edges[0]
     width = max(bandwidth / step, 0.5)  # also where a group has no spread
     # The smoothed histogram in units of cells that the kernel effectively counts.
-    counts = scipy.ndimage.gaussian_filter1d(np.histogram(values, edges)[0].astype(float), width, mode="constant")
+    counts = scipy.ndimage.gaussian_filter1d(_histogram(low, edges) + _histogram(high, edges), width, mode="constant")
     counts *= 2 * np.sqrt(np.pi) * width
     left, right = np.maximum.accumulate(counts), np.maximum.accumulate(counts[::-1])[::-1]
     peak = np.minimum(left, right)
     centres = (edges[:-1] + edges[1:]) / 2
-    between = (centres > np.median(low)) & (centres < np.median(high)) & (peak > 1)
+    between = (centres > _median(low)) & (centres < _median(high)) & (peak > 1)
     if not between.any():
         return 1.0
     counts, peak = counts[between], peak[between]
     ratio = (counts + _DOUBT * np.sqrt(counts + 1)) / (peak - _DOUBT * np.sqrt(peak))
     return float(min(ratio.min(), 1.0))
+
+
+def _histogram(ordered: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Count sorted values between edges, (n_edges - 1,) float; the last bin is closed, and none lies beyond it."""
+    below = np.searchsorted(ordered, edges).astype(float)
+    below[-1] = len(ordered)
+    return np.diff(below)

@@ -11,9 +11,12 @@ https://doi.org/10.1007/978-3-030-44584-3_40
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from scgsr import _checks
 from scgsr._laplacian import diffusion as diffusion_matrix
@@ -24,6 +27,8 @@ __all__ = ["GraphSpectralPenalty", "StructuredLayer"]
 PENALTIES = ("correlation", "quadratic", "rayleigh")
 LAPLACIANS = ("combinatorial", "symmetric")
 
+# A Laplacian with at most this share of entries multiplies as a sparse matrix.
+_SPARSE = 0.1
 # A standard deviation below this share of a typical neuron's counts as no variation at all.
 _SD_FLOOR = 1e-3
 # A cell this much fainter than the mean cell is half normalised: what is nearly silent must not be blown up.
@@ -95,8 +100,12 @@ class StructuredLayer(nn.Module):
 
     def code(self, hidden: Tensor) -> Tensor:
         """Return the activations before they diffuse: (batch, in_features) -> (batch, n_neurons)."""
-        pre = self.norm(self.linear(hidden))  # (batch, n_neurons)
-        return pre if self.threshold is None else torch.relu(pre - self.threshold)
+        return self.fire(self.linear(hidden))
+
+    def fire(self, inputs: Tensor) -> Tensor:
+        """Return which neurons fire, and how strongly, at these inputs: (batch, n_neurons) -> (batch, n_neurons)."""
+        inputs = self.norm(inputs)
+        return inputs if self.threshold is None else torch.relu(inputs - self.threshold)
 
     def diffuse(self, code: Tensor) -> Tensor:
         """Return the code spread over the graph: (batch, n_neurons) -> (batch, n_neurons)."""
@@ -150,7 +159,6 @@ class GraphSpectralPenalty(nn.Module):
 
     laplacian_matrix: Tensor
     running_var: Tensor
-    batches_seen: Tensor
 
     def __init__(
         self,
@@ -173,47 +181,93 @@ class GraphSpectralPenalty(nn.Module):
         self.momentum = _checks.number("momentum", momentum, minimum=0, maximum=1, exclusive=True)
         self.register_buffer("laplacian_matrix", torch.empty(0), persistent=False)
         self.register_buffer("running_var", torch.zeros(graph.n_neurons))
-        self.register_buffer("batches_seen", torch.zeros(()))
         self.set_graph(graph)
 
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh."""
         _check_size(graph, len(self.running_var))
         matrix = graph.laplacian(self.laplacian).toarray()
-        self.laplacian_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=self.running_var.device)
         self._trace = float(np.trace(matrix))
+        if self.penalty == "correlation":  # a neuron agrees with itself
+            np.fill_diagonal(matrix, 0)
+        self.laplacian_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=self.running_var.device)
+        self._few_edges = np.count_nonzero(matrix) <= _SPARSE * matrix.size
+        self._sparse: Tensor | None = None
 
     def forward(self, activations: Tensor) -> Tensor:
         """Return the penalty of a batch: (batch, n_neurons) -> scalar."""
+        known = self.value_and_gradient(activations)
+        value: Tensor = _Known.apply(activations, *known)  # type: ignore[no-untyped-call]  # torch's own
+        return value
+
+    @torch.no_grad()
+    def value_and_gradient(self, activations: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the penalty of a batch, (batch, n_neurons) -> scalar, and its gradient, (batch, n_neurons).
+
+        Autograd would find the gradient from a record of dozens of small operations; written out it takes half the
+        time, and a step of training on few features is made of little else.
+        """
         if self._trace == 0:  # no edges, nothing to disagree about
-            return activations.new_zeros(())
+            return activations.new_zeros(()), torch.zeros_like(activations)
         if self.penalty == "correlation":
             return self._correlation(activations)
-        energy = ((activations @ self.laplacian_matrix) * activations).sum(dim=1)  # (batch,)
-        if self.penalty == "rayleigh":
-            norm = activations.square().sum(dim=1)  # (batch,)
-            energy = energy / norm.clamp_min(torch.finfo(norm.dtype).tiny)
-        return energy.mean()
+        product = self._times_laplacian(activations)
+        energy = (activations * product).sum(dim=1, keepdim=True)  # (batch, 1)
+        if self.penalty == "quadratic":
+            return energy.mean(), product.mul_(2 / len(activations))
+        norm = activations.square().sum(dim=1, keepdim=True).clamp_min_(torch.finfo(energy.dtype).tiny)
+        quotient = energy / norm
+        return quotient.mean(), (product - quotient * activations).mul_(2 / len(activations) / norm)
 
-    def _correlation(self, activations: Tensor) -> Tensor:
-        pictures = unit_pictures(activations)  # (batch, n_neurons)
+    def _correlation(self, activations: Tensor) -> tuple[Tensor, Tensor]:
+        n_cells, tiny = len(activations), torch.finfo(activations.dtype).tiny
+        norm, brightness = _brightness(activations)  # (batch, 1) each
+        pictures = activations / brightness
+        scaled, scale, moves = self._standardised(pictures)
+        product = self._times_laplacian(scaled)
+        share = (scaled * product).mean(dim=0)  # (n_neurons,): what each adds to sum_(i != j) L_ij corr_ij
+        value = 1 + share.sum() / self._trace
+        # To the pictures; that their mean is taken off changes nothing, as product and scaled have columns of mean 0.
+        gradient = torch.addcmul(product, scaled, share * moves, value=-1).mul_(scale * (2 / n_cells / self._trace))
+        # To the activations, which also make each picture darker, and a little all others.
+        darker = (gradient * pictures).sum(dim=1, keepdim=True).div_(brightness)
+        darker = darker.add_(_FAINT * darker.mean()).div_(norm.clamp_min_(tiny))
+        return value, gradient.div_(brightness).addcmul_(activations, darker, value=-1)
+
+    def _standardised(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (u - mean) * scale, (batch, n_neurons), the scale, and for which neurons it follows this batch."""
         centred = pictures - pictures.mean(dim=0)
-        batch_var = centred.square().mean(dim=0)  # (n_neurons,)
+        var = centred.square().mean(dim=0)  # (n_neurons,)
         if self.training:
-            self._update_running(batch_var.detach())
+            self.running_var.lerp_(var, self.momentum)
         # A neuron that happens to be rarer in this batch than usual is scaled by its usual spread: no spike.
-        var = torch.maximum(batch_var, self.running_var)
-        floor = (_SD_FLOOR**2 * var.mean()).clamp_min(torch.finfo(var.dtype).tiny)
-        scaled = centred * torch.maximum(var, floor).rsqrt()  # (batch, n_neurons)
-        product = ((scaled @ self.laplacian_matrix) * scaled).sum() / len(scaled)  # sum_ij L_ij corr_ij
-        diagonal = (self.laplacian_matrix.diagonal() * scaled.square().mean(dim=0)).sum()
-        return 1 + (product - diagonal) / self._trace
+        larger = torch.maximum(var, self.running_var)
+        usual = torch.maximum(self.running_var, _SD_FLOOR**2 * larger.mean())
+        scale = torch.maximum(larger, usual).clamp_min_(torch.finfo(var.dtype).tiny).rsqrt_()
+        return centred.mul_(scale), scale, var >= usual
 
-    def _update_running(self, batch_var: Tensor) -> None:
-        self.batches_seen += 1
-        # The first batches are averaged, so that the zeros of the start leave no trace.
-        weight = torch.clamp(1 / self.batches_seen, min=self.momentum)
-        self.running_var += weight * (batch_var - self.running_var)
+    def _times_laplacian(self, rows: Tensor) -> Tensor:
+        """Return rows @ L, without the diagonal for correlations: (batch, n_neurons) -> (batch, n_neurons)."""
+        if not self._few_edges or rows.device.type not in ("cpu", "cuda"):
+            return rows @ self.laplacian_matrix
+        if self._sparse is None or (self._sparse.device, self._sparse.dtype) != (rows.device, rows.dtype):
+            self._sparse = self.laplacian_matrix.to_sparse()
+        return (self._sparse @ rows.t().contiguous()).t()
+
+
+class _Known(torch.autograd.Function):
+    """A scalar whose gradient is known: (inputs, value, gradient) -> value."""
+
+    @staticmethod
+    def forward(ctx: Any, _inputs: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return value.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return upstream * gradient, None, None
 
 
 def _check_size(graph: NeuronGraph, n_neurons: int) -> None:
@@ -224,5 +278,10 @@ def _check_size(graph: NeuronGraph, n_neurons: int) -> None:
 
 def unit_pictures(activations: Tensor) -> Tensor:
     """Return each cell's activations regardless of their brightness: (batch, n_neurons) -> (batch, n_neurons)."""
-    norm = torch.linalg.vector_norm(activations, dim=1, keepdim=True)  # (batch, 1)
-    return activations / (norm + _FAINT * norm.mean()).clamp_min(torch.finfo(norm.dtype).tiny)
+    return activations / _brightness(activations)[1]
+
+
+def _brightness(activations: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the norm of each cell's activations, and what they are divided by, (batch, 1) each."""
+    norm = torch.linalg.vector_norm(activations, dim=1, keepdim=True)
+    return norm, (norm + _FAINT * norm.mean()).clamp_min_(torch.finfo(norm.dtype).tiny)

@@ -36,3 +36,39 @@ def test_wrong_type():
 
 def test_description_says_how_many_threads():
     assert _device.describe(torch.device("cpu")) == f"cpu ({torch.get_num_threads()} threads)"
+
+
+@pytest.mark.parametrize("precision", [None, "bf16"])
+def test_precisions_of_the_cpu(precision):
+    assert _device.check_precision(precision, torch.device("cpu")) == precision
+
+
+def test_a_format_of_cuda_is_refused_elsewhere():
+    assert _device.check_precision("tf32", torch.device("cuda")) == "tf32"
+    with pytest.raises(ValueError, match=r"`precision`='tf32'.*CUDA"):
+        _device.check_precision("tf32", torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("precision", "error"), [("float64", ValueError), (16, TypeError)])
+def test_other_precisions_are_refused(precision, error):
+    with pytest.raises(error, match="`precision`"):
+        _device.check_precision(precision, torch.device("cpu"))
+
+
+def test_tf32_is_allowed_for_a_while_and_nothing_else_ever():
+    before = torch.get_float32_matmul_precision()
+    with _device.multiplying(None):
+        assert torch.get_float32_matmul_precision() == before
+    with _device.multiplying("tf32"):
+        assert torch.get_float32_matmul_precision() == "high"
+    assert torch.get_float32_matmul_precision() == before
+    with pytest.raises(KeyError), _device.multiplying("tf32"):
+        raise KeyError
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_data_lives_on_the_device_that_has_room(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
+    assert _device.has_room_for(500, torch.device("cuda"))
+    assert not _device.has_room_for(501, torch.device("cuda"))
+    assert not _device.has_room_for(1, torch.device("cpu"))  # where it is anyway

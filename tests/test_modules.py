@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
-from scgsr import _modules, _templates
+from scgsr import _growth, _modules, _templates, _valleys
 from scgsr._modules import Modules, ModuleTree
 
 SIZES = [600, 400, 200]
@@ -170,6 +171,75 @@ def test_templates_are_mean_pictures_of_the_cells_that_match_them(activations):
     owner = _templates.two_nearest(shown, templates)[:, 0]
     assert set(owner) <= set(np.flatnonzero(templates.any(axis=1)))
     assert (templates[owner] * shown).sum(axis=1).mean() > 0.9
+
+
+def test_of_equal_templates_the_first_is_nearest():
+    shown = np.array([[1, 0, 0, 0], [0.8, 0, 0.6, 0], [0, 0, 0, 1]], dtype=np.float32)
+    templates = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]], dtype=np.float32)
+    assert _templates.two_nearest(shown, templates).tolist() == [[1, 3], [1, 3], [1, 2]]
+    assert _templates.two_nearest(shown, templates * [[0], [0], [1], [0]]).tolist() == [[2, 2]] * 3
+
+
+def test_the_two_nearest_are_the_first_of_a_sorted_row():
+    shown = _templates.pictures(np.random.default_rng(0).gamma(1.0, size=(300, 12)).astype(np.float32))
+    templates = _templates.pictures(np.random.default_rng(1).gamma(1.0, size=(12, 12)).astype(np.float32))
+    order = np.argsort(-(shown @ templates.T), axis=1, kind="stable")
+    assert np.array_equal(_templates.two_nearest(shown, templates), order[:, :2])
+
+
+def every_pair_looked_at(points, module, between, rng):
+    """The merges as they are defined, always the least separated of all neighbours, and how many pairs there were."""
+    cells = {number: rng.permutation(np.flatnonzero(module == number)) for number in range(len(between))}
+    smaller = lambda pair: max(1, min(len(cells[number]) for number in pair))
+    border = {pair: between[pair] for pair in combinations(cells, 2) if between[pair] > 0.03 * smaller(pair)}
+    merges, apart = [], {}
+    while border:
+        for pair in border.keys() - apart.keys():
+            apart[pair] = _valleys.separation(*(points[cells[number][:1000]] for number in pair))
+        merges.append(min(border, key=lambda pair: (apart[pair], -border[pair] / smaller(pair))))
+        made = len(cells)
+        cells[made] = rng.permutation(np.concatenate([cells[number] for number in merges[-1]]))
+        for pair in [pair for pair in border if set(pair) & set(merges[-1])]:
+            n_cells = border.pop(pair)
+            for neighbour in set(pair) - set(merges[-1]):
+                border[neighbour, made] = border.get((neighbour, made), 0) + n_cells
+    return merges, [apart[pair] for pair in merges], len(apart)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_modules_grow_as_if_every_pair_was_looked_at(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(np.repeat([[0.0, 0], [5.0, 0], [10.0, 0]], 400, axis=0), 1.0)
+    module = np.argsort(np.argsort(points[:, 0] + rng.normal(0, 0.3, 1200))) // 50
+    # Equal sizes and few different numbers: many pairs share as much.
+    between = np.triu(rng.choice([0, 2, 3], size=(24, 24)), 1)
+    between[:2] = 0
+    between += between.T
+    merges, separations, n_pairs = every_pair_looked_at(points, module, between, np.random.default_rng(1))
+    looked_at, separation = [], _valleys.separation
+    monkeypatch.setattr(_valleys, "separation", lambda *pair: looked_at.append(pair) or separation(*pair))
+    grown = _growth.grow(points, module, between, np.random.default_rng(1))
+    assert grown[0].tolist() == [list(pair) for pair in merges]
+    assert grown[1].tolist() == separations
+    assert separations.count(0) > 5
+    assert max(separations) > 0.5
+    assert len(looked_at) < 0.7 * n_pairs
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_neighbours_that_are_equally_close_the_first_to_meet_merge(seed):
+    between = np.triu(np.random.default_rng(seed).choice([0, 2], size=(60, 60), p=[0.95, 0.05]), 1)
+    between += between.T
+    points, module = np.zeros((1200, 2)), np.repeat(np.arange(60), 20)  # no valley anywhere
+    merges, _, _ = every_pair_looked_at(points, module, between, np.random.default_rng(1))
+    grown, _ = _growth.grow(points, module, between, np.random.default_rng(1))
+    assert grown.tolist() == [list(pair) for pair in merges]
+
+
+def test_modules_without_neighbours_stay_alone():
+    merges, separations = _growth.grow(np.zeros((4, 2)), np.arange(4), np.zeros((4, 4)), np.random.default_rng(0))
+    assert merges.shape == (0, 2)
+    assert separations.shape == (0,)
 
 
 def test_leiden_ends_where_ties_gain_rounding_errors():

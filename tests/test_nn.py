@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -127,6 +129,47 @@ def test_gradient_agrees_with_finite_differences():
     x = torch.rand(9, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     module = nn.GraphSpectralPenalty(graphs.ring(5)).double().eval()
     assert torch.autograd.gradcheck(module, (x,))
+
+
+@pytest.mark.parametrize(
+    "graph", [graphs.ring(12), graphs.ring(40), graphs.modules(2, 6)], ids=lambda graph: graph.name
+)
+def test_gradient_with_usual_spreads_agrees_with_the_record_of_the_operations(graph):
+    n = graph.n_neurons
+    first, second = (
+        torch.rand(2, 30, n, generator=torch.Generator().manual_seed(0), dtype=torch.float64).sub(0.4).relu()
+    )
+    second[:, : n // 2] *= torch.linspace(0, 1, n // 2)  # some are rarer than usual, the first is silent
+    module = nn.GraphSpectralPenalty(graph).double()
+    module(first)
+    x = second.clone().requires_grad_()
+    value = module(x)
+    value.backward()
+    usual = module.running_var
+
+    plain = second.clone().requires_grad_()
+    norm = torch.linalg.vector_norm(plain, dim=1, keepdim=True)
+    pictures = plain / (norm + 0.1 * norm.mean())
+    centred = pictures - pictures.mean(dim=0)
+    var = centred.square().mean(dim=0)
+    scaled = centred * torch.maximum(var, usual).rsqrt()
+    weights = torch.as_tensor(graph.adjacency.toarray())
+    expected = 1 - (weights * (scaled.T @ scaled / 30)).sum() / weights.sum()
+    expected.backward()
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(x.grad, plain.grad)
+    assert (var < usual).any()
+    assert (var > usual).any()
+
+
+def test_a_penalty_can_be_copied_and_moved():
+    x = torch.rand(9, 40, generator=torch.Generator().manual_seed(0))
+    module = nn.GraphSpectralPenalty(graphs.ring(40)).eval()
+    value = module(x)  # the sparse Laplacian is there now
+    assert torch.equal(copy.deepcopy(module)(x), value)
+    torch.testing.assert_close(module.double()(x.double()).float(), value)
+    module.float().set_graph(graphs.path(40))
+    torch.testing.assert_close(module(x), nn.GraphSpectralPenalty(graphs.path(40)).eval()(x))
 
 
 def test_random_walk_is_refused_with_the_reason():

@@ -27,8 +27,9 @@ PACKAGE = ROOT / "scgsr"
 
 # A room is a file of the package, or a folder. A pure room imports only pure rooms named before it.
 PURE = """
-_checks _arcsinh _random _device _laplacian graphs _evolution _record nn _model _start _losses _batches _guards
-_templates _valleys _modules _novelty _fitted _graph_learner _checkpoint _best _run _training _metrics _programs
+_checks _arcsinh _random _device _laplacian graphs _evolution _record nn _model _start _losses _backprop _batches
+_guards _templates _valleys _growth _modules _novelty _fitted _graph_learner _checkpoint _best _run _training _metrics
+_programs
 """.split()
 BOUNDARY = ["_keys", "_view", "_query", "_store"]
 FACE = ["__init__", "__main__", "cli", "tl", "get", "pl", "pp", "datasets", "io"]

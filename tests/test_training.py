@@ -22,6 +22,7 @@ SETTINGS = {
     "learning_rate": 5e-3,
     "validation_fraction": 0.1,
     "early_stopping": True,
+    "precision": None,
 }
 
 

@@ -75,7 +75,7 @@ def write(
         _log.info("overwriting the results under key %r", keys.key)
     labels, confidence = fitted.modules.assign(activations)
     n_labels = max(1, fitted.modules.n_modules)
-    categories = pd.Categorical(labels.astype(str), categories=[str(module) for module in range(n_labels)])
+    categories = pd.Categorical.from_codes(labels, categories=[str(module) for module in range(n_labels)])
     undo = snapshot(adata, keys)
     try:
         _remove(adata, keys)
