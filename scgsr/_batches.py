@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,8 +14,8 @@ from scgsr import _device
 
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
-# Where nothing is learned, a batch has so many rows, or fewer of many features: enough to keep the cores busy, and
-# few enough to stay in their cache.
+# Rows in a block where nothing is learned, or fewer of many features: enough to keep the cores busy, few enough to stay
+# in their cache.
 _ROWS_AT_ONCE, _VALUES_AT_ONCE = 8192, 1 << 20
 
 
@@ -60,9 +60,8 @@ class Batches:
 
     def in_order(self, index: np.ndarray | None = None, batch_size: int | None = None) -> Iterator[Tensor]:
         """Yield the rows `index` (all by default) in order."""
-        n_rows, n_features = self.matrix.shape
-        step = max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // n_features)) if batch_size is None else batch_size
-        n_rows = n_rows if index is None else len(index)
+        step = rows_at_once(self.matrix.shape[1]) if batch_size is None else batch_size
+        n_rows = self.matrix.shape[0] if index is None else len(index)
         for start in range(0, n_rows, step):
             part = slice(start, min(start + step, n_rows))
             yield self.rows(part if index is None else index[part])
@@ -112,6 +111,16 @@ def n_bytes(matrix: Matrix) -> int:
     return 4 * matrix.nnz + matrix.indices.nbytes + 8 * len(matrix.indptr)
 
 
+def filled(blocks: Iterable[Tensor], shape: tuple[int, int]) -> np.ndarray:
+    """Return the blocks one below the other, without ever having them twice."""
+    result = np.empty(shape, dtype=np.float32)
+    start = 0
+    for block in blocks:
+        result[start : start + len(block)] = block.cpu().numpy()
+        start += len(block)
+    return result
+
+
 def checked(matrix: Any, n_features: int) -> Matrix:
     """Return a matrix of finite values with so many columns, dense or CSR."""
     if not (isinstance(matrix, np.ndarray) or sparse.issparse(matrix)):
@@ -133,6 +142,11 @@ def dense_rows(matrix: Matrix, index: np.ndarray | slice) -> np.ndarray:
     """Return the rows `index` of a dense or sparse matrix as an ndarray."""
     block: Any = matrix[index]
     return block.toarray() if sparse.issparse(block) else block
+
+
+def rows_at_once(n_features: int) -> int:
+    """Return how many rows make a block where nothing is learned."""
+    return max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // n_features))
 
 
 def n_batches(n_rows: int, batch_size: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from scipy import sparse
 
 from scgsr import _checks, _record
-from scgsr._batches import Batches, Matrix, checked
+from scgsr._batches import Batches, Matrix, checked, filled
 from scgsr._evolution import Evolution
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._modules import Modules
@@ -124,7 +124,7 @@ class FittedModel:
             If the number of columns differs from the number of features, or a value is not finite.
         """
         encoded = (self.network.encode(rows) for rows in self._blocks(matrix))
-        return _filled(encoded, (matrix.shape[0], self.graph.n_neurons))
+        return filled(encoded, (matrix.shape[0], self.graph.n_neurons))
 
     @torch.no_grad()
     def reconstruct(self, matrix: Matrix) -> np.ndarray:
@@ -153,7 +153,7 @@ class FittedModel:
         """Return features in input units from activations: (n_cells, n_neurons) -> (n_cells, n_features)."""
         blocks = (activations[start : start + _BLOCK] for start in range(0, len(activations), _BLOCK))
         decoded = (self.network.decode(torch.as_tensor(block, device=self._device)) for block in blocks)
-        features = _filled(decoded, (len(activations), len(self.features)))
+        features = filled(decoded, (len(activations), len(self.features)))
         features *= self.scale
         features += self.mean
         return features
@@ -316,13 +316,3 @@ class FittedModel:
     @property
     def _device(self) -> torch.device:
         return self.network.output.weight.device
-
-
-def _filled(blocks: Iterable[torch.Tensor], shape: tuple[int, int]) -> np.ndarray:
-    """Return the blocks one below the other, without ever having them twice."""
-    result = np.empty(shape, dtype=np.float32)
-    start = 0
-    for block in blocks:
-        result[start : start + len(block)] = block.cpu().numpy()
-        start += len(block)
-    return result

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from scgsr import _checks, _store, _view
 from scgsr._arcsinh import arcsinh
-from scgsr._batches import Matrix
+from scgsr._batches import Matrix, rows_at_once
 from scgsr._fitted import FittedModel
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ _NAMES_SHOWN = 5
 _LOOKED_AT = 2000
 # Fewer tell it not; and so many times nearer to the cells of the fit must they be as they stand.
 _ENOUGH, _CLEARLY = 50, 2
-_ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +41,9 @@ class Query:
     filling: np.ndarray  # (n_features,) float32, in the units of the fit
     cofactor: np.ndarray  # (n_features,) float32, of the transform that is still to be applied; NaN: none
 
-    def blocks(self, n_rows: int = _ROWS_AT_ONCE) -> Iterator[tuple[slice, np.ndarray]]:
+    def blocks(self, n_rows: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield rows, (at most n_rows, n_features) float32, in the units of the fit; never the whole matrix."""
+        n_rows = rows_at_once(len(self.features)) if n_rows is None else n_rows
         for start in range(0, self.matrix.shape[0], n_rows):
             rows = slice(start, min(start + n_rows, self.matrix.shape[0]))
             yield rows, self.rows(np.arange(rows.start, rows.stop))

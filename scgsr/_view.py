@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,7 @@ from scipy import sparse
 
 from scgsr import _checks
 from scgsr._arcsinh import arcsinh
-from scgsr._batches import Matrix, dense_rows
+from scgsr._batches import Matrix
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,6 +23,7 @@ _log = logging.getLogger("scgsr")
 # How many offending names an error message spells out.
 _NAMES_SHOWN = 5
 _ROWS_AT_ONCE = 1024
+_ENTRIES_AT_ONCE = 1 << 20
 
 
 class Unset:
@@ -206,18 +207,39 @@ def _check_values(matrix: Any, features: tuple[str, ...]) -> None:
 
 
 def _moments(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each column, in float64, with the same arithmetic for dense and sparse."""
+    """Return mean and standard deviation of each column, in float64."""
     n_obs = matrix.shape[0]
-    mean = sum(block.sum(axis=0) for block in _blocks(matrix)) / n_obs
     with np.errstate(over="ignore"):  # what overflows is refused by name below
-        squares = sum(((block - mean) ** 2).sum(axis=0) for block in _blocks(matrix))
+        mean, squares = _sparse_moments(matrix) if sparse.issparse(matrix) else _dense_moments(matrix)
     return mean, np.sqrt(squares / n_obs)
 
 
-def _blocks(matrix: Matrix) -> Iterator[np.ndarray]:
-    """Yield dense float64 blocks of rows; a sparse matrix is never densified whole."""
-    for start in range(0, matrix.shape[0], _ROWS_AT_ONCE):
-        yield np.ascontiguousarray(dense_rows(matrix, slice(start, start + _ROWS_AT_ONCE)), dtype=np.float64)
+def _dense_moments(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each column and its sum of squared deviations, block by block."""
+    n_obs = len(matrix)
+    blocks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, n_obs, _ROWS_AT_ONCE)]
+    mean = sum(matrix[rows].sum(axis=0, dtype=np.float64) for rows in blocks) / n_obs
+    return mean, sum(((matrix[rows] - mean) ** 2).sum(axis=0) for rows in blocks)
+
+
+def _sparse_moments(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same, from the entries that are stored; the others are zeros."""
+    if not matrix.has_canonical_format:  # an entry that is stored in parts is one entry
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    n_obs, n_features = matrix.shape
+    parts = [slice(start, start + _ENTRIES_AT_ONCE) for start in range(0, matrix.nnz, _ENTRIES_AT_ONCE)]
+
+    def summed(of: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+        sums = np.zeros(n_features)
+        for part in parts:
+            columns = matrix.indices[part]
+            sums += np.bincount(columns, of(matrix.data[part].astype(np.float64), columns), minlength=n_features)
+        return sums
+
+    n_stored = summed(lambda values, _: np.ones_like(values))
+    mean = summed(lambda values, _: values) / n_obs
+    return mean, summed(lambda values, columns: (values - mean[columns]) ** 2) + (n_obs - n_stored) * mean**2
 
 
 def _varying(mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...]) -> np.ndarray:

@@ -297,6 +297,8 @@ class TestFailuresLoseNothing:
             ({"validation_fraction": 1}, ValueError, "validation_fraction"),
             ({"rng": "x"}, TypeError, "rng"),
             ({"device": "x"}, ValueError, "device"),
+            ({"precision": "float16"}, ValueError, "precision"),
+            ({"precision": "tf32", "device": "cpu"}, ValueError, "precision"),
             ({"key_added": "a/b"}, ValueError, "key_added"),
         ],
     )
@@ -475,6 +477,18 @@ def test_the_symmetric_laplacian_warns_on_an_irregular_graph(cells, caplog, grap
 def test_not_an_anndata():
     with pytest.raises(TypeError, match="`adata` must be AnnData"):
         tl.fit(np.zeros((5, 3)))
+
+
+def test_precision_is_what_was_asked_for_and_on_record(cells):
+    exact, rough, again = (
+        tl.fit(cells, (4, 5), precision=precision, copy=True, **QUICK) for precision in (None, "bf16", "bf16")
+    )
+    assert [fit.uns["gsr"]["params"]["precision"] for fit in (exact, rough)] == [None, "bf16"]
+    assert not same(exact, rough)
+    assert same(rough, again)
+    assert rough.obsm["X_gsr"].dtype == np.float32
+    r2 = [fit.uns["gsr"]["history"]["validation_r2"].iloc[-1] for fit in (exact, rough)]
+    assert r2[1] == pytest.approx(r2[0], abs=0.05)
 
 
 @pytest.mark.gpu

@@ -33,6 +33,28 @@ def test_moments_are_those_of_the_columns(cells):
     assert got.features == tuple(cells.var_names)
 
 
+def test_entries_that_are_stored_in_parts_are_one(cells):
+    dense = np.random.default_rng(0).poisson(0.5, size=(300, 9)).astype(np.float64)
+    coo = sparse.coo_matrix(dense)
+    rows, columns, values = (np.concatenate([part, part]) for part in (coo.row, coo.col, coo.data / 2))
+    order = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows[order], np.arange(301))
+    parts = sparse.csr_matrix((values[order], columns[order], starts), shape=dense.shape)
+    got, expected = (_view.view(type(cells)(matrix)) for matrix in (parts, dense))
+    assert np.array_equal(got.mean, expected.mean)
+    assert np.array_equal(got.scale, expected.scale)
+    assert parts.nnz == 2 * coo.nnz  # the user's matrix stays as it was
+
+
+def test_moments_of_many_entries_are_taken_in_blocks(cells, monkeypatch):
+    dense = np.random.default_rng(0).poisson(0.5, size=(300, 9)).astype(np.float32)
+    whole = _view.view(type(cells)(sparse.csr_matrix(dense)))
+    monkeypatch.setattr(_view, "_ENTRIES_AT_ONCE", 50)
+    blocks = _view.view(type(cells)(sparse.csr_matrix(dense)))
+    np.testing.assert_allclose(blocks.mean, whole.mean, rtol=1e-6)
+    np.testing.assert_allclose(blocks.scale, whole.scale, rtol=1e-6)
+
+
 def test_scale_false_only_centres(cells):
     got = _view.view(cells, scale=False)
     assert (got.scale == 1).all()

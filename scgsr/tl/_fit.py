@@ -235,7 +235,8 @@ def fit(
     def decode(rows: np.ndarray) -> np.ndarray:
         return fitted.decode(rows) / view.scale
 
-    held_out = np.isin(np.arange(adata.n_obs), trained.held_out)
+    held_out = np.zeros(adata.n_obs, dtype=bool)
+    held_out[trained.held_out] = True
     training_rows = np.flatnonzero(~held_out)
     modules, coactivation = _modules.find(activations, training_rows, decode, resolution=resolution, seed=label_seed)
     typical = _typical(fitted, view.matrix, activations, training_rows, trained.held_out, typical_seed)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scgsr import _checks, _query, _store
+from scgsr._batches import rows_at_once
 from scgsr._fitted import FittedModel
 from scgsr._keys import DEFAULT_KEY, Keys
 
@@ -147,9 +148,13 @@ def _trained_in(reference: AnnData, adata: AnnData, activations: np.ndarray, key
         return np.empty(0, dtype=int)
     place = reference.obs_names.get_indexer(adata.obs_names)
     rows = np.flatnonzero(place >= 0)
-    known = _store.read_activations(reference, key)[place[rows]]
-    same = np.isclose(known, activations[rows], rtol=1e-3, atol=1e-4).all(axis=1)
-    return rows[same & ~held_out[place[rows]]]
+    rows = rows[~held_out[place[rows]]]
+    known = _store.read_activations(reference, key)
+    same = [np.empty(0, dtype=bool)]
+    for start in range(0, len(rows), rows_at_once(activations.shape[1])):  # never all of them twice
+        part = rows[start : start + rows_at_once(activations.shape[1])]
+        same.append(np.isclose(known[place[part]], activations[part], rtol=1e-3, atol=1e-4).all(axis=1))
+    return rows[np.concatenate(same)]
 
 
 def _check_finite(results: np.ndarray) -> None:
