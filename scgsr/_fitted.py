@@ -14,14 +14,12 @@ import torch
 from scipy import sparse
 
 from scgsr import _checks, _record
-from scgsr._batches import Batches, Matrix, checked, filled
+from scgsr._batches import Batches, Matrix, checked, filled, rows_at_once
 from scgsr._evolution import Evolution
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._modules import Modules
 from scgsr._novelty import Typical
 from scgsr.graphs import NeuronGraph
-
-_BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,12 +149,18 @@ class FittedModel:
     @torch.no_grad()
     def decode(self, activations: np.ndarray) -> np.ndarray:
         """Return features in input units from activations: (n_cells, n_neurons) -> (n_cells, n_features)."""
-        blocks = (activations[start : start + _BLOCK] for start in range(0, len(activations), _BLOCK))
+        step = rows_at_once(len(self.features))
+        blocks = (activations[start : start + step] for start in range(0, len(activations), step))
         decoded = (self.network.decode(torch.as_tensor(block, device=self._device)) for block in blocks)
         features = filled(decoded, (len(activations), len(self.features)))
         features *= self.scale
         features += self.mean
         return features
+
+    @torch.no_grad()
+    def place(self, activations: np.ndarray) -> np.ndarray:
+        """Return where the decoder puts cells, up to a rotation: (n_cells, n_neurons) -> (n_cells, n_dims) float32."""
+        return self.network.place(torch.as_tensor(activations, device=self._device)).cpu().numpy()
 
     def novelty(self, matrix: Matrix, *, activations: np.ndarray | None = None) -> np.ndarray:
         """Return how unlike the cells of the fit each cell is: (n_cells, n_features) -> (n_cells,) float32.
@@ -195,10 +199,9 @@ class FittedModel:
         errors = np.empty(len(activations), dtype=np.float32)
         start = 0
         for features in self._blocks(matrix):
-            part = slice(start, start + len(features))
+            part = slice(start, start := start + len(features))
             misfit = features.sub_(self.network.decode(torch.as_tensor(activations[part], device=self._device)))
             errors[part] = misfit.square_().mean(dim=1).cpu().numpy()
-            start = part.stop
         return errors
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -310,8 +313,7 @@ class FittedModel:
         )
 
     def _blocks(self, matrix: Any) -> Iterator[torch.Tensor]:
-        rows = checked(matrix, len(self.features))
-        return Batches(rows, self.mean, self.scale, self._device).in_order()
+        return Batches(checked(matrix, len(self.features)), self.mean, self.scale, self._device).in_order()
 
     @property
     def _device(self) -> torch.device:

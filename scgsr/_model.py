@@ -85,6 +85,18 @@ class Autoencoder(nn.Module):
         """Return the reconstruction: (batch, n_neurons) -> (batch, n_features)."""
         return self.output(self.decoder(activations))
 
+    def place(self, activations: Tensor) -> Tensor:
+        """Return where the decoder puts cells: (batch, n_neurons) -> (batch, n_dims), in float32.
+
+        That is their reconstruction, or, where there are more features than units in the last hidden layer, as many
+        coordinates as units in which the cells lie equally far from each other: a linear layer adds no dimension.
+        """
+        hidden = self.decoder(activations)  # (batch, n_units)
+        weight = self.output.weight  # (n_features, n_units)
+        if len(weight) <= weight.shape[1]:
+            return self.output(hidden)
+        return hidden @ torch.linalg.qr(weight, mode="r").R.T
+
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return activations and reconstruction, (batch, n_neurons) and (batch, n_features)."""
         activations = self.encode(features)

@@ -24,7 +24,7 @@ _CELLS = 20_000
 _FINE = 30.0
 # At resolution 1 two modules stay apart if the cells between them are at most this share as dense as on either side.
 _VALLEY = 0.5
-# Principal components of the decoded features in which valleys are looked for.
+# Principal components in which valleys are looked for.
 _COMPONENTS = 50
 _BLOCK = 1 << 16
 
@@ -132,7 +132,7 @@ class Modules:
 def find(
     activations: np.ndarray,
     training: np.ndarray,
-    decode: Callable[[np.ndarray], np.ndarray],
+    place: Callable[[np.ndarray], np.ndarray],
     *,
     resolution: float,
     seed: int,
@@ -145,8 +145,9 @@ def find(
         All cells, (n_cells, n_neurons).
     training
         Rows of the cells that modules are found on, (n_training,) int: held-out ones must stay unseen.
-    decode
-        From activations of some cells to features on a common scale: there valleys are looked for.
+    place
+        From activations of some cells to a space, (n_cells, n_dims), in which valleys are looked for: that of the
+        features on a common scale, up to a rotation.
     resolution
         Higher keeps more modules apart; from 2 on, all of the fine ones between which there is any valley.
     seed
@@ -166,7 +167,7 @@ def find(
     nearest = _templates.two_nearest(shown, templates)
     coactivation = _templates.between(nearest, activations.shape[1])
     fine = _fine_modules(coactivation, templates, shown, leiden_seed)
-    points = _principal(decode(activations[rows]), valley_seed).astype(np.float64)
+    points = _principal(place(activations[rows]), valley_seed).astype(np.float64)
     between = _between_modules(coactivation, fine)
     tree = ModuleTree(fine, *_growth.grow(points, fine[nearest[:, 0]], between, _random.generator(valley_seed)))
     return cut(tree, templates, activations, resolution=resolution), coactivation

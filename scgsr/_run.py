@@ -27,7 +27,7 @@ _log = logging.getLogger("scgsr")
 
 # An epoch count that is not given is chosen so that training takes about this many steps, within bounds.
 _STEPS = 1200
-_MIN_EPOCHS, _MAX_EPOCHS = 12, 200
+_MIN_EPOCHS, _MAX_EPOCHS = 6, 200
 # The one-cycle schedule raises the rate for this share of the steps and lowers it for the rest.
 _RISING = 0.3
 # Early stopping compares epochs from this share of the training on, when the rate has come down from its peak, and

@@ -52,6 +52,17 @@ def test_noise_is_in_units_of_each_neurons_spread(features):
     assert torch.equal(make(graphs.ring(12), noise=0).noisy(activations, noise), activations)
 
 
+@pytest.mark.parametrize("hidden", [(2,), (5, 3), (20,), ()])
+def test_cells_are_placed_as_far_apart_as_their_reconstructions(hidden, features):
+    network = make(graphs.ring(12), hidden=hidden)
+    with torch.no_grad():
+        activations, reconstruction = network(features)
+        places = network.place(activations)
+    assert places.shape == (len(features), min(6, [12, *hidden][-1] if not hidden else hidden[0]))
+    apart, expected = (torch.cdist(points.double(), points.double()) for points in (places, reconstruction))
+    torch.testing.assert_close(apart, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_same_seed_same_weights():
     one, same, other = (make(graphs.ring(12), seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)

@@ -177,8 +177,8 @@ def test_other_penalties_train(cells, penalty, laplacian):
 def test_epochs_are_chosen_for_the_number_of_cells(n_train):
     chosen = TrainConfig(**{**SETTINGS, "n_epochs": None}).epochs(n_train)
     steps = chosen * -(-n_train // SETTINGS["batch_size"])
-    assert 12 <= chosen <= 200
-    assert chosen in (12, 200) or 1200 <= steps < 1200 + -(-n_train // SETTINGS["batch_size"])
+    assert 6 <= chosen <= 200
+    assert chosen in (6, 200) or 1200 <= steps < 1200 + -(-n_train // SETTINGS["batch_size"])
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def fit(
         Higher gives more modules. Two modules stay apart if the cells between them are at most 0.5 times `resolution`
         as dense as on the sparser side.
     n_epochs
-        Passes over the cells. None: as many as give about 1,200 steps, at least 12 and at most 200.
+        Passes over the cells. None: as many as give about 1,200 steps, at least 6 and at most 200.
     batch_size
         Cells per step.
     learning_rate
@@ -232,13 +232,12 @@ def fit(
     )
     activations = fitted.activations(view.matrix)
 
-    def decode(rows: np.ndarray) -> np.ndarray:
-        return fitted.decode(rows) / view.scale
-
     held_out = np.zeros(adata.n_obs, dtype=bool)
     held_out[trained.held_out] = True
     training_rows = np.flatnonzero(~held_out)
-    modules, coactivation = _modules.find(activations, training_rows, decode, resolution=resolution, seed=label_seed)
+    modules, coactivation = _modules.find(
+        activations, training_rows, fitted.place, resolution=resolution, seed=label_seed
+    )
     typical = _typical(fitted, view.matrix, activations, training_rows, trained.held_out, typical_seed)
     fitted = replace(fitted, modules=modules, coactivation=coactivation, typical=typical)
     _report(activations, modules, trained)
