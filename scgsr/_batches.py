@@ -34,7 +34,7 @@ class Batches:
         """What is subtracted and what is divided by, (n_features,) each."""
         return self._mean.cpu().numpy(), self._scale.cpu().numpy()
 
-    def rows(self, index: np.ndarray | slice, out: Tensor | None = None) -> Tensor:
+    def rows(self, index: np.ndarray | Tensor | slice, out: Tensor | None = None) -> Tensor:
         """Return the rows `index`, standardised; in the first rows of `out`, if it is given."""
         if isinstance(index, slice):
             index = np.arange(*index.indices(self.matrix.shape[0]))
@@ -44,16 +44,19 @@ class Batches:
         if self._resident is not None:
             self._resident.gather(torch.as_tensor(index, device=self.device), out)
         elif self.device.type == "cpu":
-            _gather(self.matrix, index, out.numpy())
+            _gather(self.matrix, np.asarray(index), out.numpy())
         else:
             on_host = torch.empty(out.shape)
-            _gather(self.matrix, index, on_host.numpy())
+            _gather(self.matrix, np.asarray(index), on_host.numpy())
             out.copy_(on_host)
         return out.sub_(self._mean).div_(self._scale)
 
     def shuffled(self, index: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
         """Yield the rows `index` in random order, in batches of nearly equal size; each is there until the next."""
-        parts = np.array_split(rng.permutation(index), n_batches(len(index), batch_size))
+        order = torch.from_numpy(rng.permutation(index))
+        if self._resident is not None:  # once an epoch, not in every step
+            order = order.to(self.device)
+        parts = order.tensor_split(n_batches(len(index), batch_size))
         buffer = torch.empty(len(parts[0]), self.matrix.shape[1], device=self.device)  # the first is the largest
         for part in parts:
             yield self.rows(part, out=buffer)

@@ -73,6 +73,16 @@ def test_every_kind_of_matrix_gives_the_same_standardised_rows(matrix, moments, 
     assert memory[len(expected) :].isnan().all()
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_data_on_a_device_comes_in_the_same_batches(matrix, moments, kind, monkeypatch):
+    found = []
+    for resident in (False, True):
+        monkeypatch.setattr(_device, "has_room_for", lambda n_bytes, device, there=resident: there)
+        shuffled = Batches(kind(matrix), *moments, CPU).shuffled(np.arange(3, 90), 16, np.random.default_rng(0))
+        found.append(torch.cat([part.clone() for part in shuffled]))
+    assert torch.equal(*found)
+
+
 def test_data_on_a_device_takes_what_is_said(matrix, moments, monkeypatch):
     monkeypatch.setattr(_device, "has_room_for", lambda n_bytes, device: True)
     for kind in (np.asarray, sparse.csr_matrix, lambda m: sparse.csr_matrix(m.astype(np.float64))):
