@@ -128,6 +128,8 @@ class GraphSpectralPenalty(nn.Module):
     - ``"quadratic"``: the mean over cells of x^T L x, as published. It can be lowered by shrinking x.
     - ``"rayleigh"``: the mean over cells of x^T L x / x^T x.
 
+    The gradient is that of these formulas, written out; there are no second derivatives.
+
     Parameters
     ----------
     graph
@@ -196,6 +198,7 @@ class GraphSpectralPenalty(nn.Module):
 
     def forward(self, activations: Tensor) -> Tensor:
         """Return the penalty of a batch: (batch, n_neurons) -> scalar."""
+        activations = activations.to(self.laplacian_matrix.dtype)  # those of a layer in low precision, for example
         known = self.value_and_gradient(activations)
         value: Tensor = _Known.apply(activations, *known)  # type: ignore[no-untyped-call]  # torch's own
         return value
@@ -250,8 +253,9 @@ class GraphSpectralPenalty(nn.Module):
         """Return rows @ L, without the diagonal for correlations: (batch, n_neurons) -> (batch, n_neurons)."""
         if not self._few_edges or rows.device.type not in ("cpu", "cuda"):
             return rows @ self.laplacian_matrix
-        if self._sparse is None or (self._sparse.device, self._sparse.dtype) != (rows.device, rows.dtype):
-            self._sparse = self.laplacian_matrix.to_sparse()
+        dense = self.laplacian_matrix
+        if self._sparse is None or (self._sparse.device, self._sparse.dtype) != (dense.device, dense.dtype):
+            self._sparse = dense.to_sparse()
         return (self._sparse @ rows.t().contiguous()).t()
 
 

@@ -162,6 +162,22 @@ def test_gradient_with_usual_spreads_agrees_with_the_record_of_the_operations(gr
     assert (var > usual).any()
 
 
+@pytest.mark.parametrize("penalty", nn.PENALTIES)
+@pytest.mark.parametrize("graph", [graphs.ring(40), graphs.modules(2, 6)], ids=lambda g: g.name)
+def test_activations_in_another_precision(graph, penalty):
+    module = nn.GraphSpectralPenalty(graph, penalty=penalty).eval()
+    x = torch.rand(20, graph.n_neurons, generator=torch.Generator().manual_seed(0))
+    expected = module(x)
+    for other in (x.bfloat16(), x.double()):
+        other.requires_grad_()
+        for autocast in (False, True):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+                value = module(other)
+            value.backward()
+            torch.testing.assert_close(value, expected, rtol=0.02, atol=0)
+            assert other.grad.dtype == other.dtype
+
+
 def test_a_penalty_can_be_copied_and_moved():
     x = torch.rand(9, 40, generator=torch.Generator().manual_seed(0))
     module = nn.GraphSpectralPenalty(graphs.ring(40)).eval()
