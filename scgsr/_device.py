@@ -61,8 +61,11 @@ def check_precision(precision: str | None, device: torch.device) -> str | None:
 @contextmanager
 def multiplying(precision: str | None) -> Iterator[None]:
     """Allow products of float32 matrices to be rounded to TF32 for a while, if that is asked for."""
+    if precision != "tf32":  # even to read the setting fails where torch's newer names of it were used
+        yield
+        return
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else before)
+    torch.set_float32_matmul_precision("high")
     try:
         yield
     finally:

@@ -67,6 +67,15 @@ def test_tf32_is_allowed_for_a_while_and_nothing_else_ever():
     assert torch.get_float32_matmul_precision() == before
 
 
+def test_the_setting_of_products_is_not_even_read_unless_that_is_asked_for(monkeypatch):
+    # torch refuses to tell it after `torch.backends.cuda.matmul.fp32_precision` was set.
+    for name in ("get_float32_matmul_precision", "set_float32_matmul_precision"):
+        monkeypatch.setattr(torch, name, lambda *_: pytest.fail("the setting was touched"))
+    for precision in (None, "bf16"):
+        with _device.multiplying(precision):
+            pass
+
+
 def test_data_lives_on_the_device_that_has_room(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
     assert _device.has_room_for(500, torch.device("cuda"))
