@@ -81,7 +81,6 @@ class _Dense:
         self.weight_gradient = linear.weight.grad = torch.zeros_like(linear.weight)
         if linear.bias is not None:
             linear.bias.grad = torch.zeros_like(linear.bias)
-        # In low precision the weights stay as they are, so that small steps can change them, and a copy multiplies.
         self.weight = linear.weight.detach()
         self.outputs = self._memory(batch_size, linear.out_features)
         self.row_gradients = self._memory(batch_size, linear.in_features)
@@ -90,6 +89,7 @@ class _Dense:
     def forward(self, rows: Tensor) -> Tensor:
         """Return the outputs: (batch, in_features) -> (batch, out_features)."""
         self.rows = rows.to(self.dtype)
+        # In low precision the weights stay as they are, so that small steps can change them, and a copy multiplies.
         self.weight = self.linear.weight.detach().to(self.dtype)
         outputs = self.outputs[: len(rows)]
         if self.linear.bias is None:

@@ -43,12 +43,10 @@ class Batches:
         out = out[: len(index)]
         if self._resident is not None:
             self._resident.gather(torch.as_tensor(index, device=self.device), out)
-        elif self.device.type == "cpu":
-            _gather(self.matrix, np.asarray(index), out.numpy())
         else:
-            on_host = torch.empty(out.shape)
+            on_host = out if self.device.type == "cpu" else torch.empty(out.shape)
             _gather(self.matrix, np.asarray(index), on_host.numpy())
-            out.copy_(on_host)
+            out.copy_(on_host)  # nothing, if it is there
         return out.sub_(self._mean).div_(self._scale)
 
     def shuffled(self, index: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
@@ -64,9 +62,7 @@ class Batches:
     def in_order(self, index: np.ndarray | None = None, batch_size: int | None = None) -> Iterator[Tensor]:
         """Yield the rows `index` (all by default) in order."""
         step = rows_at_once(self.matrix.shape[1]) if batch_size is None else batch_size
-        n_rows = self.matrix.shape[0] if index is None else len(index)
-        for start in range(0, n_rows, step):
-            part = slice(start, min(start + step, n_rows))
+        for part in slices(self.matrix.shape[0] if index is None else len(index), step):
             yield self.rows(part if index is None else index[part])
 
 
@@ -145,6 +141,11 @@ def dense_rows(matrix: Matrix, index: np.ndarray | slice) -> np.ndarray:
     """Return the rows `index` of a dense or sparse matrix as an ndarray."""
     block: Any = matrix[index]
     return block.toarray() if sparse.issparse(block) else block
+
+
+def slices(n_rows: int, step: int) -> Iterator[slice]:
+    """Yield the slices of so many rows, the last of which may be shorter, that make all rows."""
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
 def rows_at_once(n_features: int) -> int:

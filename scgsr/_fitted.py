@@ -14,7 +14,7 @@ import torch
 from scipy import sparse
 
 from scgsr import _checks, _record
-from scgsr._batches import Batches, Matrix, checked, filled, rows_at_once
+from scgsr._batches import Batches, Matrix, checked, filled, rows_at_once, slices
 from scgsr._evolution import Evolution
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._modules import Modules
@@ -149,9 +149,8 @@ class FittedModel:
     @torch.no_grad()
     def decode(self, activations: np.ndarray) -> np.ndarray:
         """Return features in input units from activations: (n_cells, n_neurons) -> (n_cells, n_features)."""
-        step = rows_at_once(len(self.features))
-        blocks = (activations[start : start + step] for start in range(0, len(activations), step))
-        decoded = (self.network.decode(torch.as_tensor(block, device=self._device)) for block in blocks)
+        blocks = slices(len(activations), rows_at_once(len(self.features)))
+        decoded = (self.network.decode(torch.as_tensor(activations[rows], device=self._device)) for rows in blocks)
         features = filled(decoded, (len(activations), len(self.features)))
         features *= self.scale
         features += self.mean

@@ -6,13 +6,14 @@ keeps them apart. The order in which they do is kept, so that another resolution
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from scgsr import _growth, _random, _templates
+from scgsr._batches import slices
 
 # leidenalg takes its seed as a C int.
 _MAX_SEED = 2**31 - 1
@@ -99,7 +100,7 @@ class Modules:
         if not len(owned):
             return result
         first = np.searchsorted(self.labels[owned], np.arange(self.n_modules))
-        for block in _blocks(len(activations)):
+        for block in slices(len(activations), _BLOCK):
             match = activations[block] @ self.templates[owned].T
             result[block] = np.maximum.reduceat(match, first, axis=1)
         return result
@@ -240,11 +241,7 @@ def _principal(features: np.ndarray, seed: int) -> np.ndarray:
 
 def _faintest(labels: np.ndarray, activations: np.ndarray) -> int:
     """Return the module nearest to silence: the one whose cells are lit least."""
-    light = np.concatenate([np.abs(activations[block]).sum(axis=1) for block in _blocks(len(activations))])
+    light = np.concatenate([np.abs(activations[block]).sum(axis=1) for block in slices(len(activations), _BLOCK)])
     total = np.bincount(labels, weights=light)
     cells = np.bincount(labels, weights=light > 0)
     return int(np.argmin(np.where(cells > 0, total / np.maximum(cells, 1), np.inf)))
-
-
-def _blocks(n_rows: int) -> Iterator[slice]:
-    return (slice(start, start + _BLOCK) for start in range(0, n_rows, _BLOCK))

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from scgsr._batches import slices
+
 # The logarithm of an error or distance of zero would be infinite.
 _LEAST = 1e-12
 # Novelty 1 is reached by this share of the fit's own cells.
@@ -90,8 +92,7 @@ class Typical:
 def _logs(activations: np.ndarray, errors: np.ndarray, location: np.ndarray, precision: np.ndarray) -> np.ndarray:
     """Return the logarithms of squared distance and error, (n_cells, 2)."""
     distances = np.empty(len(activations))
-    for start in range(0, len(activations), _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    for rows in slices(len(activations), _BLOCK):
         centred = activations[rows] - location
         distances[rows] = np.einsum("cn,cn->c", centred @ precision, centred)
     return np.log(np.column_stack([np.maximum(distances, 0), errors]) + _LEAST)

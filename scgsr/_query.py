@@ -14,7 +14,7 @@ from scipy import sparse
 
 from scgsr import _checks, _store, _view
 from scgsr._arcsinh import arcsinh
-from scgsr._batches import Matrix, rows_at_once
+from scgsr._batches import Matrix, rows_at_once, slices
 from scgsr._fitted import FittedModel
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class Query:
     def blocks(self, n_rows: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield rows, (at most n_rows, n_features) float32, in the units of the fit; never the whole matrix."""
         n_rows = rows_at_once(len(self.features)) if n_rows is None else n_rows
-        for start in range(0, self.matrix.shape[0], n_rows):
-            rows = slice(start, min(start + n_rows, self.matrix.shape[0]))
+        for rows in slices(self.matrix.shape[0], n_rows):
             yield rows, self.rows(np.arange(rows.start, rows.stop))
 
     def rows(self, index: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from scgsr import _checks
 from scgsr._arcsinh import arcsinh
-from scgsr._batches import Matrix
+from scgsr._batches import Matrix, slices
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -217,7 +217,7 @@ def _moments(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
 def _dense_moments(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of each column and its sum of squared deviations, block by block."""
     n_obs = len(matrix)
-    blocks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, n_obs, _ROWS_AT_ONCE)]
+    blocks = list(slices(n_obs, _ROWS_AT_ONCE))
     mean = sum(matrix[rows].sum(axis=0, dtype=np.float64) for rows in blocks) / n_obs
     return mean, sum(((matrix[rows] - mean) ** 2).sum(axis=0) for rows in blocks)
 
@@ -228,7 +228,7 @@ def _sparse_moments(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         matrix = matrix.copy()
         matrix.sum_duplicates()
     n_obs, n_features = matrix.shape
-    parts = [slice(start, start + _ENTRIES_AT_ONCE) for start in range(0, matrix.nnz, _ENTRIES_AT_ONCE)]
+    parts = list(slices(matrix.nnz, _ENTRIES_AT_ONCE))
 
     def summed(of: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         sums = np.zeros(n_features)

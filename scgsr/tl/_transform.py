@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scgsr import _checks, _query, _store
-from scgsr._batches import rows_at_once
+from scgsr._batches import rows_at_once, slices
 from scgsr._fitted import FittedModel
 from scgsr._keys import DEFAULT_KEY, Keys
 
@@ -150,11 +150,11 @@ def _trained_in(reference: AnnData, adata: AnnData, activations: np.ndarray, key
     rows = np.flatnonzero(place >= 0)
     rows = rows[~held_out[place[rows]]]
     known = _store.read_activations(reference, key)
-    same = [np.empty(0, dtype=bool)]
-    for start in range(0, len(rows), rows_at_once(activations.shape[1])):  # never all of them twice
-        part = rows[start : start + rows_at_once(activations.shape[1])]
-        same.append(np.isclose(known[place[part]], activations[part], rtol=1e-3, atol=1e-4).all(axis=1))
-    return rows[np.concatenate(same)]
+    same = np.empty(len(rows), dtype=bool)
+    for part in slices(len(rows), rows_at_once(activations.shape[1])):  # never all of them twice
+        one, other = known[place[rows[part]]], activations[rows[part]]
+        same[part] = np.isclose(one, other, rtol=1e-3, atol=1e-4).all(axis=1)
+    return rows[same]
 
 
 def _check_finite(results: np.ndarray) -> None:
