@@ -21,7 +21,8 @@ from scgsr._graph_learner import GraphLearner
 from scgsr._losses import Loss, squared_error
 from scgsr._model import Autoencoder
 from scgsr.graphs import LearnedGraph, NeuronGraph
-from scgsr.nn import GraphSpectralPenalty, unit_pictures
+from scgsr.nn import GraphSpectralPenalty
+from scgsr.nn._pictures import unit_pictures
 
 _log = logging.getLogger("scgsr")
 

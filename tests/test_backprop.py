@@ -9,7 +9,8 @@ from scgsr import graphs
 from scgsr._backprop import DenseLayers, Gradient
 from scgsr._losses import squared_error
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr.nn import PENALTIES, GraphSpectralPenalty
+from scgsr.nn import GraphSpectralPenalty
+from scgsr.nn._penalty import PENALTIES
 
 GRAPH = graphs.grid(3, 4)
 

@@ -25,7 +25,8 @@ from scgsr._losses import squared_error
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._run import Run, TrainConfig
 from scgsr.graphs import NeuronGraph
-from scgsr.nn import GraphSpectralPenalty, unit_pictures
+from scgsr.nn import GraphSpectralPenalty
+from scgsr.nn._pictures import unit_pictures
 
 SHEET = graphs.grid(10)
 # Features and cells per step: a mass cytometry panel, and highly variable genes.

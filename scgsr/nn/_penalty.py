@@ -1,13 +1,4 @@
-"""The structured layer and its graph-spectral penalty, as parts for any torch network.
-
-`StructuredLayer` is an embedding layer whose neurons are the nodes of a graph; `GraphSpectralPenalty` makes the
-activations of neighbouring neurons agree. The graph connects neurons, not cells.
-
-References
-----------
-Tong et al., *Interpretable Neuron Structuring with Graph Spectral Regularization*, IDA 2020,
-https://doi.org/10.1007/978-3-030-44584-3_40
-"""
+"""How much neighbouring neurons disagree."""
 
 from __future__ import annotations
 
@@ -19,10 +10,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from scgsr import _checks
-from scgsr._laplacian import diffusion as diffusion_matrix
 from scgsr.graphs import NeuronGraph
-
-__all__ = ["GraphSpectralPenalty", "StructuredLayer"]
+from scgsr.nn._pictures import FAINT, brightness
+from scgsr.nn._size import check_size
 
 PENALTIES = ("correlation", "quadratic", "rayleigh")
 LAPLACIANS = ("combinatorial", "symmetric")
@@ -31,89 +21,6 @@ LAPLACIANS = ("combinatorial", "symmetric")
 _SPARSE = 0.1
 # A standard deviation below this share of a typical neuron's counts as no variation at all.
 _SD_FLOOR = 1e-3
-# A cell this much fainter than the mean cell is half normalised: what is nearly silent must not be blown up.
-_FAINT = 0.1
-
-
-class StructuredLayer(nn.Module):
-    """A layer of selective neurons on a graph, made so that a smoothness penalty cannot be cheated.
-
-    For one cell with input h the activations are ``relu(batchnorm(W h) - threshold) @ H``. The batch normalisation
-    has no affine part, so every neuron is silent in most cells and none can shrink or grow its way out of the
-    penalty; `H`, the lazy random walk on the graph to the power `diffusion` with columns of unit norm, spreads each
-    neuron's activation to its neighbours. ``threshold=None`` gives a plain linear layer, ``W h + b``, without
-    normalisation or threshold (but with `H`).
-
-    Parameters
-    ----------
-    in_features
-        Width of the input.
-    graph
-        The neurons' graph; its nodes are the outputs, in order.
-    threshold
-        How many standard deviations above its mean a neuron must be to fire; None for linear neurons.
-    diffusion
-        Steps of the random walk; 0 for none.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type or range.
-
-    Examples
-    --------
-    >>> import torch, scgsr
-    >>> layer = scgsr.nn.StructuredLayer(8, scgsr.graphs.ring(5))
-    >>> activations = layer(torch.randn(32, 8))
-    >>> activations.shape, bool((activations >= 0).all())
-    (torch.Size([32, 5]), True)
-    """
-
-    diffusion_matrix: Tensor
-
-    def __init__(
-        self,
-        in_features: int,
-        graph: NeuronGraph,
-        *,
-        threshold: float | None = 1.0,
-        diffusion: int = 1,
-    ) -> None:
-        super().__init__()
-        _checks.positive_int("in_features", in_features)
-        _checks.instance("graph", graph, NeuronGraph, hint="Make one with scgsr.graphs.")
-        self.threshold = None if threshold is None else _checks.number("threshold", threshold)
-        self.diffusion = _checks.positive_int("diffusion", diffusion, minimum=0)
-        selective = threshold is not None
-        self.linear = nn.Linear(in_features, graph.n_neurons, bias=not selective)
-        self.norm = nn.BatchNorm1d(graph.n_neurons, affine=False) if selective else nn.Identity()
-        # Follows from the graph, so it is not part of the saved state.
-        self.register_buffer("diffusion_matrix", torch.empty(0), persistent=False)
-        self.set_graph(graph)
-
-    def set_graph(self, graph: NeuronGraph) -> None:
-        """Replace the graph, as a learned one is at each refresh; the weights stay."""
-        _check_size(graph, self.linear.out_features)
-        if self.diffusion:
-            matrix = diffusion_matrix(graph.adjacency, self.diffusion)
-            self.diffusion_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=self.linear.weight.device)
-
-    def code(self, hidden: Tensor) -> Tensor:
-        """Return the activations before they diffuse: (batch, in_features) -> (batch, n_neurons)."""
-        return self.fire(self.linear(hidden))
-
-    def fire(self, inputs: Tensor) -> Tensor:
-        """Return which neurons fire, and how strongly, at these inputs: (batch, n_neurons) -> (batch, n_neurons)."""
-        inputs = self.norm(inputs)
-        return inputs if self.threshold is None else torch.relu(inputs - self.threshold)
-
-    def diffuse(self, code: Tensor) -> Tensor:
-        """Return the code spread over the graph: (batch, n_neurons) -> (batch, n_neurons)."""
-        return code @ self.diffusion_matrix if self.diffusion else code
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return the activations: (batch, in_features) -> (batch, n_neurons)."""
-        return self.diffuse(self.code(hidden))
 
 
 class GraphSpectralPenalty(nn.Module):
@@ -187,7 +94,7 @@ class GraphSpectralPenalty(nn.Module):
 
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh."""
-        _check_size(graph, len(self.running_var))
+        check_size(graph, len(self.running_var))
         matrix = graph.laplacian(self.laplacian).toarray()
         self._trace = float(np.trace(matrix))
         if self.penalty == "correlation":  # a neuron agrees with itself
@@ -224,8 +131,8 @@ class GraphSpectralPenalty(nn.Module):
 
     def _correlation(self, activations: Tensor) -> tuple[Tensor, Tensor]:
         n_cells, tiny = len(activations), torch.finfo(activations.dtype).tiny
-        norm, brightness = _brightness(activations)  # (batch, 1) each
-        pictures = activations / brightness
+        norm, light = brightness(activations)  # (batch, 1) each
+        pictures = activations / light
         scaled, scale, moves = self._standardised(pictures)
         product = self._times_laplacian(scaled)
         share = (scaled * product).mean(dim=0)  # (n_neurons,): what each adds to sum_(i != j) L_ij corr_ij
@@ -233,9 +140,9 @@ class GraphSpectralPenalty(nn.Module):
         # To the pictures; that their mean is taken off changes nothing, as product and scaled have columns of mean 0.
         gradient = torch.addcmul(product, scaled, share * moves, value=-1).mul_(scale * (2 / n_cells / self._trace))
         # To the activations, which also make each picture darker, and a little all others.
-        darker = (gradient * pictures).sum(dim=1, keepdim=True).div_(brightness)
-        darker = darker.add_(_FAINT * darker.mean()).div_(norm.clamp_min_(tiny))
-        return value, gradient.div_(brightness).addcmul_(activations, darker, value=-1)
+        darker = (gradient * pictures).sum(dim=1, keepdim=True).div_(light)
+        darker = darker.add_(FAINT * darker.mean()).div_(norm.clamp_min_(tiny))
+        return value, gradient.div_(light).addcmul_(activations, darker, value=-1)
 
     def _standardised(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return (u - mean) * scale, (batch, n_neurons), the scale, and for which neurons it follows this batch."""
@@ -272,20 +179,3 @@ class _Known(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return upstream * gradient, None, None
-
-
-def _check_size(graph: NeuronGraph, n_neurons: int) -> None:
-    if graph.n_neurons != n_neurons:
-        msg = f"`graph` must have {n_neurons} neurons, as the layer does, got {graph.n_neurons}."
-        raise ValueError(msg)
-
-
-def unit_pictures(activations: Tensor) -> Tensor:
-    """Return each cell's activations regardless of their brightness: (batch, n_neurons) -> (batch, n_neurons)."""
-    return activations / _brightness(activations)[1]
-
-
-def _brightness(activations: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the norm of each cell's activations, and what they are divided by, (batch, 1) each."""
-    norm = torch.linalg.vector_norm(activations, dim=1, keepdim=True)
-    return norm, (norm + _FAINT * norm.mean()).clamp_min_(torch.finfo(norm.dtype).tiny)

@@ -1,0 +1,92 @@
+"""The structured layer: selective neurons on a graph."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from scgsr import _checks
+from scgsr._laplacian import diffusion as diffusion_matrix
+from scgsr.graphs import NeuronGraph
+from scgsr.nn._size import check_size
+
+
+class StructuredLayer(nn.Module):
+    """A layer of selective neurons on a graph, made so that a smoothness penalty cannot be cheated.
+
+    For one cell with input h the activations are ``relu(batchnorm(W h) - threshold) @ H``. The batch normalisation
+    has no affine part, so every neuron is silent in most cells and none can shrink or grow its way out of the
+    penalty; `H`, the lazy random walk on the graph to the power `diffusion` with columns of unit norm, spreads each
+    neuron's activation to its neighbours. ``threshold=None`` gives a plain linear layer, ``W h + b``, without
+    normalisation or threshold (but with `H`).
+
+    Parameters
+    ----------
+    in_features
+        Width of the input.
+    graph
+        The neurons' graph; its nodes are the outputs, in order.
+    threshold
+        How many standard deviations above its mean a neuron must be to fire; None for linear neurons.
+    diffusion
+        Steps of the random walk; 0 for none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type or range.
+
+    Examples
+    --------
+    >>> import torch, scgsr
+    >>> layer = scgsr.nn.StructuredLayer(8, scgsr.graphs.ring(5))
+    >>> activations = layer(torch.randn(32, 8))
+    >>> activations.shape, bool((activations >= 0).all())
+    (torch.Size([32, 5]), True)
+    """
+
+    diffusion_matrix: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        graph: NeuronGraph,
+        *,
+        threshold: float | None = 1.0,
+        diffusion: int = 1,
+    ) -> None:
+        super().__init__()
+        _checks.positive_int("in_features", in_features)
+        _checks.instance("graph", graph, NeuronGraph, hint="Make one with scgsr.graphs.")
+        self.threshold = None if threshold is None else _checks.number("threshold", threshold)
+        self.diffusion = _checks.positive_int("diffusion", diffusion, minimum=0)
+        selective = threshold is not None
+        self.linear = nn.Linear(in_features, graph.n_neurons, bias=not selective)
+        self.norm = nn.BatchNorm1d(graph.n_neurons, affine=False) if selective else nn.Identity()
+        # Follows from the graph, so it is not part of the saved state.
+        self.register_buffer("diffusion_matrix", torch.empty(0), persistent=False)
+        self.set_graph(graph)
+
+    def set_graph(self, graph: NeuronGraph) -> None:
+        """Replace the graph, as a learned one is at each refresh; the weights stay."""
+        check_size(graph, self.linear.out_features)
+        if self.diffusion:
+            matrix = diffusion_matrix(graph.adjacency, self.diffusion)
+            self.diffusion_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=self.linear.weight.device)
+
+    def code(self, hidden: Tensor) -> Tensor:
+        """Return the activations before they diffuse: (batch, in_features) -> (batch, n_neurons)."""
+        return self.fire(self.linear(hidden))
+
+    def fire(self, inputs: Tensor) -> Tensor:
+        """Return which neurons fire, and how strongly, at these inputs: (batch, n_neurons) -> (batch, n_neurons)."""
+        inputs = self.norm(inputs)
+        return inputs if self.threshold is None else torch.relu(inputs - self.threshold)
+
+    def diffuse(self, code: Tensor) -> Tensor:
+        """Return the code spread over the graph: (batch, n_neurons) -> (batch, n_neurons)."""
+        return code @ self.diffusion_matrix if self.diffusion else code
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the activations: (batch, in_features) -> (batch, n_neurons)."""
+        return self.diffuse(self.code(hidden))
