@@ -15,16 +15,14 @@ from torch import Tensor, nn
 
 from scgsr._losses import Loss, squared_error_and_gradient
 from scgsr._model import NEGATIVE_SLOPE, Autoencoder
-from scgsr.nn import GraphSpectralPenalty
+from scgsr._regularizer import Regularizer
 
 
 class Gradient:
-    """Fills the `.grad` of a network's weights with the gradient of reconstruction + smoothness * penalty."""
+    """Fills the `.grad` of a network's weights with the gradient of reconstruction + smoothness * penalties."""
 
-    def __init__(
-        self, network: Autoencoder, penalty: GraphSpectralPenalty, batch_size: int, precision: str | None
-    ) -> None:
-        self.network, self.penalty = network, penalty
+    def __init__(self, network: Autoencoder, regularizer: Regularizer, batch_size: int, precision: str | None) -> None:
+        self.network, self.regularizer = network, regularizer
         low = precision == "bf16"
         self.encoder = DenseLayers([*_linear(network.encoder), network.layer.linear], batch_size, low=low)
         self.decoder = DenseLayers([*_linear(network.decoder), network.output], batch_size, low=low)
@@ -33,14 +31,18 @@ class Gradient:
         """Return the parts of the objective for a batch, (batch, n_features), once the gradient is in place."""
         inputs = self.encoder.forward(features).requires_grad_()  # (batch, n_neurons)
         layer = self.network.layer
-        activations = layer.diffuse(layer.fire(inputs))
+        activations = layer.respond(inputs)
         with torch.no_grad():
-            penalty, gradient = self.penalty.value_and_gradient(activations)
+            penalty, gradient = self.regularizer.of_activations(activations)
             reconstruction = self.decoder.forward(self.network.noisy(activations, noise_rng))
             error, misfit = squared_error_and_gradient(features, reconstruction)
-            gradient = gradient.mul_(smoothness).add_(self.decoder.backward(misfit))
+            gradient = (gradient * smoothness).add_(self.decoder.backward(misfit))
         activations.backward(gradient)
         self.encoder.backward(inputs.grad, to_rows=False)  # type: ignore[arg-type]  # there is one by now
+        on_weights = self.regularizer.of_weights(layer.linear.weight)
+        if on_weights is not None:
+            layer.linear.weight.grad.add_(on_weights[1], alpha=smoothness)  # type: ignore[union-attr]
+            penalty = penalty + on_weights[0]
         return Loss(error, penalty)
 
 

@@ -20,7 +20,7 @@ _log = logging.getLogger("scgsr")
 
 _FILE = "checkpoint.safetensors"
 # Raised when the state changes its form.
-_FORM = 3
+_FORM = 4
 # How many letters of a setting an error message spells out.
 _SHOWN = 60
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -10,7 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from scgsr._evolution import Evolution
-from scgsr.graphs import LearnedGraph, NeuronGraph, correlation, similarity_graph
+from scgsr._laplacian import fourier_basis, laplacian
+from scgsr.graphs import LearnedGraph, NeuronGraph, UntilFragmented, correlation, similarity_graph
+
+_log = logging.getLogger("scgsr")
 
 # Weight of the newest estimate in the running average.
 _NEWEST = 0.5
@@ -21,24 +25,63 @@ class GraphLearner:
 
     CELLS: ClassVar[int] = 4096  # from so many cells each estimate is made
 
-    def __init__(self, recipe: LearnedGraph, n_steps: int) -> None:
-        self.recipe = recipe
-        first, last = round(recipe.warm_up * n_steps), round(recipe.stop * n_steps)
-        every = max(1, round(recipe.refresh_every * n_steps))
+    def __init__(self, recipe: LearnedGraph, n_steps: int, laplacian: str) -> None:
+        self.recipe, self.n_steps, self.laplacian = recipe, n_steps, laplacian
+        first, every = self._step("warm_up"), max(1, self._step("refresh_every"))
+        last = n_steps if isinstance(recipe.stop, UntilFragmented) else self._step("stop")
+        if recipe.warm_up > 1 and first >= n_steps:
+            msg = f"`warm_up`={first} is as long as the whole training, {n_steps} steps; raise `n_epochs`, or lower it."
+            raise ValueError(msg)
+        if last < first:
+            msg = f"`stop` of the learned graph, step {last} of {n_steps}, comes before `warm_up`, step {first}."
+            raise ValueError(msg)
         self.refresh_at = set(range(first, last + 1, every))
+        self.last_step = last
+        self.fragmented = False
         self.similarity: np.ndarray | None = None
         self.edge_jaccard = float("nan")
         self.evolution = Evolution()
 
-    def refreshed(self, graph: NeuronGraph, pictures: np.ndarray, epoch: int) -> NeuronGraph:
+    @property
+    def settled(self) -> float:
+        """From which share of the training on the graph is final, as far as is known."""
+        stop = self.recipe.stop
+        share = not isinstance(stop, UntilFragmented) and stop <= 1
+        return float(stop) if share else self.last_step / self.n_steps  # type: ignore[arg-type]  # it is a number
+
+    def is_due(self, step: int) -> bool:
+        """Whether the graph is to be estimated before a step."""
+        return step in self.refresh_at and step <= self.last_step
+
+    def is_over(self, step: int) -> bool:
+        """Whether training is to end after so many steps, because the graph fell apart."""
+        stop = self.recipe.stop
+        if not self.fragmented or not isinstance(stop, UntilFragmented) or stop.more_steps is None:
+            return False
+        return step >= self.last_step + stop.more_steps
+
+    def refreshed(self, graph: NeuronGraph, pictures: np.ndarray, epoch: int, step: int) -> NeuronGraph:
         """Return the graph of the neurons that fire together in `pictures`, (n_cells, n_neurons), and did before."""
         newest = correlation(pictures)
         if self.similarity is None:
             self.similarity = newest
         else:
             self.similarity = _NEWEST * newest + (1 - _NEWEST) * self.similarity
-        adjacency = similarity_graph(self.similarity, kernel=self.recipe.kernel, n_neighbors=self.recipe.n_neighbors)
+        adjacency = similarity_graph(
+            self.similarity,
+            kernel=self.recipe.kernel,
+            n_neighbors=self.recipe.n_neighbors,
+            n_modules=self.recipe.n_modules,
+            connected=self.recipe.connected,
+        )
         self.edge_jaccard = _jaccard(graph.adjacency, adjacency)
+        if isinstance(self.recipe.stop, UntilFragmented):
+            self.fragmented = _falls_apart(adjacency, self.laplacian, self.recipe.stop.eigenvalue)
+        if self.fragmented:
+            self.last_step = step
+            _log.info("the learned graph is about to fall apart at step %d: it stays as it is", step)
+            if self.evolution.epochs:
+                return graph
         self.evolution = self.evolution.followed_by(epoch, adjacency)
         return replace(graph, adjacency=adjacency)
 
@@ -46,13 +89,34 @@ class GraphLearner:
         """Return what a later run needs to go on."""
         known = {} if self.similarity is None else {"similarity": self.similarity}
         evolution = self.evolution.to_dict(self.recipe.n_neurons)
-        return {"edge_jaccard": np.array(self.edge_jaccard), "evolution": evolution, **known}
+        moments = {"last_step": self.last_step, "fragmented": self.fragmented}
+        return {"edge_jaccard": np.array(self.edge_jaccard), "evolution": evolution, **moments, **known}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.similarity = state.get("similarity")
         self.edge_jaccard = float(state["edge_jaccard"])
         self.evolution = Evolution.from_dict(state["evolution"])
+        self.last_step, self.fragmented = state["last_step"], state["fragmented"]
+
+    def _step(self, name: str) -> int:
+        """Return which step a field of the recipe means."""
+        moment = getattr(self.recipe, name)
+        return int(moment) if moment > 1 else round(moment * self.n_steps)
+
+
+def live_components(graph: NeuronGraph) -> int:
+    """Return into how many pieces the neurons that have neighbours fall."""
+    n_components, _ = graph.components
+    return n_components - int((np.diff(graph.adjacency.indptr) == 0).sum())
+
+
+def _falls_apart(adjacency: sparse.csr_matrix, kind: str, zero: float) -> bool:
+    live = np.flatnonzero(np.diff(adjacency.indptr))
+    if not len(live):
+        return False
+    frequencies, _ = fourier_basis(laplacian(adjacency[live][:, live], kind))
+    return bool((frequencies < zero).sum() >= 2)
 
 
 def _jaccard(one: sparse.csr_matrix, other: sparse.csr_matrix) -> float:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from scgsr import _checks
 from scgsr._random import seeded_init
-from scgsr.graphs import NeuronGraph
-from scgsr.nn import StructuredLayer
+from scgsr.graphs import Atoms, NeuronGraph
+from scgsr.nn import FixedNoise, SpectralBottleneck, StructuredLayer
 
 # Slope of the hidden layers' leaky ReLU for negative input (the released setting).
 NEGATIVE_SLOPE = 0.2
@@ -27,8 +27,9 @@ class AutoencoderConfig:
     n_features: int
     hidden: int | Sequence[int]  # kept as a tuple
     threshold: float | None
-    noise: float
+    noise: float | FixedNoise
     diffusion: int
+    atoms: Atoms | None = None
 
     def __post_init__(self) -> None:
         _checks.positive_int("n_features", self.n_features)
@@ -36,8 +37,15 @@ class AutoencoderConfig:
         object.__setattr__(self, "hidden", tuple(_checks.positive_int("hidden", width) for width in widths))
         if self.threshold is not None:
             object.__setattr__(self, "threshold", _checks.number("threshold", self.threshold))
-        object.__setattr__(self, "noise", _checks.number("noise", self.noise, minimum=0))
+        noise = FixedNoise(**self.noise) if isinstance(self.noise, Mapping) else self.noise  # as it was stored
+        if not isinstance(noise, FixedNoise):
+            noise = _checks.number("noise", noise, minimum=0)
+        object.__setattr__(self, "noise", noise)
         object.__setattr__(self, "diffusion", _checks.positive_int("diffusion", self.diffusion, minimum=0))
+        atoms = Atoms(**self.atoms) if isinstance(self.atoms, Mapping) else self.atoms
+        if atoms is not None:
+            _checks.instance("atoms", atoms, Atoms, hint="Make them with scgsr.graphs.Atoms.")
+        object.__setattr__(self, "atoms", atoms)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -57,7 +65,7 @@ class Autoencoder(nn.Module):
         self.config = config
         widths = [config.n_features, *config.widths]
         self.encoder = _stack(widths)
-        self.layer = StructuredLayer(widths[-1], graph, threshold=config.threshold, diffusion=config.diffusion)
+        self.layer = _layer(config, widths[-1], graph)
         mirrored = [graph.n_neurons, *config.widths[::-1]]
         self.decoder = _stack(mirrored)
         self.output = nn.Linear(mirrored[-1], config.n_features)
@@ -104,12 +112,21 @@ class Autoencoder(nn.Module):
 
     def noisy(self, activations: Tensor, rng: torch.Generator) -> Tensor:
         """Return the activations as the decoder sees them in training: (batch, n_neurons) -> (batch, n_neurons)."""
-        if not self.config.noise:
+        noise = self.config.noise
+        if noise in (0, FixedNoise(0)):
             return activations
+        drawn = torch.empty_like(activations).normal_(generator=rng)
+        if isinstance(noise, FixedNoise):
+            return drawn.mul_(noise.sd).add_(activations)
         # In units of each neuron's spread: information must sit in which neurons fire, not in faint differences.
         spread = (activations - activations.mean(dim=0)).square_().mean(dim=0).sqrt_()  # (n_neurons,)
-        noise = torch.empty_like(activations).normal_(generator=rng)
-        return noise.mul_(spread * self.config.noise).add_(activations)
+        return drawn.mul_(spread * noise).add_(activations)
+
+
+def _layer(config: AutoencoderConfig, in_features: int, graph: NeuronGraph) -> StructuredLayer | SpectralBottleneck:
+    if config.atoms is not None:
+        return SpectralBottleneck(in_features, graph, atoms=config.atoms)
+    return StructuredLayer(in_features, graph, threshold=config.threshold, diffusion=config.diffusion)
 
 
 def _stack(widths: list[int]) -> nn.Sequential:

@@ -69,7 +69,10 @@ def versions() -> dict[str, str]:
 
 def plain(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments as values that files can hold: they know no tuples."""
-    return {name: np.array(value) if isinstance(value, tuple) else value for name, value in params.items()}
+    return {
+        name: plain(value) if isinstance(value, Mapping) else np.array(value) if isinstance(value, tuple) else value
+        for name, value in params.items()
+    }
 
 
 def graph_to_dict(graph: NeuronGraph) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ from scgsr._backprop import Gradient
 from scgsr._batches import Batches, n_batches
 from scgsr._best import BestKeeper
 from scgsr._checkpoint import Checkpoint
-from scgsr._graph_learner import GraphLearner
+from scgsr._graph_learner import GraphLearner, live_components
 from scgsr._losses import Loss, squared_error
 from scgsr._model import Autoencoder
+from scgsr._regularizer import Regularizer, factors_of
 from scgsr.graphs import LearnedGraph, NeuronGraph
-from scgsr.nn import GraphSpectralPenalty
+from scgsr.nn import Decay, StructuredLayer
+from scgsr.nn._penalty import checked_laplacian
 from scgsr.nn._pictures import unit_pictures
 
 _log = logging.getLogger("scgsr")
@@ -43,24 +45,30 @@ _ANNEALED_FROM, _ANNEALED = 10.0, 0.5
 class TrainConfig:
     """How to train; independent of the network and of the data."""
 
-    smoothness: float
-    penalty: str
+    smoothness: float | Decay
+    penalty: str | Mapping[str, float]
     laplacian: str
     n_epochs: int | None
     batch_size: int
-    learning_rate: float
+    learning_rate: float | Decay
     validation_fraction: float
     early_stopping: bool
     precision: str | None
 
     def __post_init__(self) -> None:
         # NumPy's numbers are accepted and kept as Python's, which torch and JSON want.
-        object.__setattr__(self, "smoothness", _checks.number("smoothness", self.smoothness, minimum=0))
+        if not isinstance(self.smoothness, Decay):
+            object.__setattr__(self, "smoothness", _checks.number("smoothness", self.smoothness, minimum=0))
+        if isinstance(self.penalty, Mapping):
+            object.__setattr__(self, "penalty", factors_of(self.penalty))
+        factors_of(self.penalty)
+        checked_laplacian(self.laplacian)
         if self.n_epochs is not None:
             object.__setattr__(self, "n_epochs", _checks.positive_int("n_epochs", self.n_epochs))
         object.__setattr__(self, "batch_size", _checks.positive_int("batch_size", self.batch_size, minimum=2))
-        rate = _checks.number("learning_rate", self.learning_rate, minimum=0, exclusive=True)
-        object.__setattr__(self, "learning_rate", rate)
+        if not isinstance(self.learning_rate, Decay):
+            rate = _checks.number("learning_rate", self.learning_rate, minimum=0, exclusive=True)
+            object.__setattr__(self, "learning_rate", rate)
         share = _checks.number("validation_fraction", self.validation_fraction, minimum=0, maximum=0.9)
         object.__setattr__(self, "validation_fraction", share)
         _checks.instance("early_stopping", self.early_stopping, bool)
@@ -71,6 +79,21 @@ class TrainConfig:
             return self.n_epochs
         wanted = -(-_STEPS // n_batches(n_train, self.batch_size))
         return min(max(wanted, _MIN_EPOCHS), _MAX_EPOCHS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values; a decay of nothing is no smoothness."""
+        return {**asdict(self), "smoothness": asdict(self)["smoothness"] if self.penalises else 0.0}
+
+    @property
+    def penalises(self) -> bool:
+        """Whether there is any penalty at all."""
+        return (self.smoothness.start if isinstance(self.smoothness, Decay) else self.smoothness) > 0
+
+    def smoothness_at(self, step: int, n_steps: int) -> float:
+        """Return the smoothness at a step."""
+        if isinstance(self.smoothness, Decay):
+            return self.smoothness.at(step)
+        return self.smoothness * annealing(step / n_steps)
 
 
 def annealing(progress: float) -> float:
@@ -95,8 +118,7 @@ class Run:
         self.batches, self.network, self.config = batches, network, config
         self.graph = graph if isinstance(graph, NeuronGraph) else edgeless(graph.n_neurons)
         self.train_rows, self.validation_rows = rows
-        self.penalty = GraphSpectralPenalty(self.graph, penalty=config.penalty, laplacian=config.laplacian)
-        self.penalty.to(batches.device)
+        self.regularizer = Regularizer(self.graph, factors_of(config.penalty), config.laplacian).to(batches.device)
         self.order_rng = _random.generator(order_seed)
         self.noise_rng = _random.torch_generator(noise_seed, batches.device)
         self.n_epochs = config.epochs(len(self.train_rows))
@@ -104,14 +126,14 @@ class Run:
         self.n_steps = self.n_epochs * n_steps_per_epoch
         # One kernel for all weights, where there is one.
         fused = batches.device.type in ("cpu", "cuda")
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=fused)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, max_lr=config.learning_rate, total_steps=self.n_steps, pct_start=_RISING
-        )
+        rate = config.learning_rate
+        start = rate.start if isinstance(rate, Decay) else rate
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=start, fused=fused)
+        self.schedule = _schedule(self.optimiser, rate, self.n_steps)
         largest = -(-len(self.train_rows) // n_steps_per_epoch)
-        self.gradient = Gradient(network, self.penalty, largest, config.precision)
+        self.gradient = Gradient(network, self.regularizer, largest, config.precision)
         self.step = 0
-        self.learner = GraphLearner(graph, self.n_steps) if isinstance(graph, LearnedGraph) else None
+        self.learner = GraphLearner(graph, self.n_steps, config.laplacian) if isinstance(graph, LearnedGraph) else None
         self.best = BestKeeper(network, patience=max(3, round(_PATIENCE * self.n_epochs)))
         self.history: list[dict[str, float]] = []
         self.stopped = False
@@ -120,7 +142,7 @@ class Run:
         """Return all that changes from epoch to epoch."""
         return {
             "network": _checkpoint.tensors_to_arrays(self.network.state_dict()),
-            "penalty": _checkpoint.tensors_to_arrays(self.penalty.state_dict()),
+            "regularizer": _checkpoint.tensors_to_arrays(self.regularizer.state_dict()),
             "optimiser": _checkpoint.optimiser_to_dict(self.optimiser),
             "schedule": self.schedule.state_dict(),
             "graph": _record.graph_to_dict(self.graph),
@@ -140,7 +162,7 @@ class Run:
         self.network.load_state_dict(_checkpoint.arrays_to_tensors(state["network"]))
         if self.learner is not None:  # a given graph may be drawn in another way now
             self.set_graph(_record.graph_from_dict(state["graph"]))
-        self.penalty.load_state_dict(_checkpoint.arrays_to_tensors(state["penalty"]))
+        self.regularizer.load_state_dict(_checkpoint.arrays_to_tensors(state["regularizer"]))
         _checkpoint.optimiser_from_dict(self.optimiser, state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
         if self.learner is not None:
@@ -155,23 +177,25 @@ class Run:
     def set_graph(self, graph: NeuronGraph) -> None:
         self.graph = graph
         self.network.layer.set_graph(graph)
-        self.penalty.set_graph(graph)
+        self.regularizer.set_graph(graph)
 
     def fit(self, checkpoint: Checkpoint | None, progress: bool | None) -> None:
         """Run the epochs that are left, or fewer if the objective stops improving; keep the best network."""
         from tqdm.auto import trange
 
-        # Until a learned graph is final the objective itself changes, so epochs cannot be compared.
-        settled = self.n_epochs * (_SETTLED if self.learner is None else max(_SETTLED, self.learner.recipe.stop))
+        final_smoothness = self.config.smoothness_at(self.n_steps, self.n_steps)
         disable = None if progress is None else not progress
         done = self.n_epochs if self.stopped else len(self.history)
         epochs = trange(done, self.n_epochs, desc="scgsr", unit="epoch", disable=disable, leave=False)
         for epoch in epochs:
             row = {"epoch": epoch, **self.train_epoch(epoch), **self.validate()}
             self.history.append(row)
+            self.stopped = self.learner is not None and self.learner.is_over(self.step)
+            # Until a learned graph is final the objective itself changes, so epochs cannot be compared.
+            settled = self.n_epochs * (_SETTLED if self.learner is None else max(_SETTLED, self.learner.settled))
             if self.config.early_stopping and len(self.validation_rows) and epoch >= settled:
-                objective = row["validation_reconstruction"] + self.config.smoothness * row["validation_penalty"]
-                self.stopped = self.best.should_stop(epoch, objective)
+                objective = row["validation_reconstruction"] + final_smoothness * row["validation_penalty"]
+                self.stopped |= self.best.should_stop(epoch, objective)
             if checkpoint is not None:
                 checkpoint.write(self.state())
             if self.stopped:
@@ -186,26 +210,30 @@ class Run:
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
         self.network.train()
-        self.penalty.train()
+        self.regularizer.train()
         reconstruction_sum, penalty_sum = torch.zeros(2, device=self.batches.device)
         learner = self.learner
         for n_seen, features in enumerate(  # noqa: B007 (the count is read after the loop)
             self.batches.shuffled(self.train_rows, self.config.batch_size, self.order_rng), start=1
         ):
-            if learner is not None and self.step in learner.refresh_at:
-                self.set_graph(learner.refreshed(self.graph, self.pictures(), epoch))
+            if learner is not None and learner.is_due(self.step):
+                self.set_graph(learner.refreshed(self.graph, self.pictures(), epoch, self.step))
             loss = self.train_step(features)
             reconstruction_sum += loss.reconstruction
             penalty_sum += loss.penalty
+            if learner is not None and learner.is_over(self.step):
+                break
         row: dict[str, float] = {
             "train_reconstruction": float(reconstruction_sum) / n_seen,
             "train_penalty": float(penalty_sum) / n_seen,
             "learning_rate": float(self.schedule.get_last_lr()[0]),
         }
-        return row if learner is None else {**row, "edge_jaccard": learner.edge_jaccard}
+        if learner is None:
+            return row
+        return {**row, "edge_jaccard": learner.edge_jaccard, "components": live_components(self.graph)}
 
     def train_step(self, features: torch.Tensor) -> Loss:
-        smoothness = self.config.smoothness * annealing(self.step / self.n_steps)
+        smoothness = self.config.smoothness_at(self.step, self.n_steps)
         loss = self.gradient.of(features, smoothness, self.noise_rng)
         self.optimiser.step()
         self.schedule.step()
@@ -219,12 +247,17 @@ class Run:
         if not len(self.validation_rows):
             return dict.fromkeys(names, float("nan"))
         self.network.eval()
-        self.penalty.eval()
+        self.regularizer.eval()
+        weight = self.network.layer.linear.weight
         sums = np.zeros(3)  # squared error, penalty, squares: means over a batch times its cells
         feature_sums = torch.zeros(self.network.config.n_features, device=self.batches.device)
         for features in self.batches.in_order(self.validation_rows):
             activations, reconstruction = self.network(features)
-            parts = squared_error(features, reconstruction), self.penalty(activations), features.square().mean()
+            parts = (
+                squared_error(features, reconstruction),
+                self.regularizer(activations, weight),
+                features.square().mean(),
+            )
             sums += len(features) * torch.stack(parts).cpu().numpy()
             feature_sums += features.sum(dim=0)
         error, penalty, squares = sums / len(self.validation_rows)
@@ -243,18 +276,22 @@ class Run:
     def pictures(self) -> np.ndarray:
         """Return the code before diffusion, so that a learned graph does not confirm itself, all cells as bright."""
         self.network.eval()
-        code = self.network.layer.code(self.network.encoder(self.sample(GraphLearner.CELLS)))
+        layer = self.network.layer
+        if not isinstance(layer, StructuredLayer):
+            msg = "a spectral bottleneck has a given graph"
+            raise AssertionError(msg)
+        code = layer.code(self.network.encoder(self.sample(GraphLearner.CELLS)))
         self.network.train()
         return unit_pictures(code).cpu().numpy()
 
     @torch.no_grad()
     def calibrate(self) -> None:
         """Replace the running moments of the normalisation by exact ones over the training cells."""
-        norm = self.network.layer.norm
+        layer = self.network.layer
+        norm = layer.norm if isinstance(layer, StructuredLayer) else None
         if not isinstance(norm, torch.nn.BatchNorm1d):
             return
         self.network.eval()
-        layer = self.network.layer
         total = squares = torch.zeros(layer.linear.out_features, dtype=torch.float64)
         for features in self.batches.in_order(self.train_rows):
             pre = layer.linear(self.network.encoder(features)).cpu().double()
@@ -263,6 +300,15 @@ class Run:
         mean = total / len(self.train_rows)
         moments = {"running_mean": mean, "running_var": squares / len(self.train_rows) - mean.square()}
         norm.load_state_dict({**norm.state_dict(), **moments})
+
+
+def _schedule(
+    optimiser: torch.optim.Optimizer, rate: float | Decay, n_steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Return what sets the learning rate at each step."""
+    if isinstance(rate, Decay):
+        return torch.optim.lr_scheduler.StepLR(optimiser, step_size=rate.every, gamma=rate.factor)
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rate, total_steps=n_steps, pct_start=_RISING)
 
 
 def edgeless(n_neurons: int) -> NeuronGraph:

@@ -14,12 +14,19 @@ from scgsr import _checkpoint, _random, _start
 from scgsr._batches import Batches
 from scgsr._checkpoint import Checkpoint
 from scgsr._evolution import Evolution
+from scgsr._graph_learner import live_components
 from scgsr._model import Autoencoder, AutoencoderConfig
+from scgsr._modules import Modules
 from scgsr._run import Run, TrainConfig, edgeless
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.graphs._layout import layout
+from scgsr.nn import Decay
+from scgsr.nn._penalty import warn_of_constant_image
 
 _log = logging.getLogger("scgsr")
+
+# Below this share of explained variance on held-out cells the code says next to nothing.
+_COLLAPSED = 0.01
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,23 @@ class Trained:
     validation_r2: float
     held_out: np.ndarray
     evolution: Evolution
+
+    def report(self, activations: np.ndarray, modules: Modules) -> None:
+        """Say in the log how the fit went, and warn of a code that carries little; activations of all cells."""
+        dead = int((modules.labels < 0).sum())
+        silent = 1 - float(activations.any(axis=1).mean())
+        r2 = self.validation_r2
+        held_out = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
+        _log.info("%d epochs, %s, %d modules of neurons", len(self.history), held_out, modules.n_modules)
+        if r2 < _COLLAPSED or dead > len(modules.labels) / 2 or silent > 1 / 2:
+            _log.warning(
+                "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
+                "lower `smoothness` or `threshold`, or train longer",
+                held_out,
+                dead,
+                len(modules.labels),
+                100 * silent,
+            )
 
 
 def split(n_cells: int, validation_fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -65,8 +89,9 @@ def train(
     if checkpoint is not None:
         kept = Checkpoint(checkpoint, _identity(batches, graph, model_config, config, seed))
         run.restore(kept.read())
-    # Without a penalty the graph must play no part at all.
-    if not run.history and isinstance(graph, NeuronGraph) and graph.n_edges and config.smoothness:
+    # Without a penalty the graph must play no part at all; a schedule is trained as it is, from random weights.
+    ordered = config.penalises and not isinstance(config.smoothness, Decay) and run.regularizer.has_graph
+    if not run.history and isinstance(graph, NeuronGraph) and graph.n_edges and ordered:
         _start.organise(network, graph, run.sample(_start.CELLS))
     run.fit(kept, progress)
     run.calibrate()
@@ -77,11 +102,9 @@ def train(
             _log.warning(
                 "the learned graph has no edges: no two neurons fired together; train longer, or lower `threshold`"
             )
-    if config.laplacian == "symmetric" and len(np.unique(final.adjacency.sum(axis=1).round(6))) > 1:
-        _log.warning(
-            "`laplacian`='symmetric' on the irregular graph %r penalises a constant image; consider 'combinatorial'",
-            final.name,
-        )
+        elif (pieces := live_components(final)) > 1:
+            _log.info("the learned graph is in %d pieces, without an edge between them", pieces)
+        warn_of_constant_image(final, config.laplacian)
     evolution = Evolution() if learner is None else learner.evolution
     r2 = run.validate()["validation_r2"]
     return Trained(network.eval(), final, run.kept_history(), r2, run.validation_rows, evolution)

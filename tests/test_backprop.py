@@ -9,15 +9,16 @@ from scgsr import graphs
 from scgsr._backprop import DenseLayers, Gradient
 from scgsr._losses import squared_error
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr.nn import GraphSpectralPenalty
-from scgsr.nn._penalty import PENALTIES
+from scgsr._regularizer import PENALTIES, Regularizer
+from scgsr.nn import FixedNoise
 
 GRAPH = graphs.grid(3, 4)
 
 
-def parts(*, hidden=(16,), threshold=0.5, noise=0.25, diffusion=0, penalty="correlation", graph=GRAPH):
-    config = AutoencoderConfig(7, hidden, threshold, noise, diffusion)
-    return Autoencoder.initialised(config, graph, 0).train(), GraphSpectralPenalty(graph, penalty=penalty)
+def parts(*, hidden=(16,), threshold=0.5, noise=0.25, diffusion=0, atoms=None, penalty="correlation", graph=GRAPH):
+    config = AutoencoderConfig(7, hidden, threshold, noise, diffusion, atoms)
+    penalties = {penalty: 1.0} if isinstance(penalty, str) else penalty
+    return Autoencoder.initialised(config, graph, 0).train(), Regularizer(graph, penalties, "combinatorial")
 
 
 def cells(n, seed=0):
@@ -28,18 +29,32 @@ def noise():
     return torch.Generator().manual_seed(1)
 
 
+def formula(name, penalty, activations, weight):
+    """A penalty with what torch records: the graph-spectral ones by call, the others written out here."""
+    if name in ("weight", "weight_cosine"):
+        return penalty.spectral[name](weight)
+    plain = {
+        "l1": lambda x: x.abs().sum(dim=1).mean(),
+        "l2": lambda x: (x * x).sum(dim=1).mean(),
+        "batch_mean": lambda x: (x.mean(dim=0) ** 2).sum(),
+    }
+    return plain[name](activations) if name in plain else penalty.spectral[name](activations)
+
+
 def by_autograd(network, penalty, features, smoothness):
     """Reconstruction, penalty and the gradients of all weights, from the record of the operations."""
     network.zero_grad()
     activations = network.encode(features)
     # The noise is given: its size must not be what learns.
     seen = activations + (network.noisy(activations, noise()) - activations).detach()
-    reconstruction, smooth = squared_error(features, network.decode(seen)), penalty(activations)
+    reconstruction, smooth = squared_error(features, network.decode(seen)), 0
+    for name, factor in penalty.factors.items():
+        smooth = smooth + factor * formula(name, penalty, activations, network.layer.linear.weight)
     (reconstruction + smoothness * smooth).backward()
     return reconstruction, smooth, [parameter.grad for parameter in network.parameters()]
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("penalty", [*PENALTIES, {"quadratic": 0.5, "l1": 2.0, "weight": 0.1}], ids=str)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -50,6 +65,8 @@ def by_autograd(network, penalty, features, smoothness):
         {"threshold": None, "noise": 0.0, "hidden": (5, 5)},
         {"diffusion": 2},
         {"noise": 0.0},
+        {"noise": FixedNoise(0.5)},
+        {"atoms": graphs.Atoms()},
         {"graph": graphs.from_adjacency(torch.zeros(12, 12).numpy())},
         {"graph": graphs.modules(3, 4)},
     ],

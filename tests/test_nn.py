@@ -10,7 +10,7 @@ import torch
 
 from scgsr import graphs, nn
 from scgsr._random import seeded_init
-from scgsr.nn._penalty import PENALTIES
+from scgsr.nn._penalty import ON_ACTIVATIONS
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_symmetric_correlation_penalty_weighs_edges_by_degree(activations):
     assert float(got) == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("penalty", ON_ACTIVATIONS)
 def test_permuting_neurons_and_graph_leaves_the_penalty(activations, penalty):
     graph, order = weighted_graph(), np.random.default_rng(3).permutation(12)
     one = nn.GraphSpectralPenalty(graph, penalty=penalty)(activations)
@@ -89,13 +89,13 @@ def test_permuting_neurons_and_graph_leaves_the_penalty(activations, penalty):
     assert float(one) == pytest.approx(float(other), rel=1e-5)
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("penalty", ON_ACTIVATIONS)
 def test_a_graph_without_edges_costs_nothing(activations, penalty):
     empty = graphs.from_adjacency(np.zeros((12, 12)))
     assert float(nn.GraphSpectralPenalty(empty, penalty=penalty)(activations)) == 0
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("penalty", ON_ACTIVATIONS)
 def test_silent_and_rare_neurons_give_finite_values_and_gradients(activations, penalty):
     module = nn.GraphSpectralPenalty(graphs.ring(12), penalty=penalty)
     module(activations)  # the running variances have seen every neuron fire
@@ -163,7 +163,7 @@ def test_gradient_with_usual_spreads_agrees_with_the_record_of_the_operations(gr
     assert (var > usual).any()
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("penalty", ON_ACTIVATIONS)
 @pytest.mark.parametrize("graph", [graphs.ring(40), graphs.modules(2, 6)], ids=lambda g: g.name)
 def test_activations_in_another_precision(graph, penalty):
     module = nn.GraphSpectralPenalty(graph, penalty=penalty).eval()

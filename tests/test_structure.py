@@ -27,9 +27,9 @@ PACKAGE = ROOT / "scgsr"
 
 # A room is a file of the package, or a folder. A pure room imports only pure rooms named before it.
 PURE = """
-_checks _arcsinh _random _device _laplacian graphs _evolution _record nn _model _start _losses _backprop _batches
-_guards _templates _valleys _growth _modules _novelty _fitted _graph_learner _checkpoint _best _run _training _metrics
-_programs
+_checks _arcsinh _random _device _laplacian graphs _evolution _record nn _model _start _losses _regularizer _backprop
+_batches _guards _templates _valleys _growth _modules _novelty _fitted _graph_learner _checkpoint _best _run _training
+_metrics _programs
 """.split()
 BOUNDARY = ["_keys", "_view", "_query", "_store"]
 FACE = ["__init__", "__main__", "cli", "tl", "get", "pl", "pp", "datasets", "io"]
@@ -105,7 +105,14 @@ SIGNATURES = {
     "pl.activation_map": "adata cells * groupby groups center normalize ncols cmap vmin vmax vcenter key ax show",
 }
 BEYOND_THE_DESIGN = {
-    "tl.fit": {"diffusion": "a layer that spreads activation to neighbours reads well at a weaker penalty"},
+    "tl.fit": {
+        "diffusion": "a layer that spreads activation to neighbours reads well at a weaker penalty",
+        "atoms": "the spectral bottleneck, which has settings of its own",
+    },
+    "graphs.learned": {
+        "n_modules": "the modular variant: over one wide layer a graph without it may show no clusters",
+        "connected": "the released setting does not hold the graph together",
+    },
 }
 
 # The same argument has the same default everywhere.

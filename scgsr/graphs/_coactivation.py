@@ -66,14 +66,22 @@ def correlation(activations: np.ndarray) -> np.ndarray:
     return result
 
 
-def similarity_graph(similarity: np.ndarray, *, kernel: str = "knn", n_neighbors: int = 15) -> csr_matrix:
+def similarity_graph(
+    similarity: np.ndarray,
+    *,
+    kernel: str = "knn",
+    n_neighbors: int = 15,
+    n_modules: int | None = None,
+    connected: bool = True,
+) -> csr_matrix:
     """
     Sparse graph of the most similar neurons, connected but for dead ones.
 
     A neuron is tied to its `n_neighbors` most similar neurons, in either direction, never for a similarity of zero or
     less. The maximum spanning tree is then added, so that all neurons hang together, if need be by an edge between
     neurons that are not alike. A neuron without any similarity to another is dead and stays isolated. Ties go to the
-    neuron of lower number.
+    neuron of lower number. With `n_modules` the neurons are first parted into so many groups by spectral clustering of
+    the positive similarities, and each group gets a graph of its own.
 
     Parameters
     ----------
@@ -90,6 +98,10 @@ def similarity_graph(similarity: np.ndarray, *, kernel: str = "knn", n_neighbors
         The weight is never below 0.001, so that no edge fades away.
     n_neighbors
         Number of neighbours; where there are fewer other neurons, all of them.
+    n_modules
+        Number of groups without an edge between them; where there are fewer neurons, each is one. None: one.
+    connected
+        Add the maximum spanning tree.
 
     Returns
     -------
@@ -115,19 +127,31 @@ def similarity_graph(similarity: np.ndarray, *, kernel: str = "knn", n_neighbors
     """
     one_of("kernel", kernel, KERNELS)
     n_neighbors = positive_int("n_neighbors", n_neighbors)
+    n_modules = 1 if n_modules is None else positive_int("n_modules", n_modules)
+    instance("connected", connected, bool)
     similarity = _checked_similarity(similarity)
     np.fill_diagonal(similarity, 0.0)
     alive = np.flatnonzero(similarity.any(axis=1))
     if alive.size == 0:
         return csr_matrix(similarity.shape)
-    among = similarity[np.ix_(alive, alive)]
-    support = _nearest(among, n_neighbors) | _spanning_tree(among)
     weights = np.zeros_like(similarity)
-    weights[np.ix_(alive, alive)] = np.where(support, np.maximum(KERNELS[kernel](among), WEAKEST_EDGE), 0.0)
+    group = _groups(similarity[np.ix_(alive, alive)], n_modules)
+    for neurons in (alive[group == number] for number in np.unique(group)):
+        if len(neurons) > 1:
+            weights[np.ix_(neurons, neurons)] = _weights(
+                similarity[np.ix_(neurons, neurons)], kernel, n_neighbors, connected=connected
+            )
     return csr_matrix(weights)
 
 
-def coactivation(activations: np.ndarray, *, kernel: str = "knn", n_neighbors: int = 15) -> NeuronGraph:
+def coactivation(
+    activations: np.ndarray,
+    *,
+    kernel: str = "knn",
+    n_neighbors: int = 15,
+    n_modules: int | None = None,
+    connected: bool = True,
+) -> NeuronGraph:
     """
     Graph of the neurons that fire together, drawn so that neighbours lie side by side.
 
@@ -142,6 +166,10 @@ def coactivation(activations: np.ndarray, *, kernel: str = "knn", n_neighbors: i
         Weight of an edge, ``"knn"``, ``"adaptive"`` or ``"soft"``: see `similarity_graph`.
     n_neighbors
         Number of neighbours; where there are fewer other neurons, all of them.
+    n_modules
+        Number of groups without an edge between them. None: one.
+    connected
+        Keep each group connected by its maximum spanning tree.
 
     Returns
     -------
@@ -163,7 +191,9 @@ def coactivation(activations: np.ndarray, *, kernel: str = "knn", n_neighbors: i
     >>> [ring.adjacency[i, (i + 1) % 8] for i in range(8)] == [1.0] * 8
     True
     """
-    adjacency = similarity_graph(correlation(activations), kernel=kernel, n_neighbors=n_neighbors)
+    adjacency = similarity_graph(
+        correlation(activations), kernel=kernel, n_neighbors=n_neighbors, n_modules=n_modules, connected=connected
+    )
     return NeuronGraph(adjacency, layout(adjacency), name="coactivation")
 
 
@@ -178,6 +208,30 @@ def _checked_similarity(similarity: np.ndarray) -> np.ndarray:
         msg = "`similarity` must be finite and symmetric, got a matrix that is not."
         raise ValueError(msg)
     return (similarity + similarity.T) / 2
+
+
+def _weights(similarity: np.ndarray, kernel: str, n_neighbors: int, *, connected: bool) -> np.ndarray:
+    """Return the adjacency of live neurons, (n, n)."""
+    support = _nearest(similarity, n_neighbors)
+    if connected:
+        support |= _spanning_tree(similarity)
+    return np.where(support, np.maximum(KERNELS[kernel](similarity), WEAKEST_EDGE), 0.0)
+
+
+def _groups(similarity: np.ndarray, n_groups: int) -> np.ndarray:
+    """Return the group of each live neuron, (n,)."""
+    if n_groups == 1:
+        return np.zeros(len(similarity), dtype=int)
+    if n_groups >= len(similarity):
+        return np.arange(len(similarity))
+    from sklearn.cluster import SpectralClustering
+
+    # A faint tie between all: clustering wants a connected graph, and groups that share nothing are found as well.
+    affinity = np.maximum(similarity, 0.0) + WEAKEST_EDGE
+    # The seed only starts the search for eigenvectors; their clusters follow without chance.
+    found = SpectralClustering(n_groups, affinity="precomputed", assign_labels="cluster_qr", random_state=0)
+    labels: np.ndarray = found.fit_predict(affinity)
+    return labels
 
 
 def _nearest(similarity: np.ndarray, n_neighbors: int) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""Graphs put together: separate groups, several graphs as one, any adjacency."""
+"""Graphs put together: separate groups, capsules, several graphs as one, any adjacency."""
 
 from __future__ import annotations
 
 import logging
 
 import numpy as np
-from scipy.sparse import block_diag, csr_matrix, sparray, spmatrix
+from scipy.sparse import block_diag, csr_matrix, identity, kron, sparray, spmatrix
 
 from scgsr._checks import instance, positive_int
 from scgsr.graphs._graph import NeuronGraph, checked_adjacency
@@ -44,6 +44,42 @@ def modules(n_modules: int, size: int) -> NeuronGraph:
     clique = csr_matrix(np.ones((size, size)) - np.eye(size))
     adjacency = csr_matrix(block_diag([clique] * n_modules))
     return NeuronGraph(adjacency, pack([circle(size)] * n_modules), name="modules")
+
+
+def capsules(n_capsules: int, size: int) -> NeuronGraph:
+    """
+    Capsules of neurons, in which neuron i of every capsule is tied to neuron i of all others; drawn as an image.
+
+    The penalty then makes neuron i mean the same in every capsule. Neuron ``capsule * size + i`` is the pixel of that
+    row and column.
+
+    Parameters
+    ----------
+    n_capsules
+        Number of capsules, the rows of the image.
+    size
+        Number of neurons of each capsule.
+
+    Returns
+    -------
+    A `NeuronGraph` with `image_shape`, named ``"capsules"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> from scgsr.graphs import capsules
+    >>> capsules(10, 16)
+    NeuronGraph('capsules': 160 neurons, 720 edges, 16 components)
+    """
+    n_capsules, size = positive_int("n_capsules", n_capsules), positive_int("size", size)
+    clique = csr_matrix(np.ones((n_capsules, n_capsules)) - np.eye(n_capsules))
+    row, column = np.divmod(np.arange(n_capsules * size), size)
+    adjacency = csr_matrix(kron(clique, identity(size)))
+    return NeuronGraph(adjacency, np.column_stack([column, -row]), (n_capsules, size), name="capsules")
 
 
 def disjoint(*graphs: NeuronGraph) -> NeuronGraph:

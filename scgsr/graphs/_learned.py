@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import numbers
+from dataclasses import dataclass, field
+from typing import Any
 
-from scgsr._checks import number, one_of, positive_int
+from scgsr._checks import instance, number, one_of, positive_int
 from scgsr.graphs._coactivation import KERNELS
+
+
+@dataclass(frozen=True)
+class UntilFragmented:
+    """
+    Stop learning the graph when it is about to fall apart, and training soon after.
+
+    An estimate has fallen apart if at least two eigenvalues of its Laplacian, dead neurons left out, are below
+    `eigenvalue`. The first such estimate is the last: the graph before it is kept, if there is one.
+
+    Parameters
+    ----------
+    eigenvalue
+        What counts as zero.
+    more_steps
+        How many steps the network is trained on after that; None: to the end that was planned.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type or range.
+
+    Examples
+    --------
+    >>> from scgsr.graphs import UntilFragmented, learned
+    >>> learned(64, n_neighbors=5, connected=False, stop=UntilFragmented()).stop
+    UntilFragmented(eigenvalue=0.001, more_steps=200)
+    """
+
+    eigenvalue: float = 1e-3
+    more_steps: int | None = 200
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "eigenvalue", number("eigenvalue", self.eigenvalue, minimum=0, exclusive=True))
+        if self.more_steps is not None:
+            object.__setattr__(self, "more_steps", positive_int("more_steps", self.more_steps, minimum=0))
 
 
 @dataclass(frozen=True)
@@ -32,25 +70,39 @@ class LearnedGraph:
     kernel: str = "knn"
     warm_up: float = 0.2
     refresh_every: float = 0.05
-    stop: float = 0.8
+    stop: float | UntilFragmented = 0.8
+    n_modules: int | None = field(default=None, kw_only=True)
+    connected: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         one_of("kernel", self.kernel, KERNELS)
+        instance("connected", self.connected, bool)
         checked = {
             "n_neurons": positive_int("n_neurons", self.n_neurons, minimum=2),
             "n_neighbors": positive_int("n_neighbors", self.n_neighbors),
-            "warm_up": number("warm_up", self.warm_up, minimum=0, maximum=1),
-            "refresh_every": number("refresh_every", self.refresh_every, minimum=0, maximum=1, exclusive=True),
-            "stop": number("stop", self.stop, minimum=0, maximum=1),
+            "n_modules": None if self.n_modules is None else positive_int("n_modules", self.n_modules, minimum=2),
+            "warm_up": _moment("warm_up", self.warm_up),
+            "refresh_every": _moment("refresh_every", self.refresh_every, exclusive=True),
+            "stop": self.stop if isinstance(self.stop, UntilFragmented) else _moment("stop", self.stop),
         }
         for name, value in checked.items():  # NumPy's numbers are kept as Python's
             object.__setattr__(self, name, value)
         if self.warm_up == 1:
             msg = "`warm_up` must be below 1, or the graph is never learned; got 1."
             raise ValueError(msg)
+        # A share and a number of steps can be compared only once the data are known.
+        if isinstance(self.stop, UntilFragmented) or (self.stop > 1) != (self.warm_up > 1):
+            return
         if self.stop < self.warm_up:
             msg = f"`stop` must be at least `warm_up`={self.warm_up:g}, got {self.stop:g}."
             raise ValueError(msg)
+
+
+def _moment(name: str, value: Any, *, exclusive: bool = False) -> float:
+    """Return a share of the steps, or a number of them, which is a whole one above 1."""
+    if isinstance(value, numbers.Integral) and int(value) > 1:
+        return int(value)
+    return number(name, value, minimum=0, maximum=1, exclusive=exclusive)
 
 
 def learned(
@@ -60,7 +112,9 @@ def learned(
     kernel: str = "knn",
     warm_up: float = 0.2,
     refresh_every: float = 0.05,
-    stop: float = 0.8,
+    stop: float | UntilFragmented = 0.8,
+    n_modules: int | None = None,
+    connected: bool = True,
 ) -> LearnedGraph:
     """
     Recipe of a graph learned from the co-activations of the layer.
@@ -77,11 +131,19 @@ def learned(
     kernel
         Weight of an edge, ``"knn"``, ``"adaptive"`` or ``"soft"``: see `coactivation`.
     warm_up
-        Share of the planned training steps without a penalty, below 1.
+        When the graph is estimated first: as a share of the planned training steps, below 1, or, above 1, as a whole
+        number of steps. Before, there is no penalty.
     refresh_every
-        Share of the planned training steps between two estimates of the graph.
+        Share, or number, of steps between two estimates of the graph.
     stop
-        Share of the planned training steps after which the graph stays as it is; not below `warm_up`.
+        Share, or number, of steps after which the graph stays as it is, not below `warm_up`; or
+        :class:`UntilFragmented`.
+    n_modules
+        Part the neurons into so many groups at each estimate, without an edge between them: neurons of a group learn to
+        fire together, and groups to mean different things. None: one graph.
+    connected
+        Keep the graph, or each group, connected by the maximum spanning tree of the similarities. Otherwise it may
+        fall apart; the column ``components`` of the history and the log report it.
 
     Returns
     -------
@@ -101,6 +163,9 @@ def learned(
     --------
     >>> from scgsr.graphs import learned
     >>> learned(64, n_neighbors=8)  # doctest: +NORMALIZE_WHITESPACE
-    LearnedGraph(n_neurons=64, n_neighbors=8, kernel='knn', warm_up=0.2, refresh_every=0.05, stop=0.8)
+    LearnedGraph(n_neurons=64, n_neighbors=8, kernel='knn', warm_up=0.2, refresh_every=0.05, stop=0.8,
+                 n_modules=None, connected=True)
     """
-    return LearnedGraph(n_neurons, n_neighbors, kernel, warm_up, refresh_every, stop)
+    return LearnedGraph(
+        n_neurons, n_neighbors, kernel, warm_up, refresh_every, stop, n_modules=n_modules, connected=connected
+    )

@@ -1,7 +1,11 @@
-"""The structured layer and its graph-spectral penalty, as parts for any torch network.
+"""Structured layers and graph-spectral penalties, as parts for any torch network.
 
-`StructuredLayer` is an embedding layer whose neurons are the nodes of a graph; `GraphSpectralPenalty` makes the
-activations of neighbouring neurons agree. The graph connects neurons, not cells.
+- `StructuredLayer`: selective neurons that are the nodes of a graph. `SpectralBottleneck`: activations composed of
+  atoms, each at home in one place of the graph.
+- `GraphSpectralPenalty`: makes neighbouring neurons of any layer agree, by its activations or by its weights.
+- `Decay`, `FixedNoise`: values for `scgsr.tl.fit`.
+
+The graph connects neurons, not cells.
 
 References
 ----------
@@ -9,7 +13,9 @@ Tong et al., *Interpretable Neuron Structuring with Graph Spectral Regularizatio
 https://doi.org/10.1007/978-3-030-44584-3_40
 """
 
+from scgsr.nn._bottleneck import SpectralBottleneck
 from scgsr.nn._penalty import GraphSpectralPenalty
+from scgsr.nn._settings import Decay, FixedNoise
 from scgsr.nn._structured import StructuredLayer
 
-__all__ = ["GraphSpectralPenalty", "StructuredLayer"]
+__all__ = ["Decay", "FixedNoise", "GraphSpectralPenalty", "SpectralBottleneck", "StructuredLayer"]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.utils.hooks import RemovableHandle
 
 from scgsr import _checks
 from scgsr.graphs import NeuronGraph
 from scgsr.nn._pictures import FAINT, brightness
 from scgsr.nn._size import check_size
+from scgsr.nn._spectrum import SparseSpectrum
 
-PENALTIES = ("correlation", "quadratic", "rayleigh")
+_log = logging.getLogger("scgsr")
+
+ON_ACTIVATIONS = ("correlation", "quadratic", "rayleigh", "spectrum")
+ON_WEIGHTS = ("weight", "weight_cosine")
 LAPLACIANS = ("combinatorial", "symmetric")
 
 # A Laplacian with at most this share of entries multiplies as a sparse matrix.
@@ -24,7 +32,7 @@ _SD_FLOOR = 1e-3
 
 
 class GraphSpectralPenalty(nn.Module):
-    """How much the activations of neighbouring neurons disagree; with D - A zero if they always fire together.
+    """How much neighbouring neurons disagree: of any layer of any network, by its activations or by its weights.
 
     With L the Laplacian of the neuron graph and x the activations of one cell:
 
@@ -34,6 +42,15 @@ class GraphSpectralPenalty(nn.Module):
       the penalty for all others. It has no unit: it means the same for every data set.
     - ``"quadratic"``: the mean over cells of x^T L x, as published. It can be lowered by shrinking x.
     - ``"rayleigh"``: the mean over cells of x^T L x / x^T x.
+    - ``"spectrum"``: the mean over cells of the sum over the eigenspaces of L of g(lambda) |P x|, with P the projector
+      on the eigenspace and g the `kernel`. Few frequencies are left; with exp(-lambda) the low ones cost most, so it
+      does not smooth.
+
+    With W the weights into the layer, (n_neurons, in_features), and |W| their absolute values:
+
+    - ``"weight"``: trace(|W|^T L |W|). It can be lowered by shrinking W.
+    - ``"weight_cosine"``: trace(V^T L V) / trace(L), where V is |W| with rows of unit norm: with D - A the mean over
+      edges of 1 - cos(|w_i|, |w_j|).
 
     The gradient is that of these formulas, written out; there are no second derivatives.
 
@@ -42,18 +59,21 @@ class GraphSpectralPenalty(nn.Module):
     graph
         The neurons' graph.
     penalty
-        Which of the three forms.
+        Which of the six.
     laplacian
         ``"combinatorial"`` (D - A) or ``"symmetric"`` (I - D^-1/2 A D^-1/2). The null vector of the symmetric one
-        is the square root of the degree: on an irregular graph it penalises a constant image.
+        is the square root of the degree: on an irregular graph it penalises a constant image, which is logged.
+    kernel
+        g of ``"spectrum"``: from the eigenvalues, float array (n,), to as many numbers of at least 0. None:
+        exp(-lambda).
     momentum
         Weight of the newest batch in the running variances that keep a rare neuron from giving a spike.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument has the wrong type or range. The random-walk Laplacian is refused: as a quadratic form it is
-        unbounded below on irregular graphs.
+        If an argument has the wrong type or range, or `kernel` is given for another penalty. The random-walk Laplacian
+        is refused: as a quadratic form it is unbounded below on irregular graphs.
 
     Examples
     --------
@@ -64,6 +84,15 @@ class GraphSpectralPenalty(nn.Module):
     >>> x = torch.tensor([[0.0], [1.0], [2.0]])
     >>> round(float(penalty(torch.hstack([x, x]))), 5), round(float(penalty(torch.hstack([x, -x]))), 5)
     (0.0, 2.0)
+
+    Three lines add it to a network of somebody else:
+
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+    >>> smooth = scgsr.nn.GraphSpectralPenalty(scgsr.graphs.grid(4))
+    >>> _ = smooth.watch(model[1])
+    >>> x, y = torch.randn(32, 4), torch.randint(3, (32,))
+    >>> loss = torch.nn.functional.cross_entropy(model(x), y) + 0.1 * smooth.value
+    >>> loss.backward()
     """
 
     laplacian_matrix: Tensor
@@ -75,50 +104,107 @@ class GraphSpectralPenalty(nn.Module):
         *,
         penalty: str = "correlation",
         laplacian: str = "combinatorial",
+        kernel: Callable[[np.ndarray], np.ndarray] | None = None,
         momentum: float = 0.1,
     ) -> None:
         super().__init__()
         _checks.instance("graph", graph, NeuronGraph, hint="Make one with scgsr.graphs.")
-        self.penalty = _checks.one_of("penalty", penalty, PENALTIES)
-        if laplacian == "random_walk":
-            msg = (
-                "`laplacian`='random_walk' is refused as a penalty: its quadratic form is unbounded below on "
-                f"irregular graphs; use one of {list(LAPLACIANS)}."
-            )
+        self.penalty = _checks.one_of("penalty", penalty, (*ON_ACTIVATIONS, *ON_WEIGHTS))
+        self.laplacian = checked_laplacian(laplacian)
+        if kernel is not None and penalty != "spectrum":
+            msg = f"`kernel` is of `penalty`='spectrum' and has no meaning for {penalty!r}; leave it out."
             raise ValueError(msg)
-        self.laplacian = _checks.one_of("laplacian", laplacian, LAPLACIANS)
+        if kernel is not None and not callable(kernel):
+            msg = f"`kernel` must be a function of the eigenvalues, got {type(kernel).__name__}."
+            raise TypeError(msg)
+        self.kernel = kernel
         self.momentum = _checks.number("momentum", momentum, minimum=0, maximum=1, exclusive=True)
         self.register_buffer("laplacian_matrix", torch.empty(0), persistent=False)
         self.register_buffer("running_var", torch.zeros(graph.n_neurons))
+        self._value: Tensor | None = None
+        self._handle: RemovableHandle | None = None
+        warn_of_constant_image(graph, self.laplacian)
         self.set_graph(graph)
+
+    @property
+    def value(self) -> Tensor:
+        """The penalty at the last forward pass of the module that is watched, a scalar."""
+        if self._value is None:
+            msg = "`value` is there once a module that `watch` was given has been called."
+            raise RuntimeError(msg)
+        return self._value
 
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh."""
         check_size(graph, len(self.running_var))
-        matrix = graph.laplacian(self.laplacian).toarray()
+        sparse = graph.laplacian(self.laplacian)
+        matrix, device = sparse.toarray(), self.running_var.device
         self._trace = float(np.trace(matrix))
         if self.penalty == "correlation":  # a neuron agrees with itself
             np.fill_diagonal(matrix, 0)
-        self.laplacian_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=self.running_var.device)
+        self.laplacian_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=device)
         self._few_edges = np.count_nonzero(matrix) <= _SPARSE * matrix.size
         self._sparse: Tensor | None = None
+        if self.penalty == "spectrum":
+            self.spectrum = SparseSpectrum(sparse, self.kernel).to(device)
+
+    def watch(self, module: nn.Module, *, pick: Callable[[Any], Tensor] | None = None) -> RemovableHandle:
+        """Leave in `value`, at each forward pass of a module of any network, the penalty of its output or its weights.
+
+        Nothing about the network changes; add `value`, times a smoothness, to the loss.
+
+        Parameters
+        ----------
+        module
+            Its output, (batch, n_neurons), is penalised, or its `weight`, (n_neurons, ...), if the penalty is of
+            weights. Another module that was watched before is no longer.
+        pick
+            From the output, whatever it is, to the activations. None: the output itself.
+
+        Returns
+        -------
+        What ends the watch with ``.remove()``.
+
+        Raises
+        ------
+        TypeError
+            If it is no module.
+        """
+        _checks.instance("module", module, nn.Module)
+        if self._handle is not None:
+            self._handle.remove()
+        self._handle = module.register_forward_hook(partial(self._see, pick))
+        return self._handle
 
     def forward(self, activations: Tensor) -> Tensor:
-        """Return the penalty of a batch: (batch, n_neurons) -> scalar."""
+        """Return the penalty of a batch, (batch, n_neurons), or of weights, (n_neurons, ...), as a scalar."""
+        if self.penalty in ON_WEIGHTS:
+            activations = activations.flatten(1)
+        n_neurons = len(self.running_var)
+        if activations.ndim != 2 or activations.shape[self.penalty not in ON_WEIGHTS] != n_neurons:
+            wanted = f"({n_neurons}, in_features)" if self.penalty in ON_WEIGHTS else f"(batch, {n_neurons})"
+            got = tuple(activations.shape)
+            msg = f"`activations` must have shape {wanted} for `penalty`={self.penalty!r}, got {got}."
+            raise ValueError(msg)
         activations = activations.to(self.laplacian_matrix.dtype)  # those of a layer in low precision, for example
-        known = self.value_and_gradient(activations)
+        with torch.autocast(activations.device.type, enabled=False):
+            known = self.value_and_gradient(activations)
         value: Tensor = _Known.apply(activations, *known)  # type: ignore[no-untyped-call]  # torch's own
         return value
 
     @torch.no_grad()
     def value_and_gradient(self, activations: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the penalty of a batch, (batch, n_neurons) -> scalar, and its gradient, (batch, n_neurons).
+        """Return the penalty of a batch, (batch, n_neurons) -> scalar, or of weights, and its gradient, of their shape.
 
         Autograd would find the gradient from a record of dozens of small operations; written out it takes half the
         time, and a step of training on few features is made of little else.
         """
         if self._trace == 0:  # no edges, nothing to disagree about
             return activations.new_zeros(()), torch.zeros_like(activations)
+        if self.penalty == "spectrum":
+            return self.spectrum.value_and_gradient(activations)
+        if self.penalty in ON_WEIGHTS:
+            return self._of_weights(activations)
         if self.penalty == "correlation":
             return self._correlation(activations)
         product = self._times_laplacian(activations)
@@ -128,6 +214,17 @@ class GraphSpectralPenalty(nn.Module):
         norm = activations.square().sum(dim=1, keepdim=True).clamp_min_(torch.finfo(energy.dtype).tiny)
         quotient = energy / norm
         return quotient.mean(), (product - quotient * activations).mul_(2 / len(activations) / norm)
+
+    def _of_weights(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        size, sign = weight.abs(), weight.sign()
+        if self.penalty == "weight":
+            product = self._times_laplacian(size.t()).t()
+            return (size * product).sum(), product.mul(2).mul_(sign)
+        norm = torch.linalg.vector_norm(size, dim=1, keepdim=True).clamp_min_(torch.finfo(size.dtype).tiny)
+        unit = size / norm
+        product = self._times_laplacian(unit.t()).t() / self._trace
+        share = (unit * product).sum(dim=1, keepdim=True)
+        return share.sum(), (product - share * unit).mul_(sign).mul_(2 / norm)
 
     def _correlation(self, activations: Tensor) -> tuple[Tensor, Tensor]:
         n_cells, tiny = len(activations), torch.finfo(activations.dtype).tiny
@@ -164,6 +261,38 @@ class GraphSpectralPenalty(nn.Module):
         if self._sparse is None or (self._sparse.device, self._sparse.dtype) != (dense.device, dense.dtype):
             self._sparse = dense.to_sparse()
         return (self._sparse @ rows.t().contiguous()).t()
+
+    def _see(self, pick: Callable[[Any], Tensor] | None, module: nn.Module, _inputs: Any, output: Any) -> None:
+        if self.penalty in ON_WEIGHTS:
+            self._value = self(module.weight)
+            return
+        self.train(module.training)  # what cells for testing look like is not learned
+        self._value = self(output if pick is None else pick(output))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy of the network, to keep the best one for example, takes its hooks along; the last value is in no copy.
+        return {**self.__dict__, "_value": None, "_handle": None}
+
+
+def checked_laplacian(kind: Any) -> str:
+    """Return the kind of a Laplacian that can be a penalty."""
+    if kind == "random_walk":
+        msg = (
+            "`laplacian`='random_walk' is refused as a penalty: its quadratic form is unbounded below on "
+            f"irregular graphs; use one of {list(LAPLACIANS)}."
+        )
+        raise ValueError(msg)
+    return _checks.one_of("laplacian", kind, LAPLACIANS)
+
+
+def warn_of_constant_image(graph: NeuronGraph, laplacian: str) -> None:
+    """Log that the symmetric Laplacian penalises what it should not, where it does."""
+    degrees = np.asarray(graph.adjacency.sum(axis=1)).round(6)
+    if laplacian == "symmetric" and len(np.unique(degrees)) > 1:
+        _log.warning(
+            "`laplacian`='symmetric' on the irregular graph %r penalises a constant image; consider 'combinatorial'",
+            graph.name,
+        )
 
 
 class _Known(torch.autograd.Function):

@@ -87,6 +87,10 @@ class StructuredLayer(nn.Module):
         """Return the code spread over the graph: (batch, n_neurons) -> (batch, n_neurons)."""
         return code @ self.diffusion_matrix if self.diffusion else code
 
+    def respond(self, inputs: Tensor) -> Tensor:
+        """Return the activations at what the linear part gives: (batch, n_neurons) -> (batch, n_neurons)."""
+        return self.diffuse(self.fire(inputs))
+
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the activations: (batch, in_features) -> (batch, n_neurons)."""
-        return self.diffuse(self.code(hidden))
+        return self.respond(self.linear(hidden))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,21 +18,23 @@ from scgsr._model import AutoencoderConfig
 from scgsr._modules import Modules
 from scgsr._novelty import Typical
 from scgsr._run import TrainConfig
-from scgsr._training import Trained, train
+from scgsr._training import train
 from scgsr.graphs import LearnedGraph, NeuronGraph, grid, learned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
     from anndata import AnnData
 
     from scgsr._random import Rng
+    from scgsr.graphs import Atoms
+    from scgsr.nn import Decay, FixedNoise
 
 _log = logging.getLogger("scgsr")
 
-# Below this share of explained variance on held-out cells the code says next to nothing.
-_COLLAPSED = 0.01
+# The default, which a spectral bottleneck takes as not given.
+_THRESHOLD = 0.5
 # Novelty is calibrated on held-out cells if there are so many, and never on more than the other number.
 _CALIBRATED, _LOOKED_AT = 20, 20_000
 
@@ -41,21 +43,22 @@ def fit(
     adata: AnnData,
     graph: NeuronGraph | LearnedGraph | tuple[int, int] | None = None,
     *,
-    smoothness: float = 0.1,
+    smoothness: float | Decay = 0.1,
     layer: str | None = None,
     use_rep: str | None = None,
     mask_var: np.ndarray | str | _view.Unset | None = _view.UNSET,
     scale: bool = True,
     hidden: int | Sequence[int] = (256,),
-    threshold: float | None = 0.5,
-    noise: float = 0.25,
+    threshold: float | None = _THRESHOLD,
+    noise: float | FixedNoise = 0.25,
     diffusion: int = 0,
-    penalty: str = "correlation",
+    atoms: Atoms | None = None,
+    penalty: str | Mapping[str, float] = "correlation",
     laplacian: str = "combinatorial",
     resolution: float = 1.0,
     n_epochs: int | None = None,
     batch_size: int = 256,
-    learning_rate: float = 5e-3,
+    learning_rate: float | Decay = 5e-3,
     validation_fraction: float = 0.1,
     early_stopping: bool = True,
     rng: Rng = 0,
@@ -83,7 +86,9 @@ def fit(
         co-activations, which gives the best labels.
     smoothness
         Weight of the penalty against the reconstruction error; with the defaults both have no unit. Training starts
-        with ten times as much and comes down to it half-way. 0 trains the same network without any use of the graph.
+        with ten times as much and comes down to it half-way, on a given graph from neurons in order. A
+        :class:`scgsr.nn.Decay` is taken as it is instead, from random weights. 0 trains the same network without any
+        use of the graph.
     layer
         Layer to train on instead of `.X`.
     use_rep
@@ -99,14 +104,22 @@ def fit(
         How many standard deviations above its mean a neuron must be to fire. Higher: fewer neurons per cell, sharper
         regions, less detail in the reconstruction. None: linear neurons without normalisation.
     noise
-        Standard deviation of the noise that the decoder must bear, in units of each neuron's standard deviation.
+        Standard deviation of the noise that the decoder must bear, in units of each neuron's standard deviation; in
+        those of the activations as :class:`scgsr.nn.FixedNoise`.
     diffusion
         Steps by which each neuron's activation spreads to its neighbours inside the layer; smoothness then comes
         partly from the architecture.
+    atoms
+        A recipe of :class:`scgsr.graphs.Atoms` makes the layer a :class:`scgsr.nn.SpectralBottleneck`: activations are
+        convex combinations of atoms on a given graph. `threshold` and `diffusion` then have no meaning.
     penalty
-        ``"correlation"``, ``"quadratic"`` or ``"rayleigh"``; see :class:`scgsr.nn.GraphSpectralPenalty`.
+        One of ``"correlation"``, ``"quadratic"``, ``"rayleigh"``, ``"spectrum"`` on the activations and ``"weight"``,
+        ``"weight_cosine"`` on the weights into the layer, see :class:`scgsr.nn.GraphSpectralPenalty`; or, without
+        regard to the graph, ``"l1"``: the mean over cells of sum_i abs(x_i), ``"l2"``: that of sum_i x_i^2,
+        ``"batch_mean"``: sum_i of the squared mean of x_i over the batch. Several as ``{name: factor}``, where each
+        weighs `smoothness` times its factor. The network is the same with any of them.
     laplacian
-        ``"combinatorial"`` or ``"symmetric"``.
+        ``"combinatorial"`` or ``"symmetric"``; on an irregular graph the symmetric one penalises a constant image.
     resolution
         Higher gives more modules. Two modules stay apart if the cells between them are at most 0.5 times `resolution`
         as dense as on the sparser side.
@@ -115,7 +128,7 @@ def fit(
     batch_size
         Cells per step.
     learning_rate
-        Peak of the one-cycle schedule of Adam.
+        Peak of the one-cycle schedule of Adam; a :class:`scgsr.nn.Decay` is taken as it is.
     validation_fraction
         Share of the cells that is held out to measure the reconstruction and to stop early; because it also chooses
         the epoch, its R2 is slightly optimistic. :func:`scgsr.tl.programs` takes its p-values from these cells.
@@ -164,9 +177,9 @@ def fit(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If an argument is out of range, if `checkpoint` holds the state of another run, if the values are empty, not
-        finite, constant or of a single cell, or if `key_added` names slots that no fit has written. The AnnData is then
-        as before.
+        If an argument is out of range or has no meaning beside another, if `checkpoint` holds the state of another
+        run, if the values are empty, not finite, constant or of a single cell, or if `key_added` names slots that no
+        fit has written. The AnnData is then as before.
 
     References
     ----------
@@ -189,6 +202,7 @@ def fit(
     seed = _random.seed_from(rng)
     train_seed, label_seed, typical_seed = _random.spawn(seed, 3)
     chosen = _device.choose(device)
+    _check_bottleneck(atoms, neurons, threshold, diffusion)
     training = TrainConfig(
         smoothness,
         penalty,
@@ -207,23 +221,22 @@ def fit(
     view = _view.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     _guards.look_at(view.matrix, view.features, embedding=use_rep is not None)
     cofactor = _store.read_cofactors(adata, layer, view.features, embedding=use_rep is not None)
-    config = AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion)
+    config = AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion, atoms)
     _log.info("training on %s", _device.describe(chosen))
     batches = Batches(view.matrix, view.mean, view.scale, chosen)
     with _device.multiplying(precision):
         trained = train(batches, neurons, config, training, seed=train_seed, checkpoint=checkpoint, progress=progress)
 
     source = {"layer": layer, "use_rep": use_rep, "width": view.width, "scale": scale}
-    params = {**config.to_dict(), **asdict(training), **source, "seed": seed, "resolution": resolution}
-    n_neurons = trained.graph.n_neurons
+    params = {**config.to_dict(), **training.to_dict(), **source, "seed": seed, "resolution": resolution}
     fitted = FittedModel(
         trained.network,
         trained.graph,
         view.features,
         view.mean,
         view.scale,
-        Modules.none(n_neurons),
-        sparse.csr_matrix((n_neurons, n_neurons)),
+        Modules.none(trained.graph.n_neurons),
+        sparse.csr_matrix(trained.graph.adjacency.shape),
         cofactor,
         evolution=trained.evolution,
         history=trained.history,
@@ -240,7 +253,7 @@ def fit(
     )
     typical = _typical(fitted, view.matrix, activations, training_rows, trained.held_out, typical_seed)
     fitted = replace(fitted, modules=modules, coactivation=coactivation, typical=typical)
-    _report(activations, modules, trained)
+    trained.report(activations, modules)
 
     target = adata.copy() if copy else adata
     _store.write(target, keys, fitted, activations, held_out=held_out)
@@ -261,6 +274,24 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     return graph
 
 
+def _check_bottleneck(
+    atoms: Atoms | None, graph: NeuronGraph | LearnedGraph, threshold: float | None, diffusion: int
+) -> None:
+    """Refuse what has no meaning together with atoms."""
+    if atoms is None:
+        return
+    if isinstance(graph, LearnedGraph):
+        msg = (
+            "`atoms` need a given graph, such as (10, 10): a graph learned from activations that are made of its own "
+            "atoms would only confirm itself."
+        )
+        raise ValueError(msg)
+    for name, value, default in (("threshold", threshold, _THRESHOLD), ("diffusion", diffusion, 0)):
+        if value != default:
+            msg = f"`{name}`={value!r} has no meaning with `atoms`, whose layer has none; leave it out."
+            raise ValueError(msg)
+
+
 def _typical(
     fitted: FittedModel,
     matrix: Matrix,
@@ -274,21 +305,3 @@ def _typical(
     fresh = held_out if len(held_out) >= _CALIBRATED else np.arange(len(activations))
     seen, fresh = (np.sort(rng.permutation(some)[:_LOOKED_AT]) for some in (training, fresh))
     return Typical.learn(activations[seen], activations[fresh], fitted.errors(matrix[fresh], activations[fresh]))
-
-
-def _report(activations: np.ndarray, modules: Modules, trained: Trained) -> None:
-    """Say in the log how the fit went, and warn of a code that carries little."""
-    r2 = trained.validation_r2
-    dead = int((modules.labels < 0).sum())
-    silent = 1 - float(activations.any(axis=1).mean())
-    held_out = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
-    _log.info("%d epochs, %s, %d modules of neurons", len(trained.history), held_out, modules.n_modules)
-    if r2 < _COLLAPSED or dead > len(modules.labels) / 2 or silent > 1 / 2:
-        _log.warning(
-            "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
-            "lower `smoothness` or `threshold`, or train longer",
-            held_out,
-            dead,
-            len(modules.labels),
-            100 * silent,
-        )

@@ -1,0 +1,82 @@
+"""All penalties of a fit as one: some of the activations, some of the weights, each with its factor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from scgsr import _checks
+from scgsr._losses import batch_mean, l1, l2
+from scgsr.graphs import NeuronGraph
+from scgsr.nn import GraphSpectralPenalty
+from scgsr.nn._penalty import ON_ACTIVATIONS, ON_WEIGHTS
+
+# What costs without regard to the graph.
+_PLAIN: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {"batch_mean": batch_mean, "l1": l1, "l2": l2}
+PENALTIES = (*ON_ACTIVATIONS, *ON_WEIGHTS, *_PLAIN)
+
+
+def factors_of(penalty: Any) -> dict[str, float]:
+    """Return the factor of each penalty that the argument `penalty` names."""
+    if not isinstance(penalty, Mapping):
+        return {_checks.one_of("penalty", penalty, PENALTIES): 1.0}
+    if not penalty:
+        msg = "`penalty` must name at least one, got an empty dict; `smoothness=0` trains without any."
+        raise ValueError(msg)
+    return {
+        _checks.one_of("penalty", name, PENALTIES): _checks.number("penalty", factor, minimum=0)
+        for name, factor in penalty.items()
+    }
+
+
+class Regularizer(nn.Module):
+    """The sum of penalties on one structured layer."""
+
+    def __init__(self, graph: NeuronGraph, factors: Mapping[str, float], laplacian: str) -> None:
+        super().__init__()
+        self.factors = dict(factors)
+        on_graph = [name for name in factors if name not in _PLAIN]
+        self.spectral = nn.ModuleDict(
+            {name: GraphSpectralPenalty(graph, penalty=name, laplacian=laplacian) for name in on_graph}
+        )
+
+    @property
+    def has_graph(self) -> bool:
+        """Whether any of them looks at the graph."""
+        return len(self.spectral) > 0
+
+    def set_graph(self, graph: NeuronGraph) -> None:
+        """Replace the graph, as a learned one is at each refresh."""
+        for penalty in self.spectral.values():
+            penalty.set_graph(graph)  # type: ignore[operator]  # ModuleDict forgets what it holds
+
+    def of_activations(self, activations: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the penalties of a batch, (batch, n_neurons) -> scalar, and their gradient, (batch, n_neurons)."""
+        return self._sum(activations, weights=False)
+
+    def of_weights(self, weight: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Return those of the weights into the layer, (n_neurons, n_inputs), with their gradient, if there are any."""
+        return self._sum(weight.detach(), weights=True) if set(self.factors) & set(ON_WEIGHTS) else None
+
+    @torch.no_grad()
+    def forward(self, activations: Tensor, weight: Tensor) -> Tensor:
+        """Return the sum of all penalties, a scalar."""
+        value, _ = self.of_activations(activations)
+        on_weights = self.of_weights(weight)
+        return value if on_weights is None else value + on_weights[0]
+
+    @torch.no_grad()
+    def _sum(self, values: Tensor, *, weights: bool) -> tuple[Tensor, Tensor]:
+        total, slope = values.new_zeros(()), None
+        for name, factor in self.factors.items():
+            if (name in ON_WEIGHTS) != weights:
+                continue
+            measure = _PLAIN[name] if name in _PLAIN else self.spectral[name].value_and_gradient
+            value, gradient = measure(values)  # type: ignore[operator]
+            total = total + factor * value
+            gradient = gradient * factor if factor != 1 else gradient
+            slope = gradient if slope is None else slope + gradient
+        return total, torch.zeros_like(values) if slope is None else slope
