@@ -8,6 +8,7 @@ Published (kept in the folder named by the environment variable `SCGSR_DATA`, el
 Simulated (each docstring states the model; the truth is in `.obs` and `.var`):
 
 - `bit_patterns`: independent switches, each shown by features of its own
+- `hub_and_spoke`: modules of correlated features, one of which is up in each cell
 - `line`, `circle`: a curve hidden in many dimensions
 - `branching_tree`: a tree of cells, with the distance between any two
 - `cytof_panel`: blood cell populations, one of them rare, on 21 markers
@@ -16,6 +17,15 @@ Simulated (each docstring states the model; the truth is in `.obs` and `.var`):
 from scgsr.datasets._curves import circle, line
 from scgsr.datasets._cytof import cytof_panel
 from scgsr.datasets._published import paul15, thymus_masscyt
-from scgsr.datasets._switches import bit_patterns, branching_tree
+from scgsr.datasets._switches import bit_patterns, branching_tree, hub_and_spoke
 
-__all__ = ["bit_patterns", "branching_tree", "circle", "cytof_panel", "line", "paul15", "thymus_masscyt"]
+__all__ = [
+    "bit_patterns",
+    "branching_tree",
+    "circle",
+    "cytof_panel",
+    "hub_and_spoke",
+    "line",
+    "paul15",
+    "thymus_masscyt",
+]

@@ -1,4 +1,4 @@
-"""Simulated cells that switch blocks of features on: independent bits, a branching tree."""
+"""Simulated cells that switch blocks of features on: independent bits, a hub with spokes, a branching tree."""
 
 from __future__ import annotations
 
@@ -88,6 +88,75 @@ def bit_patterns(
         scale * (signal + noise * random.standard_normal(signal.shape)),
         obs={**dict(zip(names, bits.T, strict=True)), "state": pd.Categorical(states)},
         var=_blocks("bit", names, n_features_per_bit),
+    )
+
+
+def hub_and_spoke(
+    n_cells: int = 1000,
+    *,
+    n_modules: int = 3,
+    n_features_per_module: int = 5,
+    correlation: float = 0.6,
+    shift: float = 10.0,
+    rng: Rng = 0,
+) -> AnnData:
+    """Cells in which one of several modules of correlated features is up: the spokes of a hub where none is.
+
+    The module m[i] of cell i is drawn with equal probabilities. Feature j of module b in cell i is
+    `sqrt(correlation) * z[i, b] + sqrt(1 - correlation) * e[i, j] + shift * (m[i] == b)` with standard normal z and e:
+    unit variance around its mean, and the given correlation with the other features of its module.
+
+    Parameters
+    ----------
+    n_cells
+        Number of cells.
+    n_modules
+        Number of modules, at least 2.
+    n_features_per_module
+        Number of features of a module.
+    correlation
+        Correlation of two features of a module in cells that have the same module up, from 0 to 1.
+    shift
+        How far a module is up, in standard deviations of a feature.
+    rng
+        Seed or generator.
+
+    Returns
+    -------
+    AnnData of shape (n_cells, n_modules * n_features_per_module):
+
+    `.X`
+        float32 ndarray.
+    `.obs["module"]`
+        categorical, the module that is up: "module_0", "module_1", ...
+    `.var["module"]`
+        categorical, the module of the feature, by the same names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type or lies outside its range.
+
+    Examples
+    --------
+    >>> import scgsr
+    >>> adata = scgsr.datasets.hub_and_spoke(300)
+    >>> up = adata[adata.obs["module"] == "module_1", adata.var["module"] == "module_1"].X
+    >>> float(up.mean().round())
+    10.0
+    """
+    n_cells, n_modules = positive_int("n_cells", n_cells), positive_int("n_modules", n_modules, minimum=2)
+    n_features_per_module = positive_int("n_features_per_module", n_features_per_module)
+    correlation, shift = number("correlation", correlation, minimum=0, maximum=1), number("shift", shift)
+    random = generator(rng)
+    up = random.integers(n_modules, size=n_cells)
+    names = pd.Index([f"module_{b}" for b in range(n_modules)])
+    shared = np.sqrt(correlation) * random.standard_normal((n_cells, n_modules))
+    level = np.repeat(shared + shift * (up[:, None] == np.arange(n_modules)), n_features_per_module, axis=1)
+    return cells(
+        level + np.sqrt(1 - correlation) * random.standard_normal(level.shape),
+        obs={"module": pd.Categorical.from_codes(up, names)},
+        var=_blocks("module", list(names), n_features_per_module),
     )
 
 

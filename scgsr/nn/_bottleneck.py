@@ -10,14 +10,19 @@ from scgsr import _checks
 from scgsr.graphs import Atoms, NeuronGraph
 from scgsr.nn._size import check_size
 
+# Singular values of the atoms below this share of the largest are not inverted.
+_WEAKEST = 0.1
+
 
 class SpectralBottleneck(nn.Module):
     """A layer whose activations are convex combinations of atoms, each at home in one place of the graph.
 
     For one cell with input h the loadings are ``softmax((W h + b) @ analysis)`` and the activations
-    ``loadings @ atoms``, where `analysis` is the pseudo-inverse of the atoms. Loadings are positive and sum to one,
-    so the cheapest way to tell cells apart is to load few atoms, and neurons get fields of their own that overlap with
-    their neighbours'. No penalty is needed; one may be added.
+    ``loadings @ atoms``. `analysis` is the pseudo-inverse of the atoms, without the singular values below a tenth of
+    the largest: neighbouring atoms are nearly alike, and what tells them apart would be blown up a hundredfold and let
+    one loading win from the start. Loadings are positive and sum to one, so the cheapest way to tell cells apart is to
+    load few atoms, and neurons get fields of their own that overlap with their neighbours'. No penalty is needed; one
+    may be added.
 
     Parameters
     ----------
@@ -66,7 +71,9 @@ class SpectralBottleneck(nn.Module):
         matrix = self.atoms.on(graph)
         device = self.linear.weight.device
         self.atoms_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=device)
-        self.analysis_matrix = torch.as_tensor(np.linalg.pinv(matrix), dtype=torch.float32, device=device)
+        self.analysis_matrix = torch.as_tensor(
+            np.linalg.pinv(matrix, rcond=_WEAKEST), dtype=torch.float32, device=device
+        )
 
     def loadings(self, hidden: Tensor) -> Tensor:
         """Return how much of each atom a cell has: (batch, in_features) -> (batch, n_atoms)."""
