@@ -62,11 +62,11 @@ def printed(rows: list[Mapping[str, Any]], by: list[str]) -> pd.DataFrame:
     """Print, as Markdown, median and range over seeds of each measure; return the rows."""
     table = pd.DataFrame(rows)
     measures = [name for name in table.columns if name not in [*by, "seed"]]
-    print("| " + " | ".join([*by, *measures]) + " |")
-    print("|" + "---|" * (len(by) + len(measures)))
+    sys.stdout.write("| " + " | ".join([*by, *measures]) + " |\n")
+    sys.stdout.write("|" + "---|" * (len(by) + len(measures)) + "\n")
     for setting, group in table.groupby(by, sort=False):
         spread = [_spread(group[name].to_numpy(dtype=float)) for name in measures]
-        print("| " + " | ".join([*(str(value) for value in setting), *spread]) + " |")
+        sys.stdout.write("| " + " | ".join([*(str(value) for value in setting), *spread]) + " |\n")
     return table
 
 
