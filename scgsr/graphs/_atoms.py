@@ -35,7 +35,7 @@ class Atoms:
       squares of all g add up to 1 (a tight frame). With x = s lambda and
       v(y) = y^4 (35 - 84 y + 70 y^2 - 20 y^3), g is sin(pi/2 v(3/2 x - 1)) for x in [2/3, 4/3],
       cos(pi/2 v(3/4 x - 1)) for x in [4/3, 8/3] and 0 elsewhere; the scaling function, with the largest s, is 1 below
-      2/3 and cos(pi/2 v(3/2 x - 1)) up to 4/3.
+      2/3 and cos(pi/2 v(3/2 x - 1)) up to 4/3. The wavelets of the smallest scale turn from neuron to neuron.
 
     Parameters
     ----------
