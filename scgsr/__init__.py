@@ -9,7 +9,7 @@ together. The graph connects neurons, not cells. Each cell's activations are a s
 - `scgsr.pl`: `activation_map`, `programs`, `segmentation`, heatmaps, the neuron graph and how it came to be.
 - `scgsr.get`: stored results as AnnData, DataFrame or arrays; tables by sample.
 - `scgsr.graphs`: graphs over the neurons, given or learned.
-- `scgsr.nn`: the layer and the penalty for any torch network.
+- `scgsr.nn`: the layers and the penalty, for any torch network.
 - `scgsr.datasets`, `scgsr.io`: real cells, simulated cells with known truth, FCS files in and out.
 - `scgsr.FittedModel`: the model of a fit, to save, load and apply.
 """

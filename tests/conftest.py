@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.decomposition  # noqa: F401 (its first import draws from `random`, which is not our doing)
 import torch
 
 mpl.use("Agg")

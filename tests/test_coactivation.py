@@ -38,12 +38,33 @@ def test_a_recipe_is_a_frozen_value():
         ({"refresh_every": 1.1}, ValueError, "`refresh_every`"),
         ({"stop": 1.1}, ValueError, "`stop`"),
         ({"stop": 0.1}, ValueError, "`stop` must be at least `warm_up`=0.2, got 0.1"),
+        ({"warm_up": 500, "stop": 400}, ValueError, "`stop` must be at least `warm_up`=500, got 400"),
+        ({"warm_up": 1.5}, ValueError, "`warm_up`"),
+        ({"stop": "never"}, TypeError, "`stop`"),
+        ({"n_modules": 1}, ValueError, "`n_modules`"),
+        ({"connected": 1}, TypeError, "`connected`"),
     ],
 )
 def test_a_bad_recipe_is_refused(arguments, error, message):
     for make in (graphs.learned, graphs.LearnedGraph):
         with pytest.raises(error, match=message):
             make(**arguments)
+
+
+def test_moments_are_shares_or_numbers_of_steps():
+    recipe = graphs.learned(30, warm_up=5000, refresh_every=100, stop=graphs.UntilFragmented(more_steps=None))
+    assert (recipe.warm_up, recipe.refresh_every, recipe.stop.more_steps) == (5000, 100, None)
+    assert graphs.learned(warm_up=0, refresh_every=1, stop=1).stop == 1  # the whole training, as a share
+    graphs.learned(warm_up=5000, stop=0.8)  # which of them comes first depends on the data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [({"eigenvalue": 0}, "eigenvalue"), ({"more_steps": -1}, "more_steps")],
+)
+def test_a_bad_rule_is_refused(arguments, name):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        graphs.UntilFragmented(**arguments)
 
 
 def simulated(n_cells=400, n_modules=4, size=6, n_dead=3, seed=0):
@@ -208,3 +229,42 @@ def test_a_layer_that_is_dead_has_no_edges(kernel, n):
 def test_bad_similarity_is_refused(similarity, kernel, message):
     with pytest.raises(ValueError, match=message):
         graphs.similarity_graph(similarity, kernel=kernel)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_modules_have_no_edge_between_them_and_hang_together_within(kernel):
+    activations = simulated(n_modules=4, size=6, n_dead=3)
+    graph = graphs.coactivation(activations, kernel=kernel, n_neighbors=3, n_modules=4)
+    n_components, label = connected_components(graph.adjacency)
+    assert n_components == 4 + 3  # the dead ones are alone
+    truth = np.repeat(np.arange(4), 6)
+    assert len(set(zip(label[:24], truth, strict=True))) == 4
+    assert graph.adjacency.data.min() >= WEAKEST_EDGE
+
+
+@pytest.mark.parametrize("n_modules", [2, 3, 8, 24, 40])
+def test_as_many_modules_as_asked_for_if_there_are_so_many_neurons(n_modules):
+    similarity = graphs.correlation(simulated(n_dead=0))
+    adjacency = graphs.similarity_graph(similarity, n_neighbors=4, n_modules=n_modules)
+    assert connected_components(adjacency)[0] == min(n_modules, 24)
+    again = graphs.similarity_graph(similarity, n_neighbors=4, n_modules=n_modules)
+    assert (adjacency != again).nnz == 0
+
+
+def test_modules_are_found_where_nothing_is_alike():
+    adjacency = graphs.similarity_graph(np.eye(6) - 0.5 * np.ones((6, 6)), n_modules=2)
+    assert connected_components(adjacency)[0] == 2
+
+
+def test_unconnected_graphs_are_the_nearest_neighbours_alone():
+    similarity = graphs.correlation(simulated(n_dead=1))
+    loose = graphs.similarity_graph(similarity, n_neighbors=2, connected=False)
+    held = graphs.similarity_graph(similarity, n_neighbors=2)
+    assert connected_components(loose)[0] > connected_components(held)[0] == 2
+    assert ((loose > 0) > (held > 0)).nnz == 0  # no edge that the other lacks
+
+
+@pytest.mark.parametrize(("arguments", "name"), [({"n_modules": 0}, "n_modules"), ({"connected": "yes"}, "connected")])
+def test_bad_modules_are_refused(arguments, name):
+    with pytest.raises((TypeError, ValueError), match=f"`{name}`"):
+        graphs.coactivation(simulated(), **arguments)

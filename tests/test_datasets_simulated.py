@@ -19,6 +19,7 @@ from scgsr import datasets
 DATA = Path(__file__).resolve().parents[1] / "data"
 SIMULATORS = [
     datasets.bit_patterns,
+    datasets.hub_and_spoke,
     datasets.line,
     datasets.circle,
     datasets.branching_tree,
@@ -76,6 +77,10 @@ BAD = {
     "n_cells": [(0, ValueError), (2.0, TypeError), (True, TypeError)],
     "n_bits": [(0, ValueError), ("2", TypeError)],
     "n_features_per_bit": [(0, ValueError)],
+    "n_modules": [(1, ValueError)],
+    "n_features_per_module": [(0, ValueError)],
+    "correlation": [(-0.1, ValueError), (1.2, ValueError)],
+    "shift": [(np.nan, ValueError), ("up", TypeError)],
     "n_features": [(1, ValueError), (None, TypeError)],
     "depth": [(0, ValueError), (1.5, TypeError)],
     "branching": [(1, ValueError)],
@@ -305,3 +310,20 @@ def test_kept_files_are_small_and_as_the_readme_says(path):
     assert path.stat().st_size < 500_000
     assert f" {path.stat().st_size} " in row
     assert hashlib.sha256(path.read_bytes()).hexdigest() in row
+
+
+# --- Hub and spokes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("correlation", "shift"), [(0.6, 10), (0.0, 3), (1.0, -5)])
+def test_one_module_is_up_and_features_of_a_module_correlate_as_stated(correlation, shift):
+    adata = datasets.hub_and_spoke(20_000, correlation=correlation, shift=shift)
+    up = adata.obs["module"].to_numpy()[:, None] == adata.var["module"].to_numpy()
+    rest = adata.X - shift * up
+    np.testing.assert_allclose(rest.mean(axis=0), 0, atol=0.04)
+    np.testing.assert_allclose(rest.std(axis=0), 1, atol=0.03)
+    same = adata.var["module"].to_numpy()[:, None] == adata.var["module"].to_numpy()
+    expected = np.where(same, correlation, 0.0)
+    np.fill_diagonal(expected, 1)
+    np.testing.assert_allclose(np.corrcoef(rest, rowvar=False), expected, atol=0.04)
+    assert adata.obs["module"].value_counts(normalize=True).between(0.3, 0.37).all()

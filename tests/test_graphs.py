@@ -40,6 +40,7 @@ BUILT = {
     "wishbone(2, 2, n_branches=1)": (graphs.wishbone(2, 2, n_branches=1), 4, 3, 1, {1, 2}),
     "modules(4, 6)": (graphs.modules(4, 6), 24, 4 * 15, 4, {5}),
     "modules(3, 1)": (graphs.modules(3, 1), 3, 0, 3, {0}),
+    "capsules(4, 6)": (graphs.capsules(4, 6), 24, 6 * 6, 6, {3}),
     "disjoint": (graphs.disjoint(graphs.grid(3), graphs.ring(5), graphs.path(1)), 15, 17, 3, {0, 2, 3, 4}),
 }
 built = pytest.mark.parametrize("name", BUILT)
@@ -106,10 +107,9 @@ def test_torus_looks_the_same_from_every_neuron():
         np.testing.assert_array_equal(moved.adjacency.toarray(), graph.adjacency.toarray())
 
 
-def test_only_sheets_are_images():
-    assert [name for name in BUILT if BUILT[name][0].image_shape] == [
-        n for n in BUILT if n.startswith(("grid", "torus"))
-    ]
+def test_only_sheets_and_capsules_are_images():
+    images = [name for name in BUILT if name.startswith(("grid", "torus", "capsules"))]
+    assert [name for name in BUILT if BUILT[name][0].image_shape] == images
 
 
 def test_tree_numbers_its_generations():
@@ -172,3 +172,13 @@ def test_disjoint_needs_graphs():
         graphs.disjoint()
     with pytest.raises(TypeError, match="`graphs` must be NeuronGraph, got int"):
         graphs.disjoint(graphs.path(2), 3)
+
+
+def test_the_same_neuron_of_all_capsules_is_tied():
+    graph = graphs.capsules(3, 4)
+    capsule, neuron = np.divmod(np.arange(12), 4)
+    expected = (neuron[:, None] == neuron) & (capsule[:, None] != capsule)
+    assert np.array_equal(graph.adjacency.toarray() > 0, expected)
+    assert graph.image_shape == (3, 4)
+    with pytest.raises(ValueError, match="`size`"):
+        graphs.capsules(2, 0)

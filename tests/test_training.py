@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 import torch
+from anndata import AnnData
 
 from scgsr import _random, graphs
 from scgsr._batches import Batches
+from scgsr._graph_learner import GraphLearner
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._run import TrainConfig, annealing
+from scgsr._run import TrainConfig, annealing, edgeless
 from scgsr._training import split, train
 
 CPU = torch.device("cpu")
@@ -162,6 +166,75 @@ def test_a_learned_graph_stays_after_its_stop(cells):
     recipe = graphs.learned(20, n_neighbors=4, warm_up=0.2, stop=0.2)
     history = run(cells, recipe, n_epochs=20, early_stopping=False).history
     assert history["edge_jaccard"].nunique() == 1  # one estimate, never replaced
+
+
+def in_pieces(n_modules):
+    """240 cells in which so many groups of features are independent of each other."""
+    rng = np.random.default_rng(0)
+    signal = np.repeat(rng.normal(size=(240, n_modules)), 12 // n_modules, axis=1)
+    return AnnData((signal + 0.3 * rng.normal(size=signal.shape)).astype(np.float32))
+
+
+def test_a_graph_that_is_not_held_together_may_fall_apart_and_says_so(caplog):
+    recipe = graphs.learned(24, n_neighbors=1, connected=False)
+    with caplog.at_level(logging.INFO, "scgsr"):
+        result = run(in_pieces(4), recipe, n_epochs=20)
+    assert result.history["components"].iloc[-1] > 1
+    assert result.history["components"].iloc[0] == 0  # no graph yet
+    assert f"in {result.history['components'].iloc[-1]} pieces" in caplog.text
+    held = run(in_pieces(4), graphs.learned(24, n_neighbors=1), n_epochs=20).history
+    assert (held["components"][held["edge_jaccard"].notna()] == 1).all()
+
+
+def test_a_modular_graph_has_the_number_of_modules_asked_for():
+    result = run(in_pieces(3), graphs.learned(24, n_neighbors=4, n_modules=3), n_epochs=20)
+    assert result.history["components"].iloc[-1] == 3
+
+
+def test_learning_ends_when_the_graph_falls_apart_and_training_soon_after():
+    recipe = graphs.learned(
+        24, n_neighbors=1, connected=False, warm_up=10, refresh_every=2, stop=graphs.UntilFragmented(more_steps=7)
+    )
+    result = run(in_pieces(4), recipe, n_epochs=100, batch_size=100, early_stopping=False, validation_fraction=0)
+    # Three steps an epoch: at step 10 one neighbour each makes many pieces, and step 17, in epoch 5, is the first not
+    # to be taken.
+    assert len(result.evolution.epochs) == 1
+    assert len(result.history) == 6
+    assert result.history["kept"].iloc[-1]
+
+
+def test_the_graph_before_it_falls_apart_is_kept():
+    rng = np.random.default_rng(0)
+    whole = rng.normal(size=(300, 1)) + rng.normal(size=(300, 8))
+    parts = 0.01 * rng.normal(size=(300, 8)) + np.repeat(rng.normal(size=(300, 2)), 4, axis=1)
+    recipe = graphs.learned(
+        8, n_neighbors=3, connected=False, warm_up=10, refresh_every=5, stop=graphs.UntilFragmented(more_steps=4)
+    )
+    learner = GraphLearner(recipe, 100, "symmetric")
+    first = learner.refreshed(edgeless(8), whole, 0, 10)
+    assert not learner.fragmented
+    assert learner.is_due(15)
+    learner.similarity = None
+    assert learner.refreshed(first, parts, 1, 15) is first
+    assert learner.fragmented
+    assert len(learner.evolution.epochs) == 1
+    assert not learner.is_due(20)
+    assert [learner.is_over(step) for step in (18, 19)] == [False, True]
+    other = GraphLearner(recipe, 100, "symmetric")
+    other.restore(learner.state())
+    assert (other.fragmented, other.is_due(20), other.is_over(19)) == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (graphs.learned(20, warm_up=5000, stop=6000), "`warm_up`=5000 is as long as the whole training, 40 steps"),
+        (graphs.learned(20, warm_up=30, stop=0.5), "`stop` of the learned graph, step 20 of 40, comes before"),
+    ],
+)
+def test_moments_beyond_the_training_are_refused(cells, recipe, said):
+    with pytest.raises(ValueError, match=said):
+        run(cells, recipe)
 
 
 @pytest.mark.parametrize("penalty", ["quadratic", "rayleigh"])
