@@ -277,9 +277,7 @@ class Run:
         """Return the code before diffusion, so that a learned graph does not confirm itself, all cells as bright."""
         self.network.eval()
         layer = self.network.layer
-        if not isinstance(layer, StructuredLayer):
-            msg = "a spectral bottleneck has a given graph"
-            raise AssertionError(msg)
+        assert isinstance(layer, StructuredLayer)  # a spectral bottleneck has a given graph
         code = layer.code(self.network.encoder(self.sample(GraphLearner.CELLS)))
         self.network.train()
         return unit_pictures(code).cpu().numpy()
