@@ -43,6 +43,14 @@ class GraphLearner:
         self.evolution = Evolution()
 
     @property
+    def n_pieces(self) -> int:
+        """Into how many pieces the neurons fall that are not dead; 0 before the first estimate."""
+        if self.similarity is None or not self.evolution.adjacencies:
+            return 0
+        pieces, _ = sparse.csgraph.connected_components(self.evolution.adjacencies[-1], directed=False)
+        return int(pieces) - int((~self.similarity.any(axis=1)).sum())
+
+    @property
     def settled(self) -> float:
         """From which share of the training on the graph is final, as far as is known."""
         stop = self.recipe.stop
@@ -103,12 +111,6 @@ class GraphLearner:
         """Return which step a field of the recipe means."""
         moment = getattr(self.recipe, name)
         return int(moment) if moment > 1 else round(moment * self.n_steps)
-
-
-def live_components(graph: NeuronGraph) -> int:
-    """Return into how many pieces the neurons that have neighbours fall."""
-    n_components, _ = graph.components
-    return n_components - int((np.diff(graph.adjacency.indptr) == 0).sum())
 
 
 def _falls_apart(adjacency: sparse.csr_matrix, kind: str, zero: float) -> bool:

@@ -17,7 +17,7 @@ from scgsr._backprop import Gradient
 from scgsr._batches import Batches, n_batches
 from scgsr._best import BestKeeper
 from scgsr._checkpoint import Checkpoint
-from scgsr._graph_learner import GraphLearner, live_components
+from scgsr._graph_learner import GraphLearner
 from scgsr._losses import Loss, squared_error
 from scgsr._model import Autoencoder
 from scgsr._regularizer import Regularizer, factors_of
@@ -230,7 +230,7 @@ class Run:
         }
         if learner is None:
             return row
-        return {**row, "edge_jaccard": learner.edge_jaccard, "components": live_components(self.graph)}
+        return {**row, "edge_jaccard": learner.edge_jaccard, "components": learner.n_pieces}
 
     def train_step(self, features: torch.Tensor) -> Loss:
         smoothness = self.config.smoothness_at(self.step, self.n_steps)

@@ -14,7 +14,6 @@ from scgsr import _checkpoint, _random, _start
 from scgsr._batches import Batches
 from scgsr._checkpoint import Checkpoint
 from scgsr._evolution import Evolution
-from scgsr._graph_learner import live_components
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._modules import Modules
 from scgsr._run import Run, TrainConfig, edgeless
@@ -102,8 +101,8 @@ def train(
             _log.warning(
                 "the learned graph has no edges: no two neurons fired together; train longer, or lower `threshold`"
             )
-        elif (pieces := live_components(final)) > 1:
-            _log.info("the learned graph is in %d pieces, without an edge between them", pieces)
+        elif learner.n_pieces > 1:
+            _log.info("the learned graph is in %d pieces, without an edge between them", learner.n_pieces)
         warn_of_constant_image(final, config.laplacian)
     evolution = Evolution() if learner is None else learner.evolution
     r2 = run.validate()["validation_r2"]

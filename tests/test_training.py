@@ -191,6 +191,11 @@ def test_a_modular_graph_has_the_number_of_modules_asked_for():
     assert result.history["components"].iloc[-1] == 3
 
 
+def test_a_module_of_one_neuron_is_a_piece():
+    result = run(in_pieces(3), graphs.learned(8, n_neighbors=4, n_modules=7), n_epochs=20)
+    assert result.history["components"].iloc[-1] == 7  # seven modules of eight neurons: most are alone
+
+
 def test_learning_ends_when_the_graph_falls_apart_and_training_soon_after():
     recipe = graphs.learned(
         24, n_neighbors=1, connected=False, warm_up=10, refresh_every=2, stop=graphs.UntilFragmented(more_steps=7)
