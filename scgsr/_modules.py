@@ -230,7 +230,7 @@ def _between_modules(coactivation: sparse.csr_matrix, fine: np.ndarray) -> np.nd
 
 def _principal(features: np.ndarray, seed: int) -> np.ndarray:
     """Return the features, or their first principal components where there are more."""
-    if features.shape[1] <= _COMPONENTS:
+    if features.shape[1] <= _COMPONENTS or len(features) < 2:
         return features
     from sklearn.decomposition import PCA
 

@@ -271,3 +271,11 @@ def test_only_the_module_of_a_cell_leads_by_its_distance_from_the_strongest_riva
     assert modules.leads(activations)[0].argmax() == labels[0]
     alone = Modules(np.zeros(4, dtype=int), templates, tree)
     np.testing.assert_array_equal(alone.leads(activations), alone.responses(activations))
+
+
+def test_a_single_cell_that_fires_is_a_module_in_any_number_of_dimensions():
+    activations = np.zeros((50, 6), dtype=np.float32)
+    activations[7, 2] = 1
+    modules, _ = found(activations, lambda rows: np.tile(rows, 20))  # more dimensions than components are looked at
+    assert modules.n_modules == 1
+    assert modules.labels[2] == 0

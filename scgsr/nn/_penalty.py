@@ -85,13 +85,14 @@ class GraphSpectralPenalty(nn.Module):
     >>> round(float(penalty(torch.hstack([x, x]))), 5), round(float(penalty(torch.hstack([x, -x]))), 5)
     (0.0, 2.0)
 
-    Three lines add it to a network of somebody else:
+    Three lines add it to a network of somebody else. With ``"correlation"`` 1 is a good weight to begin with;
+    :func:`scgsr.tl.fit` gets by with 0.1 because it starts from neurons in order and from ten times as much.
 
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
     >>> smooth = scgsr.nn.GraphSpectralPenalty(scgsr.graphs.grid(4))
     >>> _ = smooth.watch(model[1])
     >>> x, y = torch.randn(32, 4), torch.randint(3, (32,))
-    >>> loss = torch.nn.functional.cross_entropy(model(x), y) + 0.1 * smooth.value
+    >>> loss = torch.nn.functional.cross_entropy(model(x), y) + smooth.value
     >>> loss.backward()
     """
 
