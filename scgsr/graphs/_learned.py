@@ -140,7 +140,7 @@ def learned(
         :class:`UntilFragmented`.
     n_modules
         Part the neurons into so many groups at each estimate, without an edge between them: neurons of a group learn to
-        fire together, and groups to mean different things. None: one graph.
+        fire together. Nothing makes groups differ, so two may come to mean the same. None: one graph.
     connected
         Keep the graph, or each group, connected by the maximum spanning tree of the similarities. Otherwise it may
         fall apart; the column ``components`` of the history and the log report it.

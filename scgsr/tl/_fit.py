@@ -88,7 +88,7 @@ def fit(
         Weight of the penalty against the reconstruction error; with the defaults both have no unit. Training starts
         with ten times as much and comes down to it half-way, on a given graph from neurons in order. A
         :class:`scgsr.nn.Decay` is taken as it is instead, from random weights. 0 trains the same network without any
-        use of the graph.
+        use of the graph; next to nothing, 1e-9, is the ordered start alone.
     layer
         Layer to train on instead of `.X`.
     use_rep
