@@ -92,6 +92,8 @@ def test_a_fit_with_atoms_is_stored_and_found_again(cells, tmp_path):
     model = scgsr.get.model(anndata.read_h5ad(tmp_path / "cells.h5ad"))
     assert model.network.config.atoms == Atoms("mexican_hat", scales=(1, 3.5))
     np.testing.assert_allclose(model.activations(cells.X), cells.obsm["X_gsr"], rtol=1e-4, atol=1e-6)
+    scgsr.tl.score(cells, groupby="group", n_permutations=19)
+    assert "smooth by construction" in cells.uns["gsr"]["scores"]["advice"]
     model.save(tmp_path / "model")
     loaded = scgsr.FittedModel.load(tmp_path / "model")
     np.testing.assert_allclose(loaded.activations(cells.X), cells.obsm["X_gsr"], rtol=1e-4, atol=1e-6)

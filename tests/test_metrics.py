@@ -351,6 +351,7 @@ def test_the_advice_says_what_is_true_by_construction():
     say = lambda values, **known: _metrics.judge(GOOD | values, 0.0009, _metrics.Context(1000, **known))[1]
     assert "circular" in say({}, learned=True)
     assert "`diffusion`" in say({}, diffused=True)
+    assert "smooth by construction" in say({}, composed=True)
     assert "`groupby`" in say({}, own_labels=True)
     assert "added little" in say({"morans_i_ratio": 1.1})
     assert "added little" not in say({"morans_i_ratio": 1.8})

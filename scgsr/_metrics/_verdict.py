@@ -30,6 +30,7 @@ class Context:
     n_permutations: int
     learned: bool = False
     diffused: bool = False
+    composed: bool = False
     own_labels: bool = False
 
 
@@ -147,6 +148,11 @@ def _caveats(values: Mapping[str, float], context: Context) -> list[str]:
         said.append(
             "The layer spreads activation to neighbours by itself (`diffusion`); the null does so too, and p and z "
             "count only what goes beyond that."
+        )
+    if context.composed:
+        said.append(
+            "The activations are composed of atoms of the graph (`atoms`) and smooth by construction: trust how groups "
+            "differ, not Moran's I. `threshold` has no meaning here; atoms of smaller `scales` are more local."
         )
     if context.own_labels:
         said.append(

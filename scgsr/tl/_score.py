@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,7 +134,14 @@ def score(
         table.add_baseline(control)
     for name, other in rivals.items():
         table.add_other(name, other)
-    scores = _judged(table, learned=_store.read_graph(adata, key).name in _FROM_ACTIVATIONS, own=groupby is None)
+    context = _metrics.Context(
+        table.n_permutations,
+        learned=_store.read_graph(adata, key).name in _FROM_ACTIVATIONS,
+        diffused=fit.steps > 0,
+        composed=isinstance(_store.read_record(adata, key)["params"].get("atoms"), Mapping),
+        own_labels=groupby is None,
+    )
+    scores = _judged(table, context)
     scores["groupby"] = Keys(key).labels if groupby is None else groupby
     _log.info("%s: %s. %s", key, scores["verdict"], scores["advice"])
     target = adata.copy() if copy else adata
@@ -176,11 +183,10 @@ def _rival(adata: AnnData, argument: str, key: str, fit: _metrics.Fit) -> _metri
     return other
 
 
-def _judged(table: _metrics.Table, *, learned: bool, own: bool) -> dict[str, Any]:
+def _judged(table: _metrics.Table, context: _metrics.Context) -> dict[str, Any]:
     """Return table, verdict and advice."""
     frame = table.frame()
     p = float(frame.loc[frame["metric"] == "morans_i", "p"].iloc[0])
-    context = _metrics.Context(table.n_permutations, learned=learned, diffused=table.fit.steps > 0, own_labels=own)
     verdict, advice = _metrics.judge(table.overall(), p, context)
     return {"table": frame, "verdict": verdict, "advice": advice, "n_permutations": int(table.n_permutations)}
 
