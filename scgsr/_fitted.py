@@ -295,7 +295,7 @@ class FittedModel:
         modules = Modules.from_arrays(np.array(record["modules"]), arrays)
         typical = Typical.from_arrays(arrays)
         return cls(
-            Autoencoder.restored(AutoencoderConfig(**config["network"]), graph, arrays),
+            Autoencoder.restored(AutoencoderConfig.from_dict(config["network"]), graph, arrays),
             graph,
             tuple(str(name) for name in record["features"]),
             mean,

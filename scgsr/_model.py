@@ -37,15 +37,11 @@ class AutoencoderConfig:
         object.__setattr__(self, "hidden", tuple(_checks.positive_int("hidden", width) for width in widths))
         if self.threshold is not None:
             object.__setattr__(self, "threshold", _checks.number("threshold", self.threshold))
-        noise = FixedNoise(**self.noise) if isinstance(self.noise, Mapping) else self.noise  # as it was stored
-        if not isinstance(noise, FixedNoise):
-            noise = _checks.number("noise", noise, minimum=0)
-        object.__setattr__(self, "noise", noise)
+        if not isinstance(self.noise, FixedNoise):
+            object.__setattr__(self, "noise", _checks.number("noise", self.noise, minimum=0))
         object.__setattr__(self, "diffusion", _checks.positive_int("diffusion", self.diffusion, minimum=0))
-        atoms = Atoms(**self.atoms) if isinstance(self.atoms, Mapping) else self.atoms
-        if atoms is not None:
-            _checks.instance("atoms", atoms, Atoms, hint="Make them with scgsr.graphs.Atoms.")
-        object.__setattr__(self, "atoms", atoms)
+        if self.atoms is not None:
+            _checks.instance("atoms", self.atoms, Atoms, hint="Make them with scgsr.graphs.Atoms.")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -55,6 +51,13 @@ class AutoencoderConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> AutoencoderConfig:
+        """Return the settings that `to_dict` has made values of."""
+        noise, atoms = stored["noise"], stored.get("atoms")
+        noise = FixedNoise(**noise) if isinstance(noise, Mapping) else noise
+        return cls(**{**stored, "noise": noise, "atoms": None if atoms is None else Atoms(**atoms)})
 
 
 class Autoencoder(nn.Module):

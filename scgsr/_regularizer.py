@@ -21,15 +21,18 @@ PENALTIES = (*ON_ACTIVATIONS, *ON_WEIGHTS, *_PLAIN)
 
 def factors_of(penalty: Any) -> dict[str, float]:
     """Return the factor of each penalty that the argument `penalty` names."""
-    if not isinstance(penalty, Mapping):
+    if not isinstance(penalty, str | Mapping):
+        msg = f"`penalty` must be a name, or several as {{name: factor}}, got {penalty!r}; names are {list(PENALTIES)}."
+        raise TypeError(msg)
+    if isinstance(penalty, str):
         return {_checks.one_of("penalty", penalty, PENALTIES): 1.0}
     if not penalty:
         msg = "`penalty` must name at least one, got an empty dict; `smoothness=0` trains without any."
         raise ValueError(msg)
-    return {
-        _checks.one_of("penalty", name, PENALTIES): _checks.number("penalty", factor, minimum=0)
-        for name, factor in penalty.items()
-    }
+    for name, factor in penalty.items():
+        _checks.one_of("penalty", name, PENALTIES)
+        _checks.number(f"penalty[{name!r}]", factor, minimum=0, exclusive=True)
+    return {name: float(factor) for name, factor in penalty.items()}
 
 
 class Regularizer(nn.Module):

@@ -23,7 +23,7 @@ from scgsr._model import Autoencoder
 from scgsr._regularizer import Regularizer, factors_of
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.nn import Decay, StructuredLayer
-from scgsr.nn._penalty import checked_laplacian
+from scgsr.nn._laplacians import checked_laplacian
 from scgsr.nn._pictures import unit_pictures
 
 _log = logging.getLogger("scgsr")
@@ -66,9 +66,10 @@ class TrainConfig:
         if self.n_epochs is not None:
             object.__setattr__(self, "n_epochs", _checks.positive_int("n_epochs", self.n_epochs))
         object.__setattr__(self, "batch_size", _checks.positive_int("batch_size", self.batch_size, minimum=2))
-        if not isinstance(self.learning_rate, Decay):
-            rate = _checks.number("learning_rate", self.learning_rate, minimum=0, exclusive=True)
-            object.__setattr__(self, "learning_rate", rate)
+        rate = self.learning_rate
+        at_first = rate.start if isinstance(rate, Decay) else rate
+        at_first = _checks.number("learning_rate", at_first, minimum=0, exclusive=True)
+        object.__setattr__(self, "learning_rate", rate if isinstance(rate, Decay) else at_first)
         share = _checks.number("validation_fraction", self.validation_fraction, minimum=0, maximum=0.9)
         object.__setattr__(self, "validation_fraction", share)
         _checks.instance("early_stopping", self.early_stopping, bool)

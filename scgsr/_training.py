@@ -20,7 +20,7 @@ from scgsr._run import Run, TrainConfig, edgeless
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.graphs._layout import layout
 from scgsr.nn import Decay
-from scgsr.nn._penalty import warn_of_constant_image
+from scgsr.nn._laplacians import warn_of_constant_image
 
 _log = logging.getLogger("scgsr")
 
@@ -99,10 +99,12 @@ def train(
         final = replace(final, positions=layout(final.adjacency))
         if final.n_edges == 0:
             _log.warning(
-                "the learned graph has no edges: no two neurons fired together; train longer, or lower `threshold`"
+                "the learned graph has no edges: no two neurons fired together, or each is a module of its own; train "
+                "longer, or lower `threshold` or `n_modules`"
             )
         elif learner.n_pieces > 1:
             _log.info("the learned graph is in %d pieces, without an edge between them", learner.n_pieces)
+    if config.penalises and run.regularizer.has_graph:
         warn_of_constant_image(final, config.laplacian)
     evolution = Evolution() if learner is None else learner.evolution
     r2 = run.validate()["validation_r2"]

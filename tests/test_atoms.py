@@ -141,7 +141,7 @@ def test_a_graph_without_edges_has_atoms_of_one_neuron():
     [
         ({"kernel": "haar"}, ValueError),
         ({"scales": ()}, ValueError),
-        ({"scales": "12"}, ValueError),
+        ({"scales": "12"}, TypeError),
         ({"scales": 3}, TypeError),
         ({"scales": (1.5,)}, TypeError),
         ({"kernel": "heat", "scales": (0.0,)}, ValueError),

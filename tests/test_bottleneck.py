@@ -56,6 +56,20 @@ def test_a_new_graph_brings_its_own_atoms_and_the_weights_stay():
     assert set(layer.state_dict()) == {"linear.weight", "linear.bias"}  # atoms follow from the graph
 
 
+def test_any_number_of_leading_dimensions():
+    layer, x = make(), hidden(12)
+    torch.testing.assert_close(layer(x.reshape(3, 4, 6)), layer(x).reshape(3, 4, 25))
+    torch.testing.assert_close(layer(x[0]), layer(x)[0])
+
+
+def test_a_new_graph_keeps_the_precision():
+    with seeded_init(0):
+        structured = nn.StructuredLayer(6, graphs.grid(5))
+    for layer in (make().double(), structured.double()):
+        layer.set_graph(graphs.ring(25))
+        assert layer(hidden().double()).dtype == torch.float64
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [({"in_features": 0}, ValueError), ({"graph": "grid"}, TypeError), ({"atoms": "heat"}, TypeError)],
@@ -113,5 +127,14 @@ def test_what_makes_no_sense_with_atoms_is_refused(cells, graph, arguments, said
     with pytest.raises(ValueError, match=said):
         scgsr.tl.fit(cells, graph, atoms=Atoms(), **arguments)
     assert "gsr" not in cells.uns
-    with pytest.raises(TypeError, match="`atoms`"):
-        scgsr.tl.fit(cells, (5, 5), atoms="heat")
+    for wrong in ("heat", {"kernel": "heat"}):
+        with pytest.raises(TypeError, match="`atoms`"):
+            scgsr.tl.fit(cells, (5, 5), atoms=wrong)
+
+
+def test_a_fit_with_atoms_is_no_baseline(cells):
+    scgsr.tl.fit(cells, (5, 5), n_epochs=2)
+    scgsr.tl.fit(cells, (5, 5), n_epochs=2, smoothness=0, atoms=Atoms(), key_added="smooth")
+    assert cells.uns["smooth"]["params"]["threshold"] is None
+    with pytest.raises(ValueError, match="`baseline`='smooth' must be a fit without `atoms`"):
+        scgsr.tl.score(cells, groupby="group", baseline="smooth", n_permutations=9)

@@ -42,6 +42,8 @@ def test_a_recipe_is_a_frozen_value():
         ({"warm_up": 1.5}, ValueError, "`warm_up`"),
         ({"stop": "never"}, TypeError, "`stop`"),
         ({"n_modules": 1}, ValueError, "`n_modules`"),
+        ({"n_modules": 100}, ValueError, "`n_modules` must be below the number of neurons, 100, got 100"),
+        ({"stop": graphs.UntilFragmented()}, ValueError, "`stop`=UntilFragmented.* needs `connected=False`"),
         ({"connected": 1}, TypeError, "`connected`"),
     ],
 )
@@ -52,7 +54,8 @@ def test_a_bad_recipe_is_refused(arguments, error, message):
 
 
 def test_moments_are_shares_or_numbers_of_steps():
-    recipe = graphs.learned(30, warm_up=5000, refresh_every=100, stop=graphs.UntilFragmented(more_steps=None))
+    stop = graphs.UntilFragmented(more_steps=None)
+    recipe = graphs.learned(30, warm_up=5000.0, refresh_every=100, stop=stop, connected=False)
     assert (recipe.warm_up, recipe.refresh_every, recipe.stop.more_steps) == (5000, 100, None)
     assert graphs.learned(warm_up=0, refresh_every=1, stop=1).stop == 1  # the whole training, as a share
     graphs.learned(warm_up=5000, stop=0.8)  # which of them comes first depends on the data

@@ -131,11 +131,20 @@ def test_gradients_agree_with_finite_differences(penalty, graph):
 
 def test_the_symmetric_laplacian_is_warned_about_where_it_bites(caplog):
     with caplog.at_level(logging.WARNING, "scgsr"):
-        nn.GraphSpectralPenalty(graphs.ring(12), laplacian="symmetric")
-        nn.GraphSpectralPenalty(graphs.star(12))
+        for graph, laplacian in (
+            (graphs.ring(12), "symmetric"),
+            (graphs.star(12), "combinatorial"),
+            (graphs.disjoint(graphs.modules(1, 4), graphs.modules(1, 8)), "symmetric"),  # regular, each by itself
+        ):
+            nn.GraphSpectralPenalty(graph, laplacian=laplacian)(normal(5, 12))
         assert caplog.text == ""
-        nn.GraphSpectralPenalty(graphs.star(12), laplacian="symmetric")
-    assert "'star' penalises a constant image" in caplog.text
+        faint = graphs.from_adjacency(1e-7 * graphs.path(12).adjacency)
+        for graph in (graphs.star(12), faint):
+            penalty = nn.GraphSpectralPenalty(graph, laplacian="symmetric")
+            for _ in range(3):
+                penalty(normal(5, 12))
+    assert caplog.text.count("penalises a constant image") == 2  # once for each
+    assert "'star' penalises" in caplog.text
 
 
 # --- Other people's networks -----------------------------------------------------------------------------------------
@@ -213,6 +222,78 @@ def test_a_watched_network_can_be_copied_and_saved():
     model_copy.load_state_dict(model.state_dict())
 
 
+def test_a_copy_watches_one_module_too():
+    model, penalty = classifier(width=3, n_classes=3), nn.GraphSpectralPenalty(graphs.ring(3), penalty="quadratic")
+    penalty.watch(model[2])
+    other, watcher = copy.deepcopy((model, penalty))
+    watcher.watch(other[1])
+    x = normal(8, 4)
+    other(x)
+    torch.testing.assert_close(watcher.value, watcher(other[:2](x)))
+
+
+def test_the_penalty_goes_where_the_activations_are(monkeypatch):
+    penalty, asked = nn.GraphSpectralPenalty(TORUS), []
+    monkeypatch.setattr(penalty, "to", asked.append)
+    penalty(normal(8, 12))
+    assert asked == []
+    with pytest.raises(RuntimeError):  # nothing is computed there
+        penalty(normal(8, 12).to("meta"))
+    assert asked == [torch.device("meta")]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_network_that_was_moved_is_still_watched():
+    model, penalty = classifier(), nn.GraphSpectralPenalty(graphs.grid(4))
+    penalty.watch(model[1])
+    model(normal(32, 4))
+    on_cpu = penalty.value.detach()
+    model.cuda()(normal(32, 4).cuda())
+    torch.testing.assert_close(penalty.value.detach().cpu(), on_cpu, rtol=1e-3, atol=1e-4)
+
+
+def test_one_batch_with_an_infinity_does_not_stay():
+    penalty, x = nn.GraphSpectralPenalty(TORUS), normal(50, 12)
+    penalty(x)
+    spoiled = x.clone()
+    spoiled[0, 0] = torch.inf
+    assert not torch.isfinite(penalty(spoiled))
+    assert torch.isfinite(penalty(x))
+
+
+def test_second_derivatives_are_refused():
+    x = normal(8, 12).requires_grad_()
+    with pytest.raises(RuntimeError, match="no second derivatives"):
+        torch.autograd.grad(nn.GraphSpectralPenalty(TORUS)(x), x, create_graph=True)
+
+
+@pytest.mark.parametrize("penalty", ["correlation", "spectrum", "weight"])
+def test_a_new_graph_keeps_the_precision(penalty):
+    module = nn.GraphSpectralPenalty(TORUS, penalty=penalty).double()
+    module.set_graph(graphs.path(12))
+    x = normal(12, 12, dtype=torch.float64)
+    assert module(x).dtype == torch.float64
+    expected = nn.GraphSpectralPenalty(graphs.path(12), penalty=penalty).double()(x)
+    torch.testing.assert_close(module(x), expected)
+
+
+def test_what_cannot_be_watched_is_refused():
+    weights = nn.GraphSpectralPenalty(graphs.grid(4), penalty="weight")
+    for module in (torch.nn.ReLU(), torch.nn.BatchNorm1d(16)):
+        with pytest.raises(ValueError, match="`module` must have a `weight`"):
+            weights.watch(module)
+    linear = classifier()[0]
+    for penalty, pick in ((weights, lambda output: output), (nn.GraphSpectralPenalty(graphs.grid(4)), "mean")):
+        with pytest.raises(ValueError, match="`pick`"):
+            penalty.watch(linear, pick=pick)
+
+
+def test_an_output_that_is_no_tensor_names_the_cure():
+    with pytest.raises(TypeError, match=r"got tuple; choose it .* `watch"):
+        nn.GraphSpectralPenalty(TORUS)((normal(5, 12), normal(5, 12)))
+
+
 def test_without_a_call_there_is_no_value():
     penalty = nn.GraphSpectralPenalty(graphs.grid(4))
     with pytest.raises(RuntimeError, match="`watch`"):
@@ -227,6 +308,8 @@ def test_without_a_call_there_is_no_value():
         ("correlation", (8, 5), r"\(batch, 12\)"),
         ("quadratic", (8, 12, 3), r"\(batch, 12\)"),
         ("quadratic", (12,), r"\(batch, 12\)"),
+        ("quadratic", (0, 12), r"\(batch, 12\)"),
+        ("weight", (12,), r"\(12, in_features\)"),
         ("weight", (5, 8), r"\(12, in_features\)"),
     ],
 )

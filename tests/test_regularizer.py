@@ -65,6 +65,8 @@ def test_the_sum_weighs_each_by_its_factor():
         ("cosine", ValueError),
         ({}, ValueError),
         ({"l1": -1}, ValueError),
+        ({"l1": 0}, ValueError),
+        ({"quadratic": 1, "l1": None}, TypeError),
         ({"l1": "much"}, TypeError),
         ({"l3": 1}, ValueError),
         (3, TypeError),
@@ -72,9 +74,9 @@ def test_the_sum_weighs_each_by_its_factor():
     ],
 )
 def test_a_bad_choice_is_refused(cells, penalty, error):
-    with pytest.raises(error, match="`penalty`"):
+    with pytest.raises(error, match="`penalty"):
         factors_of(penalty)
-    with pytest.raises(error, match="`penalty`"):
+    with pytest.raises(error, match="`penalty"):
         scgsr.tl.fit(cells, (3, 4), penalty=penalty)
     assert list(cells.uns) == []
 
@@ -201,6 +203,24 @@ def test_only_a_plain_smoothness_starts_in_order(cells, monkeypatch):
         calls.clear()
         fitted(cells, n_epochs=1, **arguments)
         assert len(calls) == ordered, arguments
+
+
+def test_the_symmetric_laplacian_is_warned_about_once_and_only_where_it_bites(cells, caplog):
+    star = graphs.star(12)
+    for arguments, times in (
+        ({"penalty": {"quadratic": 1, "rayleigh": 1, "weight": 1}}, 1),
+        ({"smoothness": 0}, 0),
+        ({"penalty": "l1"}, 0),
+        ({"laplacian": "combinatorial"}, 0),
+    ):
+        caplog.clear()
+        fitted(cells, star, **{"n_epochs": 1, "laplacian": "symmetric", **arguments})
+        assert caplog.text.count("penalises a constant image") == times, arguments
+
+
+def test_a_rate_of_nothing_is_refused(cells):
+    with pytest.raises(ValueError, match="`learning_rate`"):
+        fitted(cells, learning_rate=Decay(0))
 
 
 def test_the_history_has_a_row_for_each_epoch(cells):

@@ -196,6 +196,26 @@ def test_a_module_of_one_neuron_is_a_piece():
     assert result.history["components"].iloc[-1] == 7  # seven modules of eight neurons: most are alone
 
 
+def test_the_modules_that_were_asked_for_are_no_fragments():
+    rng = np.random.default_rng(0)
+    noisy = rng.normal(size=(300, 3))[:, [0] * 4 + [1] * 4 + [2] * 4] + 0.3 * rng.normal(size=(300, 12))
+    for n_modules, fragmented in ((3, False), (2, True)):
+        recipe = graphs.learned(12, n_neighbors=3, n_modules=n_modules, connected=False, stop=graphs.UntilFragmented())
+        learner = GraphLearner(recipe, 100, "symmetric")
+        learner.refreshed(edgeless(12), noisy, 0, 20)
+        assert learner.fragmented is fragmented
+        assert learner.n_pieces == 3
+
+
+def test_a_live_neuron_on_its_own_is_a_fragment():
+    z = np.random.default_rng(0).normal(size=(300, 1))
+    recipe = graphs.learned(4, n_neighbors=1, connected=False, stop=graphs.UntilFragmented())
+    learner = GraphLearner(recipe, 100, "symmetric")
+    learner.refreshed(edgeless(4), np.hstack([z, z + 0.1 * np.roll(z, 1), -z, 0 * z]), 0, 20)  # the last one is dead
+    assert learner.fragmented
+    assert learner.n_pieces == 2
+
+
 def test_learning_ends_when_the_graph_falls_apart_and_training_soon_after():
     recipe = graphs.learned(
         24, n_neighbors=1, connected=False, warm_up=10, refresh_every=2, stop=graphs.UntilFragmented(more_steps=7)

@@ -104,8 +104,8 @@ class Atoms:
         return np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 1e-9)
 
     def _checked_scales(self, scales: Sequence[float]) -> tuple[float, ...]:
-        _checks.instance("scales", scales, (Sequence, np.ndarray))
-        if len(scales) == 0 or isinstance(scales, str):
+        _checks.instance("scales", scales, (list, tuple, np.ndarray))
+        if len(scales) == 0:
             msg = f"`scales` must hold at least one number, got {scales!r}."
             raise ValueError(msg)
         if self.kernel == "random_walk":

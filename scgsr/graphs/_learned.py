@@ -16,7 +16,8 @@ class UntilFragmented:
     Stop learning the graph when it is about to fall apart, and training soon after.
 
     An estimate has fallen apart if at least two eigenvalues of its Laplacian, dead neurons left out, are below
-    `eigenvalue`. The first such estimate is the last: the graph before it is kept, if there is one.
+    `eigenvalue`; in a graph of `n_modules`, more than these. The first such estimate is the last: the graph before it
+    is kept, if there is one. A graph that is held together (`connected`) by edges of weight 1 never falls apart.
 
     Parameters
     ----------
@@ -87,6 +88,12 @@ class LearnedGraph:
         }
         for name, value in checked.items():  # NumPy's numbers are kept as Python's
             object.__setattr__(self, name, value)
+        if self.n_modules is not None and self.n_modules >= self.n_neurons:
+            msg = f"`n_modules` must be below the number of neurons, {self.n_neurons}, got {self.n_modules}."
+            raise ValueError(msg)
+        if isinstance(self.stop, UntilFragmented) and self.connected and self.kernel == "knn":
+            msg = "`stop`=UntilFragmented(...) needs `connected=False`: a graph held together never falls apart."
+            raise ValueError(msg)
         if self.warm_up == 1:
             msg = "`warm_up` must be below 1, or the graph is never learned; got 1."
             raise ValueError(msg)
@@ -100,8 +107,11 @@ class LearnedGraph:
 
 def _moment(name: str, value: Any, *, exclusive: bool = False) -> float:
     """Return a share of the steps, or a number of them, which is a whole one above 1."""
-    if isinstance(value, numbers.Integral) and int(value) > 1:
-        return int(value)
+    if isinstance(value, numbers.Real) and float(value) > 1:
+        if float(value).is_integer():
+            return int(float(value))
+        msg = f"`{name}` must be a share of the steps, at most 1, or a whole number of steps, got {value}."
+        raise ValueError(msg)
     return number(name, value, minimum=0, maximum=1, exclusive=exclusive)
 
 
@@ -132,7 +142,7 @@ def learned(
         Weight of an edge, ``"knn"``, ``"adaptive"`` or ``"soft"``: see `coactivation`.
     warm_up
         When the graph is estimated first: as a share of the planned training steps, below 1, or, above 1, as a whole
-        number of steps. Before, there is no penalty.
+        number of steps. Before, there is no penalty on the graph.
     refresh_every
         Share, or number, of steps between two estimates of the graph.
     stop

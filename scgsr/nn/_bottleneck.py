@@ -69,11 +69,10 @@ class SpectralBottleneck(nn.Module):
         """Replace the graph; the weights stay."""
         check_size(graph, self.linear.out_features)
         matrix = self.atoms.on(graph)
-        device = self.linear.weight.device
-        self.atoms_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=device)
-        self.analysis_matrix = torch.as_tensor(
-            np.linalg.pinv(matrix, rcond=_WEAKEST), dtype=torch.float32, device=device
-        )
+        weight = self.linear.weight
+        self.atoms_matrix = torch.as_tensor(matrix, dtype=weight.dtype, device=weight.device)
+        analysis = np.linalg.pinv(matrix, rcond=_WEAKEST)
+        self.analysis_matrix = torch.as_tensor(analysis, dtype=weight.dtype, device=weight.device)
 
     def loadings(self, hidden: Tensor) -> Tensor:
         """Return how much of each atom a cell has: (batch, in_features) -> (batch, n_atoms)."""
@@ -88,4 +87,4 @@ class SpectralBottleneck(nn.Module):
         return self.respond(self.linear(hidden))
 
     def _loadings(self, inputs: Tensor) -> Tensor:
-        return torch.softmax(inputs @ self.analysis_matrix, dim=1)
+        return torch.softmax(inputs @ self.analysis_matrix, dim=-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,20 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.utils.hooks import RemovableHandle
 
 from scgsr import _checks
 from scgsr.graphs import NeuronGraph
+from scgsr.nn._laplacians import checked_laplacian, warn_of_constant_image
 from scgsr.nn._pictures import FAINT, brightness
 from scgsr.nn._size import check_size
 from scgsr.nn._spectrum import SparseSpectrum
 
-_log = logging.getLogger("scgsr")
-
 ON_ACTIVATIONS = ("correlation", "quadratic", "rayleigh", "spectrum")
 ON_WEIGHTS = ("weight", "weight_cosine")
-LAPLACIANS = ("combinatorial", "symmetric")
 
 # A Laplacian with at most this share of entries multiplies as a sparse matrix.
 _SPARSE = 0.1
@@ -44,7 +40,7 @@ class GraphSpectralPenalty(nn.Module):
     - ``"rayleigh"``: the mean over cells of x^T L x / x^T x.
     - ``"spectrum"``: the mean over cells of the sum over the eigenspaces of L of g(lambda) |P x|, with P the projector
       on the eigenspace and g the `kernel`. Few frequencies are left; with exp(-lambda) the low ones cost most, so it
-      does not smooth.
+      does not smooth. As with all others, a graph without edges costs nothing.
 
     With W the weights into the layer, (n_neurons, in_features), and |W| their absolute values:
 
@@ -124,7 +120,8 @@ class GraphSpectralPenalty(nn.Module):
         self.register_buffer("running_var", torch.zeros(graph.n_neurons))
         self._value: Tensor | None = None
         self._handle: RemovableHandle | None = None
-        warn_of_constant_image(graph, self.laplacian)
+        self._n_watched = 0
+        self._warned = False
         self.set_graph(graph)
 
     @property
@@ -138,16 +135,17 @@ class GraphSpectralPenalty(nn.Module):
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh."""
         check_size(graph, len(self.running_var))
+        self._graph = graph
         sparse = graph.laplacian(self.laplacian)
-        matrix, device = sparse.toarray(), self.running_var.device
+        matrix, known = sparse.toarray(), self.running_var
         self._trace = float(np.trace(matrix))
         if self.penalty == "correlation":  # a neuron agrees with itself
             np.fill_diagonal(matrix, 0)
-        self.laplacian_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=device)
+        self.laplacian_matrix = torch.as_tensor(matrix, dtype=known.dtype, device=known.device)
         self._few_edges = np.count_nonzero(matrix) <= _SPARSE * matrix.size
         self._sparse: Tensor | None = None
         if self.penalty == "spectrum":
-            self.spectrum = SparseSpectrum(sparse, self.kernel).to(device)
+            self.spectrum = SparseSpectrum(sparse, self.kernel).to(known)
 
     def watch(self, module: nn.Module, *, pick: Callable[[Any], Tensor] | None = None) -> RemovableHandle:
         """Leave in `value`, at each forward pass of a module of any network, the penalty of its output or its weights.
@@ -160,7 +158,7 @@ class GraphSpectralPenalty(nn.Module):
             Its output, (batch, n_neurons), is penalised, or its `weight`, (n_neurons, ...), if the penalty is of
             weights. Another module that was watched before is no longer.
         pick
-            From the output, whatever it is, to the activations. None: the output itself.
+            From the output, whatever it is, to the activations. None: the output itself. Not for weights.
 
         Returns
         -------
@@ -168,28 +166,37 @@ class GraphSpectralPenalty(nn.Module):
 
         Raises
         ------
-        TypeError
-            If it is no module.
+        TypeError, ValueError
+            If it is no module, or one without a matrix of weights where weights are penalised; if `pick` is no
+            function, or given for weights.
         """
         _checks.instance("module", module, nn.Module)
+        if pick is not None and (self.penalty in ON_WEIGHTS or not callable(pick)):
+            msg = "`pick` must be a function of the output, and is not for penalties of weights; leave it out."
+            raise ValueError(msg)
+        if self.penalty in ON_WEIGHTS and getattr(getattr(module, "weight", None), "ndim", 0) < 2:
+            msg = f"`module` must have a `weight` of shape (n_neurons, ...), got {type(module).__name__}."
+            raise ValueError(msg)
         if self._handle is not None:
             self._handle.remove()
-        self._handle = module.register_forward_hook(partial(self._see, pick))
+        self._n_watched += 1
+        self._handle = module.register_forward_hook(partial(self._see, self._n_watched, pick))
         return self._handle
 
     def forward(self, activations: Tensor) -> Tensor:
         """Return the penalty of a batch, (batch, n_neurons), or of weights, (n_neurons, ...), as a scalar."""
-        if self.penalty in ON_WEIGHTS:
-            activations = activations.flatten(1)
-        n_neurons = len(self.running_var)
-        if activations.ndim != 2 or activations.shape[self.penalty not in ON_WEIGHTS] != n_neurons:
-            wanted = f"({n_neurons}, in_features)" if self.penalty in ON_WEIGHTS else f"(batch, {n_neurons})"
-            got = tuple(activations.shape)
-            msg = f"`activations` must have shape {wanted} for `penalty`={self.penalty!r}, got {got}."
-            raise ValueError(msg)
+        activations = self._checked(activations)
+        if not self._warned:
+            self._warned = True
+            warn_of_constant_image(self._graph, self.laplacian)
+        if activations.device != self.running_var.device:
+            self.to(activations.device)  # it is no part of the network that was moved
         activations = activations.to(self.laplacian_matrix.dtype)  # those of a layer in low precision, for example
+        before = self.running_var.clone()
         with torch.autocast(activations.device.type, enabled=False):
             known = self.value_and_gradient(activations)
+        # What one batch with an infinity leaves, whose step mixed precision skips, must not stay.
+        self.running_var.copy_(torch.where(self.running_var.isfinite(), self.running_var, before))
         value: Tensor = _Known.apply(activations, *known)  # type: ignore[no-untyped-call]  # torch's own
         return value
 
@@ -263,7 +270,27 @@ class GraphSpectralPenalty(nn.Module):
             self._sparse = dense.to_sparse()
         return (self._sparse @ rows.t().contiguous()).t()
 
-    def _see(self, pick: Callable[[Any], Tensor] | None, module: nn.Module, _inputs: Any, output: Any) -> None:
+    def _checked(self, activations: Any) -> Tensor:
+        """Return activations, or weights as a matrix, of the right shape."""
+        if not isinstance(activations, Tensor):
+            msg = (
+                f"`activations` must be a tensor, got {type(activations).__name__}; choose it from the output of a "
+                "module by `watch(module, pick=lambda output: output[0])`."
+            )
+            raise TypeError(msg)
+        on_weights, n_neurons = self.penalty in ON_WEIGHTS, len(self.running_var)
+        if on_weights and activations.ndim > 2:
+            activations = activations.flatten(1)
+        if activations.ndim != 2 or activations.shape[not on_weights] != n_neurons or not activations.numel():
+            wanted = f"({n_neurons}, in_features)" if on_weights else f"(batch, {n_neurons})"
+            got = tuple(activations.shape)
+            msg = f"`activations` must have shape {wanted} for `penalty`={self.penalty!r}, got {got}."
+            raise ValueError(msg)
+        return activations
+
+    def _see(self, number: int, pick: Callable[[Any], Tensor] | None, module: nn.Module, _: Any, output: Any) -> None:
+        if number != self._n_watched:  # a copy of a network has the hooks of former watches as well
+            return
         if self.penalty in ON_WEIGHTS:
             self._value = self(module.weight)
             return
@@ -275,27 +302,6 @@ class GraphSpectralPenalty(nn.Module):
         return {**self.__dict__, "_value": None, "_handle": None}
 
 
-def checked_laplacian(kind: Any) -> str:
-    """Return the kind of a Laplacian that can be a penalty."""
-    if kind == "random_walk":
-        msg = (
-            "`laplacian`='random_walk' is refused as a penalty: its quadratic form is unbounded below on "
-            f"irregular graphs; use one of {list(LAPLACIANS)}."
-        )
-        raise ValueError(msg)
-    return _checks.one_of("laplacian", kind, LAPLACIANS)
-
-
-def warn_of_constant_image(graph: NeuronGraph, laplacian: str) -> None:
-    """Log that the symmetric Laplacian penalises what it should not, where it does."""
-    degrees = np.asarray(graph.adjacency.sum(axis=1)).round(6)
-    if laplacian == "symmetric" and len(np.unique(degrees)) > 1:
-        _log.warning(
-            "`laplacian`='symmetric' on the irregular graph %r penalises a constant image; consider 'combinatorial'",
-            graph.name,
-        )
-
-
 class _Known(torch.autograd.Function):
     """A scalar whose gradient is known: (inputs, value, gradient) -> value."""
 
@@ -305,7 +311,9 @@ class _Known(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        if torch.is_grad_enabled():
+            msg = "GraphSpectralPenalty has no second derivatives: call `backward` without `create_graph`."
+            raise RuntimeError(msg)
         (gradient,) = ctx.saved_tensors
         return upstream * gradient, None, None

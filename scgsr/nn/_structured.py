@@ -72,7 +72,8 @@ class StructuredLayer(nn.Module):
         check_size(graph, self.linear.out_features)
         if self.diffusion:
             matrix = diffusion_matrix(graph.adjacency, self.diffusion)
-            self.diffusion_matrix = torch.as_tensor(matrix, dtype=torch.float32, device=self.linear.weight.device)
+            weight = self.linear.weight
+            self.diffusion_matrix = torch.as_tensor(matrix, dtype=weight.dtype, device=weight.device)
 
     def code(self, hidden: Tensor) -> Tensor:
         """Return the activations before they diffuse: (batch, in_features) -> (batch, n_neurons)."""

@@ -111,7 +111,8 @@ def fit(
         partly from the architecture.
     atoms
         A recipe of :class:`scgsr.graphs.Atoms` makes the layer a :class:`scgsr.nn.SpectralBottleneck`: activations are
-        convex combinations of atoms on a given graph. `threshold` and `diffusion` then have no meaning.
+        convex combinations of atoms on a given graph, also at smoothness 0. `threshold` and `diffusion` then have no
+        meaning.
     penalty
         One of ``"correlation"``, ``"quadratic"``, ``"rayleigh"``, ``"spectrum"`` on the activations and ``"weight"``,
         ``"weight_cosine"`` on the weights into the layer, see :class:`scgsr.nn.GraphSpectralPenalty`; or, without
@@ -202,7 +203,6 @@ def fit(
     seed = _random.seed_from(rng)
     train_seed, label_seed, typical_seed = _random.spawn(seed, 3)
     chosen = _device.choose(device)
-    _check_bottleneck(atoms, neurons, threshold, diffusion)
     training = TrainConfig(
         smoothness,
         penalty,
@@ -221,7 +221,7 @@ def fit(
     view = _view.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     _guards.look_at(view.matrix, view.features, embedding=use_rep is not None)
     cofactor = _store.read_cofactors(adata, layer, view.features, embedding=use_rep is not None)
-    config = AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion, atoms)
+    config = _checked(AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion, atoms), neurons)
     _log.info("training on %s", _device.describe(chosen))
     batches = Batches(view.matrix, view.mean, view.scale, chosen)
     with _device.multiplying(precision):
@@ -274,22 +274,21 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     return graph
 
 
-def _check_bottleneck(
-    atoms: Atoms | None, graph: NeuronGraph | LearnedGraph, threshold: float | None, diffusion: int
-) -> None:
-    """Refuse what has no meaning together with atoms."""
-    if atoms is None:
-        return
+def _checked(config: AutoencoderConfig, graph: NeuronGraph | LearnedGraph) -> AutoencoderConfig:
+    """Return the settings of the network, without what has no meaning together with atoms and is refused."""
+    if config.atoms is None:
+        return config
     if isinstance(graph, LearnedGraph):
         msg = (
             "`atoms` need a given graph, such as (10, 10): a graph learned from activations that are made of its own "
             "atoms would only confirm itself."
         )
         raise ValueError(msg)
-    for name, value, default in (("threshold", threshold, _THRESHOLD), ("diffusion", diffusion, 0)):
+    for name, value, default in (("threshold", config.threshold, _THRESHOLD), ("diffusion", config.diffusion, 0)):
         if value != default:
             msg = f"`{name}`={value!r} has no meaning with `atoms`, whose layer has none; leave it out."
             raise ValueError(msg)
+    return replace(config, threshold=None)
 
 
 def _typical(

@@ -42,7 +42,8 @@ def score(
     Smoothness alone proves nothing: a network can light one smooth spot in all cells. So beside how smooth and local
     the pictures are stands whether groups of cells light different regions, and each measure has a null in which the
     neurons change places at random. A layer that spreads activation to neighbours (`diffusion`) does so in the null
-    too, since what it adds by itself is no structure. The graph connects neurons, not cells.
+    too, since what it adds by itself is no structure; activations composed of `atoms` are smooth by construction, which
+    no null knows and the advice says. The graph connects neurons, not cells.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ def score(
         table.n_permutations,
         learned=_store.read_graph(adata, key).name in _FROM_ACTIVATIONS,
         diffused=fit.steps > 0,
-        composed=isinstance(_store.read_record(adata, key)["params"].get("atoms"), Mapping),
+        composed=_composed(_store.read_record(adata, key)["params"]),
         own_labels=groupby is None,
     )
     scores = _judged(table, context)
@@ -173,7 +174,11 @@ def _rival(adata: AnnData, argument: str, key: str, fit: _metrics.Fit) -> _metri
     if found != n:
         msg = f"`{argument}`={key!r} must be a fit of the same network, with {n} neurons, got {found}."
         raise ValueError(msg)
-    smoothness = _store.read_record(adata, key)["params"].get("smoothness")
+    params = _store.read_record(adata, key)["params"]
+    smoothness = params.get("smoothness")
+    if argument == "baseline" and _composed(params):
+        msg = f"`baseline`={key!r} must be a fit without `atoms`: its activations are smooth by construction."
+        raise ValueError(msg)
     if argument == "baseline" and smoothness != 0:
         msg = (
             f"`baseline`={key!r} must be a fit without the penalty, got smoothness={smoothness}: call "
@@ -181,6 +186,11 @@ def _rival(adata: AnnData, argument: str, key: str, fit: _metrics.Fit) -> _metri
         )
         raise ValueError(msg)
     return other
+
+
+def _composed(params: Mapping[str, Any]) -> bool:
+    """Whether the activations of a fit are composed of atoms."""
+    return isinstance(params.get("atoms"), Mapping)
 
 
 def _judged(table: _metrics.Table, context: _metrics.Context) -> dict[str, Any]:
