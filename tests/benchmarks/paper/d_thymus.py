@@ -6,8 +6,9 @@
 are the later half of a branch. 100 neurons on a learned graph: the defaults, and the setting released with the paper;
 ten neurons on a path: the defaults, and the published network (by a one-cycle schedule of 2,000 steps instead of Adam
 at 1e-4). Each stands beside the same network with smoothness 0, which on a learned graph still has one.
-After a first run, in which no network told the branches apart better than smoothness 0 did, `balanced` was added: the
-default fit of as many cells of the trunk and of each branch, 828, because nine in ten cells are of the trunk.
+Two were added after a first run, in which no network told the branches apart better than smoothness 0 did: `balanced`,
+the default fit of as many cells of the trunk and of each branch, 828, because nine in ten cells are of the trunk; and
+100 neurons on a sheet.
 
 What must be seen, of the regularised network, and how it is measured:
 
@@ -37,7 +38,7 @@ from PIL import Image
 
 import scgsr
 from scgsr import _metrics
-from scgsr.graphs import learned, path
+from scgsr.graphs import grid, learned, path
 from scgsr.graphs._order import in_row
 from scgsr.nn import Decay
 
@@ -52,6 +53,7 @@ FITS: list[tuple[str, Any, float, dict[str, Any]]] = [
         for value in (0.0, 1e-3)
     ),
     *(("learned, defaults", learned(), value, {"smoothness": value}) for value in (0.0, 0.1)),
+    *(("sheet, defaults", grid(10), value, {"smoothness": value}) for value in (0.0, 0.1)),
     *(("path, published", PATH, value, published(value, **CYCLE)) for value in (0.0, 1e-3, 1e-1)),
     *(("path, defaults", PATH, value, {"smoothness": value}) for value in (0.0, 0.1)),
 ]
