@@ -14,8 +14,11 @@ from scgsr.graphs import NeuronGraph
 from scgsr.nn import GraphSpectralPenalty
 from scgsr.nn._penalty import ON_ACTIVATIONS, ON_WEIGHTS
 
+# From activations or weights to a penalty and its gradient.
+Measure = Callable[[Tensor], tuple[Tensor, Tensor]]
+
 # What costs without regard to the graph.
-_PLAIN: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {"batch_mean": batch_mean, "l1": l1, "l2": l2}
+_PLAIN: dict[str, Measure] = {"batch_mean": batch_mean, "l1": l1, "l2": l2}
 PENALTIES = (*ON_ACTIVATIONS, *ON_WEIGHTS, *_PLAIN)
 
 
@@ -45,6 +48,8 @@ class Regularizer(nn.Module):
         self.spectral = nn.ModuleDict(
             {name: GraphSpectralPenalty(graph, penalty=name, laplacian=laplacian) for name in on_graph}
         )
+        self._of_activations = [self._part(name) for name in factors if name not in ON_WEIGHTS]
+        self._of_weights = [self._part(name) for name in factors if name in ON_WEIGHTS]
 
     @property
     def has_graph(self) -> bool:
@@ -56,13 +61,17 @@ class Regularizer(nn.Module):
         for penalty in self.spectral.values():
             penalty.set_graph(graph)  # type: ignore[operator]  # ModuleDict forgets what it holds
 
+    @torch.no_grad()
     def of_activations(self, activations: Tensor) -> tuple[Tensor, Tensor]:
         """Return the penalties of a batch, (batch, n_neurons) -> scalar, and their gradient, (batch, n_neurons)."""
-        return self._sum(activations, weights=False)
+        if not self._of_activations:
+            return activations.new_zeros(()), torch.zeros_like(activations)
+        return _summed(self._of_activations, activations)
 
+    @torch.no_grad()
     def of_weights(self, weight: Tensor) -> tuple[Tensor, Tensor] | None:
         """Return those of the weights into the layer, (n_neurons, n_inputs), with their gradient, if there are any."""
-        return self._sum(weight.detach(), weights=True) if set(self.factors) & set(ON_WEIGHTS) else None
+        return _summed(self._of_weights, weight.detach()) if self._of_weights else None
 
     @torch.no_grad()
     def forward(self, activations: Tensor, weight: Tensor) -> Tensor:
@@ -71,15 +80,18 @@ class Regularizer(nn.Module):
         on_weights = self.of_weights(weight)
         return value if on_weights is None else value + on_weights[0]
 
-    @torch.no_grad()
-    def _sum(self, values: Tensor, *, weights: bool) -> tuple[Tensor, Tensor]:
-        total, slope = values.new_zeros(()), None
-        for name, factor in self.factors.items():
-            if (name in ON_WEIGHTS) != weights:
-                continue
-            measure = _PLAIN[name] if name in _PLAIN else self.spectral[name].value_and_gradient
-            value, gradient = measure(values)  # type: ignore[operator]
-            total = total + factor * value
-            gradient = gradient * factor if factor != 1 else gradient
-            slope = gradient if slope is None else slope + gradient
-        return total, torch.zeros_like(values) if slope is None else slope
+    def _part(self, name: str) -> tuple[float, Measure]:
+        measure: Any = _PLAIN[name] if name in _PLAIN else self.spectral[name].value_and_gradient
+        return self.factors[name], measure
+
+
+def _summed(parts: list[tuple[float, Measure]], values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the weighted sum of at least one measure, and of their gradients."""
+    weighed = []
+    for factor, measure in parts:
+        value, gradient = measure(values)
+        weighed.append((value, gradient) if factor == 1 else (factor * value, factor * gradient))
+    total, slope = weighed[0]
+    for value, gradient in weighed[1:]:
+        total, slope = total + value, slope + gradient
+    return total, slope
