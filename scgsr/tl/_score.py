@@ -58,7 +58,8 @@ def score(
         Column of `.obs` with a known order of the cells, for a path, or another graph that runs in one direction.
     baseline
         Key of a fit of the same network with ``smoothness=0`` (and ``diffusion=0``). Its neurons are put in their best
-        order on this graph afterwards: what the penalty is worth is what goes beyond that. Takes seconds.
+        order on this graph afterwards: what the ordered start and the penalty are worth is what goes beyond that (a fit
+        with ``smoothness=1e-9`` has the start alone). Takes seconds.
     others
         Keys of fits that differ only in their seed: do they agree?
     n_permutations
