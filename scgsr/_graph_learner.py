@@ -45,10 +45,10 @@ class GraphLearner:
     @property
     def n_pieces(self) -> int:
         """Into how many pieces the neurons fall that are not dead; 0 before the first estimate."""
-        if not self.evolution.adjacencies:
+        if self.similarity is None:
             return 0
         pieces, _ = sparse.csgraph.connected_components(self.evolution.adjacencies[-1], directed=False)
-        return int(pieces) - int((~self._live()).sum())
+        return int(pieces) - int((~_live(self.similarity)).sum())
 
     @property
     def settled(self) -> float:
@@ -84,7 +84,7 @@ class GraphLearner:
         )
         self.edge_jaccard = _jaccard(graph.adjacency, adjacency)
         if isinstance(self.recipe.stop, UntilFragmented):
-            self.fragmented = self._falls_apart(adjacency, self.recipe.stop.eigenvalue)
+            self.fragmented = self._falls_apart(adjacency, _live(self.similarity), self.recipe.stop.eigenvalue)
         if self.fragmented:
             self.last_step = step
             _log.info("the learned graph is about to fall apart at step %d: it stays as it is", step)
@@ -107,24 +107,22 @@ class GraphLearner:
         self.evolution = Evolution.from_dict(state["evolution"])
         self.last_step, self.fragmented = state["last_step"], state["fragmented"]
 
-    def _falls_apart(self, adjacency: sparse.csr_matrix, zero: float) -> bool:
+    def _falls_apart(self, adjacency: sparse.csr_matrix, live: np.ndarray, zero: float) -> bool:
         """Whether the live neurons are about to be in more pieces than the recipe wants."""
-        live = np.flatnonzero(self._live())
-        if not len(live):
+        if not live.any():
             return False
         frequencies, _ = fourier_basis(laplacian(adjacency[live][:, live], self.laplacian))
         return bool((frequencies < zero).sum() > (self.recipe.n_modules or 1))
-
-    def _live(self) -> np.ndarray:
-        """Return which neurons have changed at all over the cells, (n_neurons,)."""
-        if self.similarity is None:
-            return np.zeros(self.recipe.n_neurons, dtype=bool)
-        return np.asarray(self.similarity.any(axis=1))
 
     def _step(self, name: str) -> int:
         """Return which step a field of the recipe means."""
         moment = getattr(self.recipe, name)
         return int(moment) if moment > 1 else round(moment * self.n_steps)
+
+
+def _live(similarity: np.ndarray) -> np.ndarray:
+    """Return which neurons have changed at all over the cells, (n_neurons,)."""
+    return np.asarray(similarity.any(axis=1))
 
 
 def _jaccard(one: sparse.csr_matrix, other: sparse.csr_matrix) -> float:

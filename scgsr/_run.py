@@ -59,17 +59,16 @@ class TrainConfig:
         # NumPy's numbers are accepted and kept as Python's, which torch and JSON want.
         if not isinstance(self.smoothness, Decay):
             object.__setattr__(self, "smoothness", _checks.number("smoothness", self.smoothness, minimum=0))
+        factors = factors_of(self.penalty)
         if isinstance(self.penalty, Mapping):
-            object.__setattr__(self, "penalty", factors_of(self.penalty))
-        factors_of(self.penalty)
+            object.__setattr__(self, "penalty", factors)
         checked_laplacian(self.laplacian)
         if self.n_epochs is not None:
             object.__setattr__(self, "n_epochs", _checks.positive_int("n_epochs", self.n_epochs))
         object.__setattr__(self, "batch_size", _checks.positive_int("batch_size", self.batch_size, minimum=2))
-        rate = self.learning_rate
-        at_first = rate.start if isinstance(rate, Decay) else rate
-        at_first = _checks.number("learning_rate", at_first, minimum=0, exclusive=True)
-        object.__setattr__(self, "learning_rate", rate if isinstance(rate, Decay) else at_first)
+        rate = _checks.number("learning_rate", _at_first(self.learning_rate), minimum=0, exclusive=True)
+        if not isinstance(self.learning_rate, Decay):
+            object.__setattr__(self, "learning_rate", rate)
         share = _checks.number("validation_fraction", self.validation_fraction, minimum=0, maximum=0.9)
         object.__setattr__(self, "validation_fraction", share)
         _checks.instance("early_stopping", self.early_stopping, bool)
@@ -83,12 +82,12 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values; a decay of nothing is no smoothness."""
-        return {**asdict(self), "smoothness": asdict(self)["smoothness"] if self.penalises else 0.0}
+        return asdict(self) if self.penalises else {**asdict(self), "smoothness": 0.0}
 
     @property
     def penalises(self) -> bool:
         """Whether there is any penalty at all."""
-        return (self.smoothness.start if isinstance(self.smoothness, Decay) else self.smoothness) > 0
+        return _at_first(self.smoothness) > 0
 
     def smoothness_at(self, step: int, n_steps: int) -> float:
         """Return the smoothness at a step."""
@@ -127,10 +126,8 @@ class Run:
         self.n_steps = self.n_epochs * n_steps_per_epoch
         # One kernel for all weights, where there is one.
         fused = batches.device.type in ("cpu", "cuda")
-        rate = config.learning_rate
-        start = rate.start if isinstance(rate, Decay) else rate
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=start, fused=fused)
-        self.schedule = _schedule(self.optimiser, rate, self.n_steps)
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=_at_first(config.learning_rate), fused=fused)
+        self.schedule = _schedule(self.optimiser, config.learning_rate, self.n_steps)
         largest = -(-len(self.train_rows) // n_steps_per_epoch)
         self.gradient = Gradient(network, self.regularizer, largest, config.precision)
         self.step = 0
@@ -299,6 +296,10 @@ class Run:
         mean = total / len(self.train_rows)
         moments = {"running_mean": mean, "running_var": squares / len(self.train_rows) - mean.square()}
         norm.load_state_dict({**norm.state_dict(), **moments})
+
+
+def _at_first(value: float | Decay) -> float:
+    return value.start if isinstance(value, Decay) else value
 
 
 def _schedule(

@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 
 from scgsr import _checks
-from scgsr._laplacian import fourier_basis
+from scgsr._laplacian import diffusion, fourier_basis
 from scgsr.graphs._graph import NeuronGraph
 
 # Wavelets at this many scales, where none are given; they cover the spectrum from its top down to this share of it.
@@ -133,9 +133,7 @@ def centers(graph: NeuronGraph, n_centers: int) -> np.ndarray:
 
 
 def _random_walk(graph: NeuronGraph, scales: Sequence[float] | None) -> list[np.ndarray]:
-    lazy = graph.adjacency.toarray() + np.eye(graph.n_neurons)
-    step = lazy / lazy.sum(axis=1, keepdims=True)
-    return [np.linalg.matrix_power(step, int(steps)) for steps in scales or (_STEPS,)]
+    return [diffusion(graph.adjacency, int(steps)).T for steps in scales or (_STEPS,)]
 
 
 def _heat(graph: NeuronGraph, scales: Sequence[float] | None) -> list[np.ndarray]:

@@ -41,8 +41,7 @@ def modules(n_modules: int, size: int) -> NeuronGraph:
     NeuronGraph('modules': 15 neurons, 30 edges, 3 components)
     """
     n_modules, size = positive_int("n_modules", n_modules), positive_int("size", size)
-    clique = csr_matrix(np.ones((size, size)) - np.eye(size))
-    adjacency = csr_matrix(block_diag([clique] * n_modules))
+    adjacency = csr_matrix(block_diag([_clique(size)] * n_modules))
     return NeuronGraph(adjacency, pack([circle(size)] * n_modules), name="modules")
 
 
@@ -76,9 +75,8 @@ def capsules(n_capsules: int, size: int) -> NeuronGraph:
     NeuronGraph('capsules': 160 neurons, 720 edges, 16 components)
     """
     n_capsules, size = positive_int("n_capsules", n_capsules), positive_int("size", size)
-    clique = csr_matrix(np.ones((n_capsules, n_capsules)) - np.eye(n_capsules))
     row, column = np.divmod(np.arange(n_capsules * size), size)
-    adjacency = csr_matrix(kron(clique, identity(size)))
+    adjacency = csr_matrix(kron(_clique(n_capsules), identity(size)))
     return NeuronGraph(adjacency, np.column_stack([column, -row]), (n_capsules, size), name="capsules")
 
 
@@ -152,3 +150,8 @@ def from_adjacency(adjacency: np.ndarray | spmatrix | sparray, *, positions: np.
     if n_components > 1:
         logger.info("the neuron graph has %d components: nothing ties neurons across them", n_components)
     return graph
+
+
+def _clique(n: int) -> csr_matrix:
+    """Return the adjacency of n neurons that are all tied, (n, n)."""
+    return csr_matrix(np.ones((n, n)) - np.eye(n))
