@@ -15,6 +15,6 @@ together. The graph connects neurons, not cells. Each cell's activations are a s
 """
 
 from scgsr import datasets, get, graphs, io, nn, pl, pp, tl
-from scgsr._fitted import FittedModel
+from scgsr._model import FittedModel
 
 __all__ = ["FittedModel", "datasets", "get", "graphs", "io", "nn", "pl", "pp", "tl"]

@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scgsr import _checks, _store, _view
-from scgsr._arcsinh import arcsinh as transformed
+from scgsr import _adata, _checks
+from scgsr._values import arcsinh as transformed
+from scgsr._values import check_finite
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from scgsr._batches import Matrix
+    from scgsr._values import Matrix
 
 __all__ = ["arcsinh"]
 
@@ -94,7 +95,7 @@ def arcsinh(
 
     _checks.instance("adata", adata, AnnData)
     _checks.instance("copy", copy, bool)
-    matrix, mask = _view.rows(adata, layer=layer), _view.mask(adata, mask_var)
+    matrix, mask = _adata.rows(adata, layer=layer), _adata.mask(adata, mask_var)
     mask = np.ones(adata.n_vars, dtype=bool) if mask is None else mask
     if not adata.var_names.is_unique:
         msg = "`adata` has features of the same name; call `adata.var_names_make_unique()` first."
@@ -107,7 +108,7 @@ def arcsinh(
     else:
         number = _positive("cofactor", cofactor)
         wanted = pd.Series(np.where(mask, number, np.nan), index=adata.var_names)
-    recorded = _store.read_arcsinh(adata, layer)
+    recorded = _adata.read_arcsinh(adata, layer)
     if recorded is not None:
         _refuse_a_second_time(recorded, wanted, layer)
     chosen = wanted.notna().to_numpy()
@@ -115,7 +116,7 @@ def arcsinh(
     values = transformed(matrix, wanted.to_numpy())
     source = adata.X if layer is None else adata.layers[layer]
     target = adata.copy() if copy else adata
-    _store.write_arcsinh(
+    _adata.write_arcsinh(
         target,
         layer,
         type(source)(values) if sparse.issparse(source) else values,  # CSC stays CSC
@@ -170,7 +171,7 @@ def _refuse_a_second_time(recorded: pd.Series, wanted: pd.Series, layer: str | N
 
 def _check_values(adata: AnnData, matrix: Matrix, features: pd.Index, layer: str | None) -> None:
     """Refuse values that have no transform, and warn about those that look as if they had it already."""
-    _view.check_finite(matrix, [str(name) for name in features])
+    check_finite(matrix, [str(name) for name in features])
     if layer is None and "log1p" in adata.uns:
         logger.warning("arcsinh: .uns['log1p'] says that `.X` is log-transformed already; was this the raw data?")
     fewest, most = _CELLS_TO_JUDGE

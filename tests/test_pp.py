@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from scgsr import _arcsinh, _store, pp
+from scgsr import _adata, pp
+from scgsr._values import _arcsinh
 
 FEATURES = ["CD3", "CD19", "HLA/DR", "Time"]
 
@@ -138,12 +139,12 @@ def test_the_record_survives_a_file_a_selection_and_another_order(raw, tmp_path,
     getattr(raw, f"write_{kind}")(tmp_path / f"a.{kind}")
     again = getattr(ad, f"read_{kind}")(tmp_path / f"a.{kind}")
     some = again[:, ["HLA/DR", "Time", "CD3"]].copy()
-    recorded = _store.read_arcsinh(some, None)
+    recorded = _adata.read_arcsinh(some, None)
     assert recorded.index.tolist() == ["HLA/DR", "Time", "CD3"]
     np.testing.assert_array_equal(recorded, [150, np.nan, 5])
     pp.arcsinh(some, {"Time": 7})
-    np.testing.assert_array_equal(_store.read_arcsinh(some, None), [150, 7, 5])
-    assert _store.read_arcsinh(some, "raw") is None
+    np.testing.assert_array_equal(_adata.read_arcsinh(some, None), [150, 7, 5])
+    assert _adata.read_arcsinh(some, "raw") is None
 
 
 # --- Twice -----------------------------------------------------------------------------------------------------------

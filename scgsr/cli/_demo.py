@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scgsr._keys import Keys
+from scgsr._adata import Keys
 from scgsr.cli import _usage
 from scgsr.cli._log import show_log
 from scgsr.cli._places import check_folder

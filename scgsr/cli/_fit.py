@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scgsr._keys import DEFAULT_KEY
+from scgsr._adata import DEFAULT_KEY
 from scgsr.cli import _files, _usage
 from scgsr.cli._graph import add_graph
 from scgsr.cli._log import show_log

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr._adata import DEFAULT_KEY, Keys
 from scgsr.cli import _files, _usage
 from scgsr.cli._log import show_log
 from scgsr.cli._places import ANNDATA, ending

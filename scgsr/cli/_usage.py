@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scgsr import _checks
-from scgsr._keys import Keys
+from scgsr._adata import Keys
 
 EXIT_CODES = """\
 exit codes:

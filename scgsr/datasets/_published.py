@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scgsr._keys import ARCSINH
+from scgsr._adata import ARCSINH
 from scgsr.datasets._registry import fetch, provenance
 from scgsr.io._events import read_events
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _store
-from scgsr._keys import DEFAULT_KEY
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from scgsr._fitted import FittedModel
+    from scgsr._model import FittedModel
 
 
 def model(adata: AnnData, *, key: str = DEFAULT_KEY) -> FittedModel:
@@ -43,7 +43,7 @@ def model(adata: AnnData, *, key: str = DEFAULT_KEY) -> FittedModel:
     >>> scgsr.get.model(adata).graph.n_neurons
     20
     """
-    return _store.read_model(adata, key)
+    return _adata.read_model(adata, key)
 
 
 def neurons(adata: AnnData, *, key: str = DEFAULT_KEY) -> AnnData:
@@ -79,15 +79,15 @@ def neurons(adata: AnnData, *, key: str = DEFAULT_KEY) -> AnnData:
     """
     from anndata import AnnData
 
-    graph = _store.read_graph(adata, key)
-    modules = np.asarray(_store.read_record(adata, key)["modules"])
+    graph = _adata.read_graph(adata, key)
+    modules = np.asarray(_adata.read_record(adata, key)["modules"])
     found = [str(module) for module in np.unique(modules[modules >= 0])]
     var = pd.DataFrame(
         {"module": pd.Categorical(modules.astype(str), categories=sorted(found, key=int))},
         index=[f"neuron_{node}" for node in range(graph.n_neurons)],
     )
     return AnnData(
-        _store.read_activations(adata, key).copy(),
+        _adata.read_activations(adata, key).copy(),
         obs=adata.obs.copy(),
         var=var,
         obsm={name: adata.obsm[name].copy() for name in adata.obsm},
@@ -126,14 +126,14 @@ def images(adata: AnnData, *, key: str = DEFAULT_KEY) -> np.ndarray:
     >>> scgsr.get.images(adata).shape
     (700, 6, 8)
     """
-    graph = _store.read_graph(adata, key)
+    graph = _adata.read_graph(adata, key)
     if graph.image_shape is None:
         msg = (
             f"`key`={key!r}: the neuron graph {graph.name!r} is not a sheet of pixels; fit on "
             "`scgsr.graphs.grid(...)`, or draw any graph with `scgsr.pl.activation_map`."
         )
         raise ValueError(msg)
-    return _store.read_activations(adata, key).reshape(-1, *graph.image_shape).copy()
+    return _adata.read_activations(adata, key).reshape(-1, *graph.image_shape).copy()
 
 
 def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -> pd.DataFrame:
@@ -173,10 +173,10 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
     True
     """
     _checks.one_of("by", by, ["neuron", "module"])
-    values = _store.read_activations(adata, key)
+    values = _adata.read_activations(adata, key)
     if by == "neuron":
         return pd.DataFrame(
             values.copy(), index=adata.obs_names, columns=[f"neuron_{node}" for node in range(values.shape[1])]
         )
-    responses = _store.read_model(adata, key).modules.responses(values)
+    responses = _adata.read_model(adata, key).modules.responses(values)
     return pd.DataFrame(responses, index=adata.obs_names, columns=[str(module) for module in range(responses.shape[1])])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scgsr import _store
-from scgsr._keys import DEFAULT_KEY
+from scgsr import _adata
+from scgsr._adata import DEFAULT_KEY
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -48,7 +48,7 @@ def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFA
     >>> scgsr.get.programs(adata, module="0").shape
     (765, 6)
     """
-    effect, found = _store.read_programs(adata, key)
+    effect, found = _adata.read_programs(adata, key)
     modules = [str(each) for each in range(effect.shape[1])]
     if module is not None and str(module) not in modules:
         msg = f"`module` must be one of {modules}, got {module!r}."
@@ -102,7 +102,7 @@ def saliency(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     >>> len(table) == table["group"].nunique() * table["module"].nunique() * 309
     True
     """
-    found = _store.read_saliency(adata, key)
+    found = _adata.read_saliency(adata, key)
     values = np.asarray(found["values"])  # (n_groups, n_modules, n_features)
     levels = [list(found["groups"]), [str(module) for module in range(values.shape[1])], list(found["names"])]
     rows = pd.MultiIndex.from_product(levels, names=["group", "module", "names"])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _store, _view
-from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY, Keys
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -148,7 +148,7 @@ def medians(
     by = [pd.Series(samples, name="sample"), pd.Series(groups, name=group)]
     tables = []
     for start in range(0, max(len(wanted), 1), _AT_ONCE):
-        found, values = _view.columns(adata, wanted[start : start + _AT_ONCE], layer=layer)
+        found, values = _adata.columns(adata, wanted[start : start + _AT_ONCE], layer=layer)
         cells = pd.DataFrame(values.astype(np.float64), columns=pd.Index(found, name="names"))
         tables.append(cells.groupby(by, observed=False).median())
     table = pd.concat(tables, axis=1).stack(future_stack=True).rename("median").reset_index()
@@ -158,9 +158,9 @@ def medians(
 
 def _columns(adata: AnnData, sample_key: str, groupby: str | None, key: str) -> tuple[pd.Categorical, pd.Categorical]:
     """Return the sample and the group of each cell, missing together; samples without cells are no categories."""
-    _store.read_record(adata, key)
-    samples = _view.groups(adata, "sample_key", sample_key)
-    groups = _view.groups(adata, "groupby", Keys(key).labels if groupby is None else groupby)
+    _adata.read_record(adata, key)
+    samples = _adata.groups(adata, "sample_key", sample_key)
+    groups = _adata.groups(adata, "groupby", Keys(key).labels if groupby is None else groupby)
     missing = (samples.codes < 0) | (groups.codes < 0)
     if missing.all():
         msg = f"`sample_key`={sample_key!r} must name a sample for some cell that has a group, got none."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scgsr import _store
-from scgsr._keys import DEFAULT_KEY
+from scgsr import _adata
+from scgsr._adata import DEFAULT_KEY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,4 +53,4 @@ def scores(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     >>> list(scgsr.get.scores(adata).columns)
     ['metric', 'group', 'value', 'null_mean', 'null_sd', 'z', 'p']
     """
-    return _store.read_scores(adata, key)["table"].copy()
+    return _adata.read_scores(adata, key)["table"].copy()

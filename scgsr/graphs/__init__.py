@@ -12,25 +12,37 @@ Graphs over the neurons of a structured layer: values, made without an AnnData. 
 from scgsr.graphs._atoms import Atoms
 from scgsr.graphs._coactivation import coactivation, correlation, similarity_graph
 from scgsr.graphs._composed import capsules, disjoint, from_adjacency, modules
+from scgsr.graphs._evolution import Evolution
 from scgsr.graphs._graph import NeuronGraph
+from scgsr.graphs._laplacian import diffusion, energy, fourier_basis, laplacian, same_frequency
+from scgsr.graphs._layout import layout
 from scgsr.graphs._learned import LearnedGraph, UntilFragmented, learned
+from scgsr.graphs._order import in_row
 from scgsr.graphs._shapes import grid, path, ring, star, tree, wishbone
 
 __all__ = [
     "Atoms",
+    "Evolution",
     "LearnedGraph",
     "NeuronGraph",
     "UntilFragmented",
     "capsules",
     "coactivation",
     "correlation",
+    "diffusion",
     "disjoint",
+    "energy",
+    "fourier_basis",
     "from_adjacency",
     "grid",
+    "in_row",
+    "laplacian",
+    "layout",
     "learned",
     "modules",
     "path",
     "ring",
+    "same_frequency",
     "similarity_graph",
     "star",
     "tree",

@@ -9,8 +9,8 @@ import numpy as np
 import scipy
 
 from scgsr import _checks
-from scgsr._laplacian import diffusion, fourier_basis
 from scgsr.graphs._graph import NeuronGraph
+from scgsr.graphs._laplacian import diffusion, fourier_basis
 
 # Wavelets at this many scales, where none are given; they cover the spectrum from its top down to this share of it.
 _N_SCALES, _LOWEST = 3, 1 / 20

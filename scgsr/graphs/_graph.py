@@ -12,7 +12,7 @@ import scipy
 from scipy.sparse import csr_matrix, sparray, spmatrix
 
 from scgsr._checks import instance, positive_int
-from scgsr._laplacian import laplacian
+from scgsr.graphs._laplacian import laplacian
 
 logger = logging.getLogger("scgsr")
 

@@ -43,9 +43,26 @@ def pack(blocks: list[np.ndarray]) -> np.ndarray:
 
 def layout(adjacency: csr_matrix) -> np.ndarray:
     """
-    Return places for the nodes of any graph, neighbours about 1 apart and no two nodes in one place, (n, 2).
+    Return places for the nodes of any graph, neighbours about 1 apart and no two nodes in one place.
 
     Components are drawn on their own and packed from the largest to the smallest; isolated nodes lie in rows beneath.
+
+    Parameters
+    ----------
+    adjacency
+        Symmetric non-negative weights without self loops, (n, n).
+
+    Returns
+    -------
+    Float64 array (n, 2), x to the right and y up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scgsr.graphs import layout, path
+    >>> places = layout(path(5).adjacency)
+    >>> bool(np.allclose(np.linalg.norm(np.diff(places, axis=0), axis=1), 1, atol=0.2))
+    True
     """
     n_components, labels = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
     members = sorted((np.flatnonzero(labels == c) for c in range(n_components)), key=len, reverse=True)

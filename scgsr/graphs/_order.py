@@ -6,7 +6,7 @@ import numpy as np
 import scipy
 from scipy.sparse import csr_matrix
 
-from scgsr._laplacian import fourier_basis, laplacian
+from scgsr.graphs._laplacian import fourier_basis, laplacian
 
 # How long the walker walks, in steps.
 _TIME = 3.0

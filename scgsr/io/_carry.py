@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scgsr import _store
+from scgsr import _adata
 from scgsr.io._encode import STANDARD, tidy
 from scgsr.io._panel import clean
 from scgsr.io._scale import decades, gain
@@ -55,7 +55,7 @@ def _gains(adata: AnnData, layer: str | None, meta: Mapping[Any, Any]) -> dict[s
     kept: dict[str, str] = {}
     lost, amplified = [], []
     channels = [clean(str(name)) for name in adata.var.get("channel", adata.var_names)]
-    record = _store.read_arcsinh(adata, layer)
+    record = _adata.read_arcsinh(adata, layer)
     transformed = np.zeros(len(channels), bool) if record is None else record.notna().to_numpy()
     for n, (channel, changed) in enumerate(zip(channels, transformed, strict=True), start=1):
         scales = set().union(*(file.get(channel, {_NOTHING_KNOWN}) for file in files))
@@ -102,7 +102,7 @@ def _spillover(adata: AnnData, layer: str | None, meta: Mapping[Any, Any], chann
         return {}
     if (
         meta.get("compensated")
-        or _store.read_arcsinh(adata, layer) is not None
+        or _adata.read_arcsinh(adata, layer) is not None
         or not set(spill.index) <= set(channels)
     ):
         logger.info("the spillover matrix is not written: it does not apply to these values")

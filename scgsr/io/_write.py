@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scgsr import _checks, _store
-from scgsr._batches import dense_rows
-from scgsr._keys import DEFAULT_KEY, Keys
-from scgsr._view import check_finite, rows
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY, Keys, rows
+from scgsr._values import check_finite, dense_rows
 from scgsr.io._carry import carried
 from scgsr.io._encode import Parameter, header_and_text, tidy, tidy_channels
 from scgsr.io._paths import target
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from scgsr._batches import Matrix
+    from scgsr._values import Matrix
 
 logger = logging.getLogger("scgsr")
 
@@ -132,8 +131,8 @@ def _of_fit(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], NDArray[np.
     """Return what a fit has written, blocks of columns by their names, and keywords that explain renamed labels."""
     _checks.instance("key", key, str, hint="None writes the features alone.")
     keys = Keys(key)
-    _store.read_record(adata, key)
-    activations = _store.read_activations(adata, key)
+    _adata.read_record(adata, key)
+    activations = _adata.read_activations(adata, key)
     for column in (keys.labels, keys.confidence):
         if column not in adata.obs:
             msg = f"`key`={key!r}: .obs[{column!r}] is missing; call `scgsr.tl.fit(adata, key_added={key!r})` again."

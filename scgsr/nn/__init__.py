@@ -14,7 +14,12 @@ https://doi.org/10.1007/978-3-030-44584-3_40
 """
 
 from scgsr.nn._bottleneck import SpectralBottleneck
+from scgsr.nn._checks import checked_laplacian as checked_laplacian
+from scgsr.nn._checks import warn_of_constant_image as warn_of_constant_image
+from scgsr.nn._penalty import ON_ACTIVATIONS as ON_ACTIVATIONS
+from scgsr.nn._penalty import ON_WEIGHTS as ON_WEIGHTS
 from scgsr.nn._penalty import GraphSpectralPenalty
+from scgsr.nn._pictures import unit_pictures as unit_pictures
 from scgsr.nn._settings import Decay, FixedNoise
 from scgsr.nn._structured import StructuredLayer
 

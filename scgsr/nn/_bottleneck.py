@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from scgsr import _checks
 from scgsr.graphs import Atoms, NeuronGraph
-from scgsr.nn._size import check_size
+from scgsr.nn._checks import check_size
 
 # Singular values of the atoms below this share of the largest are not inverted.
 _WEAKEST = 0.1

@@ -13,9 +13,8 @@ from torch.utils.hooks import RemovableHandle
 
 from scgsr import _checks
 from scgsr.graphs import NeuronGraph
-from scgsr.nn._laplacians import checked_laplacian, warn_of_constant_image
+from scgsr.nn._checks import check_size, checked_laplacian, warn_of_constant_image
 from scgsr.nn._pictures import FAINT, brightness
-from scgsr.nn._size import check_size
 from scgsr.nn._spectrum import SparseSpectrum
 
 ON_ACTIVATIONS = ("correlation", "quadratic", "rayleigh", "spectrum")

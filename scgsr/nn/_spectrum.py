@@ -9,7 +9,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-from scgsr._laplacian import fourier_basis, same_frequency
+from scgsr.graphs import fourier_basis, same_frequency
 
 
 class SparseSpectrum(nn.Module):

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from scgsr import _checks
-from scgsr._laplacian import diffusion as diffusion_matrix
 from scgsr.graphs import NeuronGraph
-from scgsr.nn._size import check_size
+from scgsr.graphs import diffusion as diffusion_matrix
+from scgsr.nn._checks import check_size
 
 
 class StructuredLayer(nn.Module):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _store
-from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY, Keys
 from scgsr.pl import _axes, _groups, _scale
 from scgsr.pl._columns import Columns
 
@@ -105,7 +105,7 @@ def activation_heatmap(
     """
     from matplotlib.colors import to_rgba_array
 
-    activations, columns = _store.read_activations(adata, key), Columns.of(adata, key)
+    activations, columns = _adata.read_activations(adata, key), Columns.of(adata, key)
     time = None if pseudotime is None else _times(adata, pseudotime)
     heading, of = _grouped(adata, groupby, groups, time, key)
     cells = _in_order(activations, of, time, columns.order)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scgsr import _checks, _store
-from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY, Keys
 from scgsr.pl import _axes, _groups, _scale
 from scgsr.pl._sheet import Sheet
 
@@ -107,7 +107,7 @@ def activation_map(
     if cells is not None and (groupby is not None or groups is not None):
         msg = "`cells` and `groupby` or `groups` exclude each other: draw single cells or the means of groups."
         raise ValueError(msg)
-    activations = _store.read_activations(adata, key)
+    activations = _adata.read_activations(adata, key)
     if cells is None:
         titles, images = _of_groups(adata, activations, Keys(key).labels if groupby is None else groupby, groups)
     else:
@@ -125,7 +125,7 @@ def activation_map(
     norm = _scale.norm(images, vmin=vmin, vmax=vmax, vcenter=vcenter)
     if cmap is None:
         cmap = "viridis" if vcenter is None else "RdBu_r"
-    sheet = Sheet.of(_store.read_graph(adata, key))
+    sheet = Sheet.of(_adata.read_graph(adata, key))
     axes = _axes.panels(titles, aspect=sheet.aspect, ncols=ncols, ax=ax)
     for panel, image in zip(axes, images, strict=True):
         artist = sheet.draw(panel, image, cmap=cmap, norm=norm)

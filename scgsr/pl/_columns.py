@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from scgsr import _store
-from scgsr.graphs._order import in_row
+from scgsr import _adata
+from scgsr.graphs import in_row
 from scgsr.pl import _groups
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Columns:
     @classmethod
     def of(cls, adata: AnnData, key: str) -> Columns:
         """Return the columns for a fit."""
-        modules = np.asarray(_store.read_record(adata, key)["modules"])
-        order = in_row(_store.read_graph(adata, key).adjacency, modules)
+        modules = np.asarray(_adata.read_record(adata, key)["modules"])
+        order = in_row(_adata.read_graph(adata, key).adjacency, modules)
         return cls(order, modules[order], _groups.module_colors(adata, key, modules))
 
     def draw(self, ax: Axes, top: float, bottom: float) -> None:

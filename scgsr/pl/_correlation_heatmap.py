@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import scipy
 
-from scgsr import _checks, _store, _view
-from scgsr._keys import DEFAULT_KEY
-from scgsr._metrics import feature_correlation
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY
+from scgsr._measures import feature_correlation
 from scgsr.pl import _axes, _groups
 from scgsr.pl._columns import Columns
 
@@ -99,9 +99,9 @@ def correlation_heatmap(
     if names is None and adata.n_vars > _MOST:
         msg = f"`names`=None draws all features, got {adata.n_vars} of them; name those to draw, best at most {_MOST}."
         raise ValueError(msg)
-    activations, columns = _store.read_activations(adata, key), Columns.of(adata, key)
+    activations, columns = _adata.read_activations(adata, key), Columns.of(adata, key)
     of = _groups.grouping(adata, groupby, groups)
-    features, values = _view.columns(adata, names, layer=layer)
+    features, values = _adata.columns(adata, names, layer=layer)
     rows = _clustered(feature_correlation(values, activations))
     panels = _panels(len(of.categories), len(rows), ncols)
     for place, (panel, name) in enumerate(zip(panels, of.categories, strict=True)):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from scgsr import _checks, _store
-from scgsr._keys import DEFAULT_KEY
-from scgsr._metrics import edge_jaccard
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY
+from scgsr._measures import edge_jaccard
 from scgsr.pl import _axes, _groups
 from scgsr.pl._neuron_graph import aspect, draw_edges, draw_nodes
 
@@ -79,8 +79,8 @@ def evolution(
     from matplotlib.lines import Line2D
 
     ncols = _checks.positive_int("ncols", ncols)
-    estimates, graph = _store.read_evolution(adata, key), _store.read_graph(adata, key)
-    modules = np.asarray(_store.read_record(adata, key)["modules"])
+    estimates, graph = _adata.read_evolution(adata, key), _adata.read_graph(adata, key)
+    modules = np.asarray(_adata.read_record(adata, key)["modules"])
     colors = [*_groups.module_colors(adata, key, modules), _DEAD]
     chosen = np.unique(np.linspace(0, len(estimates) - 1, _MOST).round().astype(int))
     panels = _panels(len(chosen), ncols, aspect(graph))

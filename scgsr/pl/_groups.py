@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scgsr import _view
-from scgsr._keys import Keys
+from scgsr import _adata
+from scgsr._adata import Keys
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,7 +23,7 @@ MOST = 200
 
 def grouping(adata: AnnData, groupby: str, groups: str | Sequence[Any] | None) -> pd.Categorical:
     """Return the group of each cell; cells without one, and groups without cells, are left out."""
-    every = _view.groups(adata, "groupby", groupby)
+    every = _adata.groups(adata, "groupby", groupby)
     wanted = list(every.categories) if groups is None else [groups] if np.ndim(groups) == 0 else list(groups)
     unknown = [group for group in wanted if group not in every.categories]
     if unknown:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scgsr import _store
-from scgsr._keys import DEFAULT_KEY
+from scgsr import _adata
+from scgsr._adata import DEFAULT_KEY
 from scgsr.pl import _axes
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def history(adata: AnnData, *, key: str = DEFAULT_KEY, show: bool | None = None)
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
-    table = _store.read_record(adata, key)["history"].dropna(axis="columns", how="all")
+    table = _adata.read_record(adata, key)["history"].dropna(axis="columns", how="all")
     found = {title: [name for name in columns if name in table] for title, columns in _PANELS.items()}
     found = {title: columns for title, columns in found.items() if columns}
     figure = plt.figure(figsize=(2.8 * len(found), 2.6), layout="constrained")

@@ -9,8 +9,8 @@ import numpy as np
 import scipy
 from scipy.sparse import triu
 
-from scgsr import _checks, _store
-from scgsr._keys import DEFAULT_KEY
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY
 from scgsr.pl import _axes, _groups, _scale
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ def neuron_graph(
     >>> ax.get_title()
     'ring: 20 neurons (not cells), 20 edges'
     """
-    graph = _store.read_graph(adata, key)
-    activations = _store.read_activations(adata, key)
-    modules = np.asarray(_store.read_record(adata, key)["modules"])
+    graph = _adata.read_graph(adata, key)
+    activations = _adata.read_activations(adata, key)
+    modules = np.asarray(_adata.read_record(adata, key)["modules"])
     strength = np.abs(activations).mean(axis=0, dtype=np.float64)
     title = f"{graph.name}: {graph.n_neurons} neurons (not cells), {graph.n_edges:,} edges"
     if isinstance(color, str) and _checks.one_of("color", color, ["module", "activation"]) == "module":

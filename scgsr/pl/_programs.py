@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scgsr import _checks, _programs, _query, _store, _view
-from scgsr._arcsinh import arcsinh
-from scgsr._keys import DEFAULT_KEY
+from scgsr import _adata, _checks, _measures
+from scgsr._adata import DEFAULT_KEY
+from scgsr._values import arcsinh
 from scgsr.pl import _axes, _groups, _scale
 from scgsr.pl._sheet import Sheet
 
@@ -91,7 +91,7 @@ def programs(
     ['CD3D', 'LYZ']
     """
     n, ncols = _checks.positive_int("n", n), _checks.positive_int("ncols", ncols)
-    activations = _store.read_activations(adata, key)
+    activations = _adata.read_activations(adata, key)
     if names is None:
         chosen = _risers(adata, n, key)
         titles = [f"{name} (module{'s' * (len(led) > 1)} {', '.join(led)})" for name, led in chosen.items()]
@@ -101,12 +101,12 @@ def programs(
     if not 1 <= len(chosen) <= _groups.MOST:
         msg = f"`names` must be 1 to {_groups.MOST} markers, got {len(chosen)}."
         raise ValueError(msg)
-    model = _store.read_model(adata, key)
+    model = _adata.read_model(adata, key)
     layer = model.params["layer"] if layer is None else layer
-    found, markers = _view.columns(adata, list(chosen), layer=layer)
-    pending = _query.in_units_of_the_fit(adata, model, layer, found)
+    found, markers = _adata.columns(adata, list(chosen), layer=layer)
+    pending = _adata.in_units_of_the_fit(adata, model, layer, found)
     markers = arcsinh(markers, pending)
-    images = _programs.planes(markers, activations)
+    images = _measures.planes(markers, activations)
     alive = ~np.isnan(images)
     norm = _scale.norm(images[alive] if alive.any() else np.zeros(1), vmin=vmin, vmax=vmax, vcenter=0)
     sheet = Sheet.of(model.graph)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scgsr import _store
-from scgsr._keys import DEFAULT_KEY
+from scgsr import _adata
+from scgsr._adata import DEFAULT_KEY
 from scgsr.pl import _axes
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def score(
     >>> figure.axes[0].get_title() == adata.uns["gsr"]["scores"]["verdict"]
     True
     """
-    scores = _store.read_scores(adata, key)
+    scores = _adata.read_scores(adata, key)
     table, verdict = scores["table"], str(scores["verdict"])
     overall = table[table["group"] == ""].set_index("metric")
     overall = overall.loc[[name for name in _NAMES if name in overall.index]].rename(index=_NAMES)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scgsr import _checks, _store
-from scgsr._keys import DEFAULT_KEY
-from scgsr._metrics import owners, shares
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY
+from scgsr._measures import owners, shares
 from scgsr.pl import _axes, _groups
 from scgsr.pl._sheet import Sheet
 
@@ -83,7 +83,7 @@ def segmentation(
 
     if normalize is not None:
         _checks.one_of("normalize", normalize, ["share"])
-    activations = _store.read_activations(adata, key)
+    activations = _adata.read_activations(adata, key)
     of = _groups.grouping(adata, groupby, groups)
     means, overall = _groups.means(activations, of)[1], activations.mean(axis=0, dtype=np.float64)
     owner = owners(means, overall) if normalize is None else owners(shares(means), shares(overall))
@@ -93,7 +93,7 @@ def segmentation(
     counts = np.bincount(np.where(owner < 0, len(of.categories), owner), minlength=len(names))
     shown = len(names) if counts[-1] else len(names) - 1
     labels = _axes.legend_labels(names[:shown], counts[:shown])
-    graph = _store.read_graph(adata, key)
+    graph = _adata.read_graph(adata, key)
     sheet = Sheet.of(graph)
     title = f"{graph.name}: neurons by the group that lights them most"
     panel = _axes.panels([title], aspect=sheet.aspect, ax=ax)[0]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scgsr import _checks, _store
-from scgsr._keys import DEFAULT_KEY, Keys
-from scgsr._metrics import graph_spectrum
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._measures import graph_spectrum
 from scgsr.pl import _axes, _groups, _scale
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def spectrum(
     True
     """
     _checks.one_of("laplacian", laplacian, ["combinatorial", "symmetric"])
-    activations, graph = _store.read_activations(adata, key), _store.read_graph(adata, key)
+    activations, graph = _adata.read_activations(adata, key), _adata.read_graph(adata, key)
     if graph.n_edges == 0:
         msg = f"`key`={key!r}: the neuron graph {graph.name!r} has no edges, and so no frequencies; fit on another."
         raise ValueError(msg)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scgsr import _checks, _modules, _random, _store
-from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr import _adata, _checks, _modules, _random
+from scgsr._adata import DEFAULT_KEY, Keys
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -70,12 +70,12 @@ def cluster(
     """
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
     keys = Keys(key if key_added is None else key_added)
-    fitted, activations = _store.read_model(adata, key), _store.read_activations(adata, key)
+    fitted, activations = _adata.read_model(adata, key), _adata.read_activations(adata, key)
     seed = _random.seed_from(rng)
     modules = _modules.cut(fitted.modules.tree, fitted.modules.templates, activations, resolution=resolution)
-    _store.check_free(adata, keys)
+    _adata.check_free(adata, keys)
     params = {**fitted.params, "resolution": resolution, "cluster_seed": seed}
-    fitted, held_out = replace(fitted, modules=modules, params=params), _store.read_held_out(adata, key)
+    fitted, held_out = replace(fitted, modules=modules, params=params), _adata.read_held_out(adata, key)
     target = adata.copy() if copy else adata
-    _store.write(target, keys, fitted, activations.copy(), held_out=held_out, novelty=_store.read_novelty(adata, key))
+    _adata.write(target, keys, fitted, activations.copy(), held_out=held_out, novelty=_adata.read_novelty(adata, key))
     return target if copy else None

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from scgsr import _checks, _device, _guards, _modules, _random, _record, _store, _view
-from scgsr._batches import Batches, Matrix
-from scgsr._fitted import FittedModel
-from scgsr._keys import DEFAULT_KEY, Keys
-from scgsr._model import AutoencoderConfig
+from scgsr import _adata, _checks, _device, _model, _modules, _random, _values
+from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._model import AutoencoderConfig, FittedModel, Typical
 from scgsr._modules import Modules
-from scgsr._novelty import Typical
-from scgsr._run import TrainConfig
-from scgsr._training import train
+from scgsr._train import TrainConfig, train
+from scgsr._values import Batches, Matrix
 from scgsr.graphs import LearnedGraph, NeuronGraph, grid, learned
 
 if TYPE_CHECKING:
@@ -46,7 +43,7 @@ def fit(
     smoothness: float | Decay = 0.1,
     layer: str | None = None,
     use_rep: str | None = None,
-    mask_var: np.ndarray | str | _view.Unset | None = _view.UNSET,
+    mask_var: np.ndarray | str | _adata.Unset | None = _adata.UNSET,
     scale: bool = True,
     hidden: int | Sequence[int] = (256,),
     threshold: float | None = _THRESHOLD,
@@ -217,10 +214,10 @@ def fit(
     _checks.instance("adata", adata, AnnData)
     for name, flag in (("scale", scale), ("copy", copy)):
         _checks.instance(name, flag, bool)
-    _store.check_free(adata, keys)
-    view = _view.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
-    _guards.look_at(view.matrix, view.features, embedding=use_rep is not None)
-    cofactor = _store.read_cofactors(adata, layer, view.features, embedding=use_rep is not None)
+    _adata.check_free(adata, keys)
+    view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
+    _values.look_at(view.matrix, view.features, embedding=use_rep is not None)
+    cofactor = _adata.read_cofactors(adata, layer, view.features, embedding=use_rep is not None)
     config = _checked(AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion, atoms), neurons)
     _log.info("training on %s", _device.describe(chosen))
     batches = Batches(view.matrix, view.mean, view.scale, chosen)
@@ -241,7 +238,7 @@ def fit(
         evolution=trained.evolution,
         history=trained.history,
         params=params,
-        versions=_record.versions(),
+        versions=_model.versions(),
     )
     activations = fitted.activations(view.matrix)
 
@@ -256,7 +253,7 @@ def fit(
     trained.report(activations, modules)
 
     target = adata.copy() if copy else adata
-    _store.write(target, keys, fitted, activations, held_out=held_out)
+    _adata.write(target, keys, fitted, activations, held_out=held_out)
     return target if copy else None
 
 

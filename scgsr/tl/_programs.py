@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _programs, _query, _random, _store, _view
-from scgsr._keys import DEFAULT_KEY
+from scgsr import _adata, _checks, _measures, _random, _values
+from scgsr._adata import DEFAULT_KEY
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -109,35 +109,35 @@ def programs(
     >>> bool(table["effect"].is_monotonic_decreasing)
     True
     """
-    n_cells = _checks.positive_int("n_cells", n_cells, minimum=_programs.FEWEST_CELLS)
+    n_cells = _checks.positive_int("n_cells", n_cells, minimum=_measures.FEWEST_CELLS)
     _checks.instance("copy", copy, bool)
     seed = _random.seed_from(rng)
-    model = _store.read_model_with_modules(adata, key)
+    model = _adata.read_model_with_modules(adata, key)
     params = model.params
     layer = params["layer"] if layer is None else layer
-    view, varies = _view.features(adata, layer)
-    pending = _query.in_units_of_the_fit(adata, model, layer, view.features)
+    view, varies = _adata.features(adata, layer)
+    pending = _adata.in_units_of_the_fit(adata, model, layer, view.features)
     if np.isfinite(pending).any():
-        view = _view.transformed(view, pending)
-    query = _query.again(adata, model)
-    effect = _programs.effects(view.matrix, view.scale, model.modules.leads(_store.read_activations(adata, key)))
+        view = _values.transformed(view, pending)
+    query = _adata.again(adata, model)
+    effect = _measures.effects(view.matrix, view.scale, model.modules.leads(_adata.read_activations(adata, key)))
     choice_seed, hiding_seed = _random.spawn(seed, 2)
-    known = _store.read_held_out(adata, key)
+    known = _adata.read_held_out(adata, key)
     unseen = np.zeros(adata.n_obs, dtype=bool) if known is None else known
     rows = _choice(unseen, n_cells, _random.generator(choice_seed))
     names = np.array(view.features, dtype=object)[varies]
     columns = pd.Index(model.features if params["use_rep"] is None else []).get_indexer(names)
-    if unseen.sum() < _programs.FEWEST_CELLS:
-        _log.warning(_TOO_FEW, unseen.sum(), _programs.FEWEST_CELLS)
-        found = _programs.Evidence(*np.full((3, len(names), model.modules.n_modules), np.nan))
+    if unseen.sum() < _measures.FEWEST_CELLS:
+        _log.warning(_TOO_FEW, unseen.sum(), _measures.FEWEST_CELLS)
+        found = _measures.Evidence(*np.full((3, len(names), model.modules.n_modules), np.nan))
     else:
-        found = _programs.evidence(
+        found = _measures.evidence(
             model, query.rows(rows), view.matrix[rows][:, varies], columns, unseen[rows], _random.generator(hiding_seed)
         )
     tests = {"scores": found.scores, "pvals": found.pvals, "pvals_adj": found.pvals_adj}
     about = {"layer": layer or "", "n_cells": int(unseen[rows].sum()), "seed": seed}
     target = adata.copy() if copy else adata
-    _store.write_programs(target, key, effect, {"names": names, **tests, **about})
+    _adata.write_programs(target, key, effect, {"names": names, **tests, **about})
     return target if copy else None
 
 

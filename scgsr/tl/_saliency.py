@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _programs, _query, _store, _view
-from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr import _adata, _checks, _measures
+from scgsr._adata import DEFAULT_KEY, Keys
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -68,11 +68,11 @@ def saliency(
     ['group', 'module', 'names', 'gradient']
     """
     _checks.instance("copy", copy, bool)
-    model = _store.read_model_with_modules(adata, key)
+    model = _adata.read_model_with_modules(adata, key)
     column = Keys(key).labels if groupby is None else groupby
     groups = _groups(adata, column)
-    blocks = ((values, groups.codes[rows]) for rows, values in _query.again(adata, model).blocks(_ROWS_AT_ONCE))
-    values = _programs.saliency(model, blocks, len(groups.categories))
+    blocks = ((values, groups.codes[rows]) for rows, values in _adata.again(adata, model).blocks(_ROWS_AT_ONCE))
+    values = _measures.saliency(model, blocks, len(groups.categories))
     found = {
         "values": values,
         "groups": np.array([str(group) for group in groups.categories], dtype=object),
@@ -80,12 +80,12 @@ def saliency(
         "names": np.array(model.features, dtype=object),
     }
     target = adata.copy() if copy else adata
-    _store.write_saliency(target, key, found)
+    _adata.write_saliency(target, key, found)
     return target if copy else None
 
 
 def _groups(adata: AnnData, column: str) -> pd.Categorical:
-    groups = _view.groups(adata, "groupby", column).remove_unused_categories()
+    groups = _adata.groups(adata, "groupby", column).remove_unused_categories()
     if not 1 <= len(groups.categories) <= _MOST_GROUPS:
         msg = f"`groupby`={column!r} must have 1 to {_MOST_GROUPS} groups with cells, got {len(groups.categories)}."
         raise ValueError(msg)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _metrics, _random, _store, _view
-from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr import _adata, _checks, _measures, _random
+from scgsr._adata import DEFAULT_KEY, Keys
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -123,7 +123,7 @@ def score(
     control = None if baseline is None else _rival(adata, "baseline", baseline, fit)
     rivals = {name: _rival(adata, "others", name, fit) for name in others}
 
-    table = _metrics.Table(fit, n_permutations=n_permutations, rng=generator)
+    table = _measures.Table(fit, n_permutations=n_permutations, rng=generator)
     # First what can fail.
     if angles is not None:
         table.add_angle(angles)
@@ -136,30 +136,30 @@ def score(
         table.add_baseline(control)
     for name, other in rivals.items():
         table.add_other(name, other)
-    context = _metrics.Context(
+    context = _measures.Context(
         table.n_permutations,
-        learned=_store.read_graph(adata, key).name in _FROM_ACTIVATIONS,
+        learned=_adata.read_graph(adata, key).name in _FROM_ACTIVATIONS,
         diffused=fit.steps > 0,
-        composed=_composed(_store.read_record(adata, key)["params"]),
+        composed=_composed(_adata.read_record(adata, key)["params"]),
         own_labels=groupby is None,
     )
     scores = _judged(table, context)
     scores["groupby"] = Keys(key).labels if groupby is None else groupby
     _log.info("%s: %s. %s", key, scores["verdict"], scores["advice"])
     target = adata.copy() if copy else adata
-    _store.write_scores(target, key, scores)
+    _adata.write_scores(target, key, scores)
     return target if copy else None
 
 
-def _read(adata: AnnData, key: str) -> _metrics.Fit:
+def _read(adata: AnnData, key: str) -> _measures.Fit:
     """Return what is measured of the fit under `key`."""
-    record = _store.read_record(adata, key)
+    record = _adata.read_record(adata, key)
     history, labels = record["history"], Keys(key).labels
     _checks.existing_key("key", labels, adata.obs, where="`adata.obs`", hint="Call `scgsr.tl.cluster` to label again.")
     kept = history.loc[history["kept"].astype(bool), "validation_r2"]
-    return _metrics.Fit(
-        _store.read_activations(adata, key),
-        _store.read_graph(adata, key).adjacency,
+    return _measures.Fit(
+        _adata.read_activations(adata, key),
+        _adata.read_graph(adata, key).adjacency,
         record["coactivation"],
         np.asarray(record["modules"]),
         adata.obs[labels].astype(str).to_numpy(),
@@ -168,14 +168,14 @@ def _read(adata: AnnData, key: str) -> _metrics.Fit:
     )
 
 
-def _rival(adata: AnnData, argument: str, key: str, fit: _metrics.Fit) -> _metrics.Fit:
+def _rival(adata: AnnData, argument: str, key: str, fit: _measures.Fit) -> _measures.Fit:
     """Return a fit to compare with, if it can be."""
     other = _read(adata, key)
     n, found = fit.activations.shape[1], other.activations.shape[1]
     if found != n:
         msg = f"`{argument}`={key!r} must be a fit of the same network, with {n} neurons, got {found}."
         raise ValueError(msg)
-    params = _store.read_record(adata, key)["params"]
+    params = _adata.read_record(adata, key)["params"]
     smoothness = params.get("smoothness")
     if argument == "baseline" and _composed(params):
         msg = f"`baseline`={key!r} must be a fit without `atoms`: its activations are smooth by construction."
@@ -194,18 +194,18 @@ def _composed(params: Mapping[str, Any]) -> bool:
     return isinstance(params.get("atoms"), Mapping)
 
 
-def _judged(table: _metrics.Table, context: _metrics.Context) -> dict[str, Any]:
+def _judged(table: _measures.Table, context: _measures.Context) -> dict[str, Any]:
     """Return table, verdict and advice."""
     frame = table.frame()
     p = float(frame.loc[frame["metric"] == "morans_i", "p"].iloc[0])
-    verdict, advice = _metrics.judge(table.overall(), p, context)
+    verdict, advice = _measures.judge(table.overall(), p, context)
     return {"table": frame, "verdict": verdict, "advice": advice, "n_permutations": int(table.n_permutations)}
 
 
 def _groups(adata: AnnData, key: str, groupby: str | None) -> pd.Categorical:
     """Return the group of each cell, without groups that have no cells; by default the label of the fit."""
     column = Keys(key).labels if groupby is None else groupby
-    groups = _view.groups(adata, "groupby", column).remove_unused_categories()
+    groups = _adata.groups(adata, "groupby", column).remove_unused_categories()
     found, least = len(groups.categories), 1 if groupby is None else 2
     if not least <= found <= _MOST_GROUPS:
         msg = f"`groupby`={column!r} must have {least} to {_MOST_GROUPS} groups with cells, got {found}."

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scgsr import _checks, _query, _store
-from scgsr._batches import rows_at_once, slices
-from scgsr._fitted import FittedModel
-from scgsr._keys import DEFAULT_KEY, Keys
+from scgsr import _adata, _checks
+from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._model import FittedModel
+from scgsr._values import rows_at_once, slices
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -100,11 +100,11 @@ def transform(
     if reference is adata and key == key_added:
         msg = f"`key_added`={key_added!r} would overwrite the fit of the reference, `adata` itself; choose another."
         raise ValueError(msg)
-    _store.check_free(adata, keys)
+    _adata.check_free(adata, keys)
     if adata.n_obs == 0:
         msg = "`adata` has no cells to map."
         raise ValueError(msg)
-    query = _query.query(adata, fitted, fill=fill)
+    query = _adata.query(adata, fitted, fill=fill)
     activations = np.empty((adata.n_obs, fitted.graph.n_neurons), dtype=np.float32)
     novelty = np.full(adata.n_obs, np.nan, dtype=np.float32)
     for rows, values in query.blocks():
@@ -117,8 +117,8 @@ def transform(
     held_out = _held_out(adata, reference, fitted, activations, key=key, key_added=key_added)
     fitted = replace(fitted, params={**fitted.params, "fill": fill, "mapped": True})
     target = adata.copy() if copy else adata
-    colors = _store.read_colors(reference, key) if isinstance(reference, AnnData) else None
-    _store.write(target, keys, fitted, activations, held_out=held_out, novelty=novelty, colors=colors)
+    colors = _adata.read_colors(reference, key) if isinstance(reference, AnnData) else None
+    _adata.write(target, keys, fitted, activations, held_out=held_out, novelty=novelty, colors=colors)
     return target if copy else None
 
 
@@ -132,9 +132,9 @@ def _held_out(
     from anndata import AnnData
 
     own = key if reference is adata else key_added
-    marks = _store.read_held_out(adata, own)
+    marks = _adata.read_held_out(adata, own)
     unseen = np.ones(adata.n_obs, dtype=bool)
-    if marks is not None and _store.may_be_results_of(adata, own, fitted):
+    if marks is not None and _adata.may_be_results_of(adata, own, fitted):
         unseen = marks.copy()
     if isinstance(reference, AnnData):
         unseen[_trained_in(reference, adata, activations, key)] = False
@@ -143,13 +143,13 @@ def _held_out(
 
 def _trained_in(reference: AnnData, adata: AnnData, activations: np.ndarray, key: str) -> np.ndarray:
     """Return the rows of `adata` that are training cells of the reference: same name, same activations."""
-    held_out = _store.read_held_out(reference, key)
+    held_out = _adata.read_held_out(reference, key)
     if held_out is None or not reference.obs_names.is_unique:
         return np.empty(0, dtype=int)
     place = reference.obs_names.get_indexer(adata.obs_names)
     rows = np.flatnonzero(place >= 0)
     rows = rows[~held_out[place[rows]]]
-    known = _store.read_activations(reference, key)
+    known = _adata.read_activations(reference, key)
     same = np.empty(len(rows), dtype=bool)
     for part in slices(len(rows), rows_at_once(activations.shape[1])):  # never all of them twice
         one, other = known[place[rows[part]]], activations[rows[part]]
@@ -172,7 +172,7 @@ def _model(reference: Any, key: str) -> FittedModel:
         _log.warning("`key`=%r plays no part: only an AnnData holds several fits", key)
     if isinstance(reference, FittedModel):
         return reference
-    return _store.read_model(reference, key) if isinstance(reference, AnnData) else FittedModel.load(reference)
+    return _adata.read_model(reference, key) if isinstance(reference, AnnData) else FittedModel.load(reference)
 
 
 def _report(novelty: np.ndarray, *, known: bool) -> None:

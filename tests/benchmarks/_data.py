@@ -27,7 +27,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_rand_score
 
 import scgsr
-from scgsr import _metrics
+from scgsr import _measures
 
 # Where the files lie; the simulated sets and the one that comes with Scanpy need none.
 FOLDER = "SCGSR_DATA"
@@ -149,14 +149,14 @@ def _absolute_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _round_the_ring(adata: AnnData) -> dict[str, float]:
     angle = adata.obs["angle"].to_numpy()
-    resultant, winding = _metrics.circular_agreement(adata.obsm["X_gsr"], angle)
+    resultant, winding = _measures.circular_agreement(adata.obsm["X_gsr"], angle)
     return {"agreement": float(resultant), "winding": float(winding)}
 
 
 def _along_the_path(adata: AnnData) -> dict[str, float]:
     activations = adata.obsm["X_gsr"]
     truth = adata.obs["position"].to_numpy()
-    return {"agreement": float(_metrics.rank_agreement(activations, np.arange(activations.shape[1]), truth))}
+    return {"agreement": float(_measures.rank_agreement(activations, np.arange(activations.shape[1]), truth))}
 
 
 def _on_the_tree(adata: AnnData) -> dict[str, float]:

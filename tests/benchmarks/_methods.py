@@ -17,8 +17,8 @@ from _data import Dataset, load
 from anndata import AnnData
 
 import scgsr
-from scgsr import _metrics
-from scgsr._laplacian import diffusion
+from scgsr import _measures
+from scgsr.graphs._laplacian import diffusion
 
 Labeller = Callable[[float], np.ndarray]
 
@@ -274,25 +274,25 @@ def _pictures(dataset: Dataset, adata: AnnData) -> dict[str, float]:
     """Return how smooth the pictures are, and whether the known groups light regions of their own."""
     model, code, diffuse = _code(adata)
     adjacency = model.graph.adjacency
-    smooth = {"moran": float(np.nanmean(_metrics.morans_i(adata.obsm["X_gsr"], adjacency)))}
+    smooth = {"moran": float(np.nanmean(_measures.morans_i(adata.obsm["X_gsr"], adjacency)))}
     groups = dataset.groups
     if groups is None:
         return smooth
     means = np.stack([code[groups == group].mean(axis=0) for group in groups.categories])
 
     def connected(code_means: np.ndarray) -> np.ndarray:
-        return _metrics.segment_connectivity(diffuse(code_means), adjacency)
+        return _measures.segment_connectivity(diffuse(code_means), adjacency)
 
     # The neurons change places before the layer diffuses, if it does: what it adds by itself is no structure.
-    null = _metrics.permutation_null(
+    null = _measures.permutation_null(
         lambda permuted: np.nanmin(connected(permuted)), means, n_permutations=N_PERMUTATIONS, rng=0
     )
     smallest = float(np.nanmin(connected(means)))
     return {
         **smooth,
-        "cosine": float(_metrics.mean_cosine(diffuse(means))),
+        "cosine": float(_measures.mean_cosine(diffuse(means))),
         "connected": smallest,
-        "connected_p": _metrics.p_value(null, smallest),
+        "connected_p": _measures.p_value(null, smallest),
         "landless": int(np.isnan(connected(means)).sum()),
     }
 
@@ -300,8 +300,8 @@ def _pictures(dataset: Dataset, adata: AnnData) -> dict[str, float]:
 def _moran_reordered(adata: AnnData) -> float:
     """Return Moran's I after the neurons were put into the best order; if the layer diffuses, so does that order."""
     model, code, diffuse = _code(adata)
-    order = _metrics.reorder(code, model.graph.adjacency, rng=0)
-    return float(np.nanmean(_metrics.morans_i(diffuse(code[:, order]), model.graph.adjacency)))
+    order = _measures.reorder(code, model.graph.adjacency, rng=0)
+    return float(np.nanmean(_measures.morans_i(diffuse(code[:, order]), model.graph.adjacency)))
 
 
 def _code(adata: AnnData) -> tuple[Any, np.ndarray, Callable[[np.ndarray], np.ndarray]]:

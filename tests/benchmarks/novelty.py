@@ -22,7 +22,7 @@ from anndata import AnnData
 from sklearn.metrics import roc_auc_score
 
 import scgsr
-from scgsr._novelty import _logs
+from scgsr._model._novelty import _logs
 
 SETS = ("thymus", "flowsom_68983", "paul15", "pbmc68k_reduced", "cytof_panel")
 # A type is left out if it has so many cells, and leaves more than so large a share to the reference.

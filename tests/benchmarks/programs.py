@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import stats
 
 import scgsr
-from scgsr import _programs
+from scgsr._measures import _programs
 
 NULLS = [(700, 50), (700, 500), (2000, 20), (2000, 500), (5000, 50)]
 # Shares of six groups, from common to rare.

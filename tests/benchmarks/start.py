@@ -23,7 +23,7 @@ import pandas as pd
 from _data import UNGATED, load
 
 import scgsr
-from scgsr import _metrics
+from scgsr import _measures
 from scgsr.graphs import grid
 from scgsr.nn import Decay
 
@@ -58,10 +58,10 @@ def run(name: str, seed: int) -> Iterator[dict[str, Any]]:
             "set": name,
             "setting": setting,
             "R2": history.loc[history["kept"].astype(bool), "validation_r2"].iloc[-1],
-            "Moran's I": np.nanmean(_metrics.morans_i(some, SHEET.adjacency)),
-            "neighbour correlation": _metrics.neighbour_correlation(some, SHEET.adjacency),
-            "localisation": np.nanmean(_metrics.localisation(some, SHEET.adjacency)),
-            "mean cosine": _metrics.mean_cosine(np.stack(means)),
+            "Moran's I": np.nanmean(_measures.morans_i(some, SHEET.adjacency)),
+            "neighbour correlation": _measures.neighbour_correlation(some, SHEET.adjacency),
+            "localisation": np.nanmean(_measures.localisation(some, SHEET.adjacency)),
+            "mean cosine": _measures.mean_cosine(np.stack(means)),
         }
 
 

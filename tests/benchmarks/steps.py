@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from scgsr import graphs
-from scgsr._batches import Batches
-from scgsr._losses import squared_error
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._run import Run, TrainConfig
+from scgsr._train._losses import squared_error
+from scgsr._train._run import Run, TrainConfig
+from scgsr._values._batches import Batches
 from scgsr.graphs import NeuronGraph
 from scgsr.nn import GraphSpectralPenalty
 from scgsr.nn._pictures import unit_pictures

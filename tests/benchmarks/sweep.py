@@ -16,7 +16,7 @@ import pandas as pd
 from _data import SOURCES, load
 
 import scgsr
-from scgsr import _metrics
+from scgsr import _measures
 
 
 def main() -> None:
@@ -57,8 +57,8 @@ def measured(data: str, seed: int, graph: tuple[int, int] | None, settings: dict
     known = groups.codes >= 0
     return (
         history.loc[history["kept"].astype(bool), "validation_r2"].iloc[-1],
-        np.nanmean(_metrics.morans_i(activations, adata.uns["gsr"]["graph"]["adjacency"])),
-        _metrics.mean_cosine(pd.DataFrame(activations[known]).groupby(groups.codes[known]).mean().to_numpy()),
+        np.nanmean(_measures.morans_i(activations, adata.uns["gsr"]["graph"]["adjacency"])),
+        _measures.mean_cosine(pd.DataFrame(activations[known]).groupby(groups.codes[known]).mean().to_numpy()),
         dataset.agreement(adata.obs["gsr"].to_numpy()),
         adata.obs["gsr"].nunique(),
         seconds,

@@ -15,7 +15,7 @@ import pandas as pd
 from anndata import AnnData
 
 import scgsr
-from scgsr import _metrics
+from scgsr import _measures
 from scgsr.graphs import LearnedGraph, NeuronGraph, UntilFragmented, learned
 from scgsr.nn import Decay, FixedNoise
 
@@ -65,7 +65,7 @@ def fitted(adata: AnnData, graph: NeuronGraph | LearnedGraph | None, **arguments
 
 def reordered(activations: np.ndarray, graph: NeuronGraph, seed: int) -> np.ndarray:
     """Return the activations of a network without penalty, its neurons put where they fit best on the graph."""
-    return activations[:, _metrics.reorder(activations, graph.adjacency, rng=seed)]
+    return activations[:, _measures.reorder(activations, graph.adjacency, rng=seed)]
 
 
 def shared_data(name: str) -> AnnData:

@@ -28,7 +28,7 @@ from _common import asked, shared_data
 from _on_a_graph import CAPTION, NOT_JUDGED, constant_share, fits, levels, measured, verdicts
 from anndata import AnnData
 
-from scgsr import _metrics
+from scgsr import _measures
 from scgsr.graphs import ring
 
 GRAPH = ring(20)
@@ -55,9 +55,9 @@ def views() -> AnnData:
 def measures(activations: np.ndarray, angle: np.ndarray) -> dict[str, float]:
     """Return how well the bump follows the angle, going round once or twice, and how local it is."""
     pictures = levels(activations)
-    once, winding = _metrics.circular_agreement(pictures, angle)
-    twice, _ = _metrics.circular_agreement(pictures, 2 * angle)
-    local = np.nanmean(_metrics.localisation(pictures, GRAPH.adjacency))
+    once, winding = _measures.circular_agreement(pictures, angle)
+    twice, _ = _measures.circular_agreement(pictures, 2 * angle)
+    local = np.nanmean(_measures.localisation(pictures, GRAPH.adjacency))
     around = {"resultant": max(once, twice), "once": once, "twice": twice, "winding": winding}
     return {**around, "localisation": local, "constant image": constant_share(activations)}
 

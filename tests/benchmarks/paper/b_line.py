@@ -25,7 +25,7 @@ from anndata import AnnData
 from scipy.stats import spearmanr
 
 import scgsr
-from scgsr import _metrics
+from scgsr import _measures
 from scgsr.graphs import path
 
 GRAPH = path(10)
@@ -51,7 +51,7 @@ def measures(activations: np.ndarray, position: np.ndarray) -> dict[str, float]:
     # Without an order if all neurons peak at once.
     order = abs(spearmanr(places, peaks).statistic) if np.ptp(peaks) else 0.0
     return {
-        "rank correlation": _metrics.rank_agreement(levels(activations), places, position),
+        "rank correlation": _measures.rank_agreement(levels(activations), places, position),
         "order of peaks": float(order),
         "constant image": constant_share(activations),
     }

@@ -37,7 +37,7 @@ from anndata import AnnData
 from PIL import Image
 
 import scgsr
-from scgsr import _metrics
+from scgsr import _measures
 from scgsr.graphs import grid, learned, path
 from scgsr.graphs._order import in_row
 from scgsr.nn import Decay
@@ -93,7 +93,7 @@ class Cells:
     def profiles(self, activations: np.ndarray) -> list[np.ndarray]:
         """Return the correlation of each marker with each neuron in each branch, (n_markers, n_neurons)."""
         markers = self.markers.to_numpy()
-        return [_metrics.feature_correlation(markers[rows], activations[rows]) for rows in self.branches.values()]
+        return [_measures.feature_correlation(markers[rows], activations[rows]) for rows in self.branches.values()]
 
 
 def structure(activations: np.ndarray, adjacency: Any, cells: Cells) -> dict[str, float]:
@@ -104,12 +104,12 @@ def structure(activations: np.ndarray, adjacency: Any, cells: Cells) -> dict[str
     is_path = adjacency.shape[0] == PATH.n_neurons
     profiles = cells.profiles(activations)
     agree = pd.Series([_correlation(one, two) for one, two in zip(*profiles, strict=True)], cells.markers.columns)
-    readable = [_metrics.morans_i(np.nan_to_num(profile), adjacency).mean() for profile in profiles]
+    readable = [_measures.morans_i(np.nan_to_num(profile), adjacency).mean() for profile in profiles]
     return {
-        "CD4-CD8 cosine": _metrics.mean_cosine(means[1:]),
+        "CD4-CD8 cosine": _measures.mean_cosine(means[1:]),
         "overlap": common / (top.size - common),
-        "connected share": float(np.nanmean(_metrics.segment_connectivity(means, adjacency))),
-        "order": _metrics.rank_agreement(activations, np.arange(10), cells.trajectory) if is_path else np.nan,
+        "connected share": float(np.nanmean(_measures.segment_connectivity(means, adjacency))),
+        "order": _measures.rank_agreement(activations, np.arange(10), cells.trajectory) if is_path else np.nan,
         "profiles: CD4, CD8": float(agree[list(SPECIFIC)].mean()),
         "profiles: shared": float(agree[list(SHARED)].mean()),
         "profiles: Moran's I": float(np.mean(readable)),

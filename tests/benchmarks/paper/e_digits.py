@@ -34,7 +34,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import scgsr
-from scgsr import _metrics
+from scgsr import _measures
 from scgsr.graphs import grid
 
 SHEET = grid(8)
@@ -103,10 +103,10 @@ def structure(activations: np.ndarray, digits: np.ndarray) -> dict[str, float]:
     """Return how smooth the sheet is, how it falls into segments, and how alike the digits' pictures are."""
     means = means_of(activations, digits)
     return {
-        "neighbour correlation": _metrics.neighbour_correlation(activations, SHEET.adjacency),
-        "connected share": float(np.nanmean(_metrics.segment_connectivity(means, SHEET.adjacency))),
-        "digits with a segment": len(np.setdiff1d(_metrics.segments(means), [-1])),
-        "mean cosine": _metrics.mean_cosine(means),
+        "neighbour correlation": _measures.neighbour_correlation(activations, SHEET.adjacency),
+        "connected share": float(np.nanmean(_measures.segment_connectivity(means, SHEET.adjacency))),
+        "digits with a segment": len(np.setdiff1d(_measures.segments(means), [-1])),
+        "mean cosine": _measures.mean_cosine(means),
     }
 
 
@@ -179,7 +179,7 @@ def draw(drawn: dict[str, np.ndarray], file: str) -> None:
     figure, axes = plt.subplots(len(shown), N_DIGITS + 1, figsize=(10, 0.82 * len(shown) + 0.5), layout="constrained")
     for row, (key, label, centred) in zip(axes, shown, strict=True):
         means = drawn[key]
-        segments = _metrics.segments(means).reshape(8, 8).astype(float)
+        segments = _measures.segments(means).reshape(8, 8).astype(float)
         means = means - means.mean(axis=0) if centred else means
         limit = np.abs(means).max()
         for axis, mean in zip(row, means, strict=False):

@@ -34,7 +34,7 @@ from anndata import AnnData
 from sklearn.datasets import load_digits
 
 import scgsr
-from scgsr import _metrics
+from scgsr import _measures
 from scgsr.graphs import grid
 from scgsr.nn import Decay
 
@@ -72,8 +72,8 @@ def structure(activations: np.ndarray, digits: np.ndarray) -> dict[str, float]:
     """Return how neurons at neighbouring places correlate, and how alike the mean pictures of the digits are."""
     means = np.stack([activations[digits == digit].mean(axis=0) for digit in range(10)])
     return {
-        "neighbour correlation": _metrics.neighbour_correlation(activations, TORUS.adjacency),
-        "mean cosine": _metrics.mean_cosine(means),
+        "neighbour correlation": _measures.neighbour_correlation(activations, TORUS.adjacency),
+        "mean cosine": _measures.mean_cosine(means),
     }
 
 
@@ -90,7 +90,7 @@ def run(seed: int) -> Iterator[dict[str, Any]]:
         arguments = {**arguments, "smoothness": 0, "rng": seed}
         model, activations = fitted(train, **arguments)
         none, pictures = errors(model), model.activations(test)
-        order = _metrics.reorder(activations, TORUS.adjacency, rng=seed)
+        order = _measures.reorder(activations, TORUS.adjacency, rng=seed)
         for name, placed in (("none", pictures), ("none, re-ordered", pictures[:, order])):
             yield _row(layer, name, 0.0, seed, none, none, structure(placed, digits))
         for penalty in PENALTIES:

@@ -31,7 +31,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 import scgsr
-from scgsr import _metrics
+from scgsr import _measures
 from scgsr.graphs import capsules
 
 N_DIGITS, SIZE = 10, 16
@@ -120,7 +120,7 @@ def permuted(changes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def matched(changes: np.ndarray, poses: np.ndarray) -> np.ndarray:
     """Return the changes with the neurons of each capsule in the order of those of the first that they fire with."""
     each = poses.reshape(len(poses), N_DIGITS, SIZE)
-    return np.stack([of[_metrics.match_neurons(each[:, 0], each[:, n])] for n, of in enumerate(changes)])
+    return np.stack([of[_measures.match_neurons(each[:, 0], each[:, n])] for n, of in enumerate(changes)])
 
 
 def run(seed: int, drawn: dict[tuple[str, float], np.ndarray]) -> Iterator[dict[str, Any]]:

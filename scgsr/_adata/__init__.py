@@ -1,0 +1,66 @@
+"""The one door to the user's AnnData, for reading and for writing. Nothing is computed here."""
+
+from scgsr._adata._answers import (
+    read_programs,
+    read_saliency,
+    read_scores,
+    write_programs,
+    write_saliency,
+    write_scores,
+)
+from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, write_arcsinh
+from scgsr._adata._fit import (
+    check_free,
+    may_be_results_of,
+    read_activations,
+    read_colors,
+    read_evolution,
+    read_graph,
+    read_held_out,
+    read_model,
+    read_model_with_modules,
+    read_novelty,
+    read_record,
+    write,
+)
+from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
+from scgsr._adata._query import again, in_units_of_the_fit, query
+from scgsr._adata._view import UNSET, Unset, columns, features, groups, mask, rows, view
+
+__all__ = [
+    "ARCSINH",
+    "DEFAULT_KEY",
+    "UNSET",
+    "Keys",
+    "Unset",
+    "again",
+    "check_free",
+    "columns",
+    "features",
+    "groups",
+    "in_units_of_the_fit",
+    "mask",
+    "may_be_results_of",
+    "query",
+    "read_activations",
+    "read_arcsinh",
+    "read_cofactors",
+    "read_colors",
+    "read_evolution",
+    "read_graph",
+    "read_held_out",
+    "read_model",
+    "read_model_with_modules",
+    "read_novelty",
+    "read_programs",
+    "read_record",
+    "read_saliency",
+    "read_scores",
+    "rows",
+    "view",
+    "write",
+    "write_arcsinh",
+    "write_programs",
+    "write_saliency",
+    "write_scores",
+]

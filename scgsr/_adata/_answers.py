@@ -1,0 +1,64 @@
+"""What is asked of a fit later, scores, programs and saliency -> its record, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scgsr._adata._fit import read_record, snapshot, tell_of_view
+from scgsr._adata._keys import Keys
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def write_scores(adata: AnnData, key: str, scores: dict[str, Any]) -> None:
+    """Put the scores into the record of a fit."""
+    _write(adata, key, "scores", scores)
+
+
+def read_scores(adata: AnnData, key: str) -> dict[str, Any]:
+    """Return the table, verdict and advice that `score` has written."""
+    return _read(adata, key, "scores", "score", "there are no scores")
+
+
+def write_programs(adata: AnnData, key: str, effect: np.ndarray, programs: dict[str, Any]) -> None:
+    """Write the effects to `.varm` and the tests to the record of a fit; a failure leaves all as it was."""
+    undo = snapshot(adata, Keys(key))
+    try:
+        _write(adata, key, "programs", programs)
+        adata.varm[Keys(key).programs] = np.ascontiguousarray(effect, dtype=np.float32)
+    except BaseException:
+        undo()
+        raise
+
+
+def read_programs(adata: AnnData, key: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the effects, (n_vars, n_modules) float32, and the tests that `programs` has written."""
+    tests = _read(adata, key, "programs", "programs", "there are no programs", also=Keys(key).programs in adata.varm)
+    return np.asarray(adata.varm[Keys(key).programs]), tests
+
+
+def write_saliency(adata: AnnData, key: str, saliency: dict[str, Any]) -> None:
+    """Put the gradients into the record of a fit."""
+    _write(adata, key, "saliency", saliency)
+
+
+def read_saliency(adata: AnnData, key: str) -> dict[str, Any]:
+    """Return the gradients that `saliency` has written."""
+    return _read(adata, key, "saliency", "saliency", "there is no saliency")
+
+
+def _write(adata: AnnData, key: str, name: str, value: dict[str, Any]) -> None:
+    """Add to the record, as a new record, so that a view is copied and not its parent changed."""
+    tell_of_view(adata)
+    adata.uns[Keys(key).record] = {**read_record(adata, key), name: value}
+
+
+def _read(adata: AnnData, key: str, name: str, verb: str, missing: str, *, also: bool = True) -> dict[str, Any]:
+    record = read_record(adata, key)
+    if name not in record or not also:
+        msg = f"`key`={key!r}: {missing} of this fit; call `scgsr.tl.{verb}(adata, key={key!r})` first."
+        raise KeyError(msg)
+    return record[name]

@@ -1,0 +1,179 @@
+"""The table of measures in the making: each with its null, on samples of the cells that keep it quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+
+from scgsr._measures import _agreement, _null, _pictures, _regions
+from scgsr.graphs import diffusion
+
+# Pictures are measured on at most so many cells, drawn at random; where all must be gone through again for each
+# permutation, on fewer.
+_CELLS, _FEW_CELLS = 20_000, 1000
+# Directions that the layer damps to less than this are not restored when its diffusion is undone.
+_LEAST = 1e-5
+
+Statistic = Callable[[np.ndarray], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What is measured of one fit; `steps` are those of the layer's own diffusion."""
+
+    activations: np.ndarray  # (n_cells, n_neurons)
+    adjacency: csr_matrix  # (n_neurons, n_neurons)
+    coactivation: csr_matrix  # (n_neurons, n_neurons)
+    modules: np.ndarray  # (n_neurons,) int, -1 for a dead neuron
+    labels: np.ndarray  # (n_cells,) of strings
+    validation_r2: float
+    steps: int = 0
+
+
+class Table:
+    """Rows of measures of one fit."""
+
+    def __init__(self, fit: Fit, *, n_permutations: int, rng: np.random.Generator) -> None:
+        self.fit, self.n_permutations, self.rng = fit, n_permutations, rng
+        order = rng.permutation(len(fit.activations))
+        self.many, self.few = np.sort(order[:_CELLS]), np.sort(order[:_FEW_CELLS])
+        self.rows: list[tuple[Any, ...]] = []
+        if fit.steps:
+            spread = diffusion(fit.adjacency, fit.steps)
+            self.spread, self.undo = csr_matrix(spread), np.linalg.pinv(spread, rcond=_LEAST)
+
+    def add(self, metric: str, value: float, *, group: str = "", null: np.ndarray | None = None) -> None:
+        """Add one row; without a null its columns are NaN."""
+        found = np.empty(0) if null is None else null[np.isfinite(null)]
+        mean, sd = (float(found.mean()), float(found.std())) if len(found) else (np.nan, np.nan)
+        z = (value - mean) / sd if sd > 1e-12 else np.nan
+        self.rows.append((metric, group, float(value), mean, sd, z, _null.p_value(found, value)))
+
+    def null(self, statistic: Statistic, rows: np.ndarray) -> np.ndarray:
+        """
+        Return the statistic with neurons in other places, (n_permutations, ...).
+
+        Where the layer diffuses activation over the graph, that is undone before and done again after neurons have
+        changed places: what the layer does by itself then is in the null too. As the measures of smoothness are taken
+        from second moments, bright cells then count more, which makes their p-values a little too large.
+        """
+        through = statistic
+        if self.fit.steps:
+            through, rows = lambda moved: statistic(moved @ self.spread), rows @ self.undo
+        return _null.permutation_null(through, rows, n_permutations=self.n_permutations, rng=self.rng)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table; its index is of strings, as files want it."""
+        columns = ["metric", "group", "value", "null_mean", "null_sd", "z", "p"]
+        return pd.DataFrame(self.rows, columns=columns, index=[str(row) for row in range(len(self.rows))])
+
+    def overall(self) -> dict[str, float]:
+        """Return the values of the rows without a group."""
+        return {metric: value for metric, group, value, *_ in self.rows if not group}
+
+    def add_network(self) -> None:
+        """Add whether the network carries anything."""
+        activations = self.fit.activations
+        self.add("validation_r2", self.fit.validation_r2)
+        self.add("dead_neurons", float((np.ptp(activations, axis=0) == 0).mean()))
+        self.add("silent_cells", float((activations == 0).all(axis=1).mean()))
+
+    def add_pictures(self) -> None:
+        """Add how smooth and how local the pictures are, as means over cells."""
+        activations, adjacency = self.fit.activations[self.many], self.fit.adjacency
+        pictures = _pictures.same_moments(_pictures.at_unit_contrast(activations))
+        for metric, form in (
+            ("morans_i", _pictures.moran_form(adjacency)),
+            ("low_frequency_share", _pictures.low_pass(adjacency)),
+        ):
+            quotient = _quotient_of(form)
+            self.add(metric, quotient(pictures), null=self.null(quotient, pictures))
+
+        neurons = _pictures.same_moments(_pictures.as_centred(activations))
+        null = self.null(lambda rows: _pictures.edge_correlation(rows, adjacency), neurons)
+        self.add("neighbour_correlation", _pictures.neighbour_correlation(activations, adjacency), null=null)
+
+        few = self.fit.activations[self.few]
+        local = _local_on(adjacency)
+        self.add("localisation", local(few), null=self.null(local, few))
+
+    def add_regions(self, groups: pd.Categorical) -> None:
+        """Add whether groups light regions of their own, each in one piece, and whether modules tell them apart."""
+        members = [groups.codes == code for code in range(len(groups.categories))]
+        means = np.stack([self.fit.activations[cells].mean(axis=0, dtype=np.float64) for cells in members])
+        # Of a linear code opposite signs light the same place.
+        self.add("mean_cosine", _regions.mean_cosine(np.abs(means)))
+        labels = np.array([None if code < 0 else code for code in groups.codes], dtype=object)
+        responses = _regions.module_responses(self.fit.activations, self.fit.modules)
+        areas = _with_mean(_regions.module_auroc(responses, labels).to_numpy())
+        pieces = _in_one_piece_on(self.fit.adjacency)
+        connected, null = pieces(means), self.null(pieces, means)
+        names = ["", *map(str, groups.categories)]
+        for place, name in enumerate(names):
+            self.add("segment_connectivity", connected[place], group=name, null=null[:, place])
+        for place, name in enumerate(names):
+            self.add("module_auroc", areas[place], group=name)
+
+    def add_angle(self, angle: np.ndarray) -> None:
+        """Add how well cells go around the ring as their angle does."""
+        few, around, known = self.fit.activations[self.few], _agreement.ring_order(self.fit.adjacency), angle[self.few]
+        circular: Statistic = lambda rows: _agreement.circular_agreement(rows[:, around], known)[0]
+        self.add("circular_resultant", circular(few), null=self.null(circular, few))
+        self.add("winding", _agreement.circular_agreement(few[:, around], known)[1])
+
+    def add_pseudotime(self, pseudotime: np.ndarray) -> None:
+        """Add how well cells lie along the graph as their pseudotime says."""
+        few, along, truth = (
+            self.fit.activations[self.few],
+            _agreement.direction(self.fit.adjacency),
+            pseudotime[self.few],
+        )
+        ranked: Statistic = lambda rows: _agreement.rank_agreement(rows, along, truth)
+        self.add("rank_agreement", ranked(few), null=self.null(ranked, few))
+
+    def add_baseline(self, control: Fit) -> None:
+        """Add what the penalty costs in R2, and gains in smoothness over neurons that are put in order afterwards."""
+        activations, adjacency = control.activations[self.many], self.fit.adjacency
+        order = _null.reorder(activations, adjacency, rng=self.rng)
+        ordered = activations[:, order]
+        if self.fit.steps and not control.steps:  # what the layer does by itself, the baseline may do too
+            ordered = ordered @ self.spread
+        pictures = _pictures.at_unit_contrast(ordered)
+        reached = _pictures.pooled_quotient(pictures, _pictures.moran_form(adjacency))
+        smooth = self.overall()["morans_i"]
+        self.add("r2_minus_baseline", self.fit.validation_r2 - control.validation_r2)
+        self.add("baseline_morans_i", reached)
+        self.add("morans_i_ratio", smooth / reached if reached > 0 else np.nan)
+
+    def add_other(self, name: str, other: Fit) -> None:
+        """Add how far a fit of another seed agrees: in the labels, and in which neurons fire together."""
+        from sklearn.metrics import adjusted_rand_score
+
+        self.add("label_ari", adjusted_rand_score(self.fit.labels, other.labels), group=name)
+        partner = _agreement.match_neurons(self.fit.activations[self.many], other.activations[self.many])
+        matched = other.coactivation[partner][:, partner]
+        self.add("edge_jaccard", _agreement.edge_jaccard(self.fit.coactivation, matched), group=name)
+
+
+def _quotient_of(form: csr_matrix | np.ndarray) -> Statistic:
+    return lambda pictures: _pictures.pooled_quotient(pictures, form)
+
+
+def _local_on(adjacency: csr_matrix) -> Statistic:
+    near = _pictures.within(adjacency)
+    return lambda pictures: _with_mean(_pictures.share_within(pictures, near))[0]
+
+
+def _in_one_piece_on(adjacency: csr_matrix) -> Statistic:
+    return lambda means: _with_mean(_regions.segment_connectivity(means, adjacency))
+
+
+def _with_mean(values: np.ndarray) -> np.ndarray:
+    """Put the mean of those that are known before the values."""
+    known = values[np.isfinite(values)]
+    return np.array([known.mean() if len(known) else np.nan, *values])

@@ -1,0 +1,182 @@
+"""Records in files: arrays as safetensors beside plain values as JSON; written whole or not at all, never executed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from scgsr import _checks
+
+# Seconds after which nobody is still writing a file.
+_LEFT_BEHIND = 3600
+_JSON = "model.json"
+_ARRAYS = r"arrays-[0-9a-f]{16}\.safetensors"
+# How arrays, and what is made of them, are written into the JSON.
+_KIND = "__kind__"
+
+
+def write_folder(record: Mapping[str, Any], folder: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Write the record into a folder, so that a crash leaves either what was there or what is new."""
+    from safetensors.numpy import save
+
+    _checks.instance("folder", folder, (str, os.PathLike))
+    _checks.instance("overwrite", overwrite, bool)
+    if not os.fspath(folder):
+        msg = "`folder` must name a folder, got ''."
+        raise ValueError(msg)
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        msg = f"`folder`={str(target)!r} is a file; name a folder to write the model into."
+        raise FileExistsError(msg)
+    if (target / _JSON).exists() and not _is_model(target):
+        msg = f"`folder`={str(target)!r} has a {_JSON} of something else; name another folder."
+        raise FileExistsError(msg)
+    if (target / _JSON).exists() and not overwrite:
+        msg = f"`folder`={str(target)!r} holds a model already; pass `overwrite=True` or name another folder."
+        raise FileExistsError(msg)
+    tree, arrays = pack(record)
+    content = save(arrays)
+    # The arrays' file is named by its content, and the JSON, which names it, comes last and at once.
+    name = f"arrays-{digest(content)}.safetensors"
+    target.mkdir(parents=True, exist_ok=True)
+    replace_file(target / name, content)
+    text = json.dumps({"format": "scgsr model", "arrays": name, "record": tree}, indent=1, allow_nan=False)
+    replace_file(target / _JSON, text.encode())
+    for stale in target.iterdir():
+        if stale.name != name and re.fullmatch(_ARRAYS, stale.name):
+            stale.unlink(missing_ok=True)
+
+
+def read_folder(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the record that a folder holds, in the form in which it was written."""
+    from safetensors import SafetensorError
+
+    target = Path(folder)
+    if not (target / _JSON).is_file():
+        msg = f"`folder`={str(target)!r} holds no model: there is no {_JSON}; `FittedModel.save(folder)` writes one."
+        raise FileNotFoundError(msg)
+    try:
+        return _read(target)
+    except PermissionError:  # which says itself what is wrong
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        raise damaged(target, error) from error
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether the JSON of a folder is that of a model, damaged or not."""
+    return b'"scgsr model"' in (folder / _JSON).read_bytes()[:200] if (folder / _JSON).is_file() else False
+
+
+def damaged(folder: str | os.PathLike[str], error: Exception) -> ValueError:
+    """Return the error that says so."""
+    return ValueError(f"`folder`={os.fspath(folder)!r} holds a damaged model ({error}); save it again.")
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    from safetensors.numpy import load
+
+    outer = json.loads((folder / _JSON).read_text("utf-8"))
+    name = str(outer["arrays"])
+    if not re.fullmatch(_ARRAYS, name):
+        msg = f"{name!r} is no name of a file of arrays"
+        raise ValueError(msg)
+    try:
+        content = (folder / name).read_bytes()
+    except FileNotFoundError:
+        if name in (folder / _JSON).read_text("utf-8"):
+            raise
+        return _read(folder)  # another process has just replaced the model
+    if name != f"arrays-{digest(content)}.safetensors":
+        msg = f"{name} has other content than when it was written"
+        raise ValueError(msg)
+    return unpack(outer["record"], load(content))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that, whatever happens, either the old or the new content is there in full."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):
+        # What a process that was killed has left; a younger one may belong to a process that is writing.
+        if time.time() - stale.stat().st_mtime > _LEFT_BEHIND:
+            stale.unlink(missing_ok=True)
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def digest(*contents: bytes) -> str:
+    """Return a short text that differs where the contents do."""
+    found = hashlib.sha256()
+    for content in contents:
+        found.update(content)
+    return found.hexdigest()[:16]
+
+
+def pack(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return a record as JSON-ready values and, by their path in it, arrays."""
+    arrays: dict[str, np.ndarray] = {}
+    return _pack(record, arrays, ""), arrays
+
+
+def unpack(tree: Any, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return the record that `pack` has taken apart."""
+    if not isinstance(tree, dict):
+        msg = f"its record is a {type(tree).__name__}"
+        raise TypeError(msg)
+    return _unpack(tree, arrays)
+
+
+def _pack(value: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
+    """Return `value` as JSON; arrays go to `arrays` under their path."""
+    if isinstance(value, Mapping):
+        return {str(key): _pack(inner, arrays, f"{name}/{key}") for key, inner in value.items()}
+    if isinstance(value, pd.DataFrame):
+        columns = {str(column): _pack(value[column].to_numpy(), arrays, f"{name}/{column}") for column in value}
+        return {_KIND: "frame", "index": [str(row) for row in value.index], "columns": columns}
+    if sparse.issparse(value):
+        parts = sparse.csr_matrix(value)
+        inner = {part: _pack(getattr(parts, part), arrays, f"{name}/{part}") for part in ("data", "indices", "indptr")}
+        return {_KIND: "csr", "shape": list(value.shape), **inner}
+    if isinstance(value, np.generic):
+        return value.item()
+    if not isinstance(value, np.ndarray):
+        return list(value) if isinstance(value, tuple) else value
+    if value.dtype.kind not in "biuf":
+        return {_KIND: "strings", "values": [str(each) for each in value]}
+    arrays[name] = np.ascontiguousarray(value).reshape(value.shape)  # which makes rows of scalars
+    return {_KIND: "array", "name": name}
+
+
+def _unpack(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kind = value.get(_KIND)
+    if kind == "array":
+        return arrays[value["name"]]
+    if kind == "strings":
+        return np.array(value["values"], dtype=object)
+    if kind == "frame":
+        columns = {name: _unpack(column, arrays) for name, column in value["columns"].items()}
+        return pd.DataFrame(columns, index=value["index"])
+    if kind == "csr":
+        parts = tuple(_unpack(value[part], arrays) for part in ("data", "indices", "indptr"))
+        matrix = sparse.csr_matrix(parts, shape=tuple(value["shape"]))
+        matrix.check_format(full_check=True)
+        return matrix
+    return {key: _unpack(inner, arrays) for key, inner in value.items()}

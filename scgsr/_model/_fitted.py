@@ -1,0 +1,319 @@
+"""`FittedModel`: everything needed to apply a fit to new cells. Frozen; no fitting here."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from scgsr import _checks
+from scgsr._model import _files, _record
+from scgsr._model._network import Autoencoder, AutoencoderConfig
+from scgsr._model._novelty import Typical
+from scgsr._modules import Modules
+from scgsr._values import Batches, Matrix, checked, filled, rows_at_once, slices
+from scgsr.graphs import Evolution, NeuronGraph
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A trained network with its graph, features, scaling and modules; made by :func:`scgsr.tl.fit`.
+
+    Parameters
+    ----------
+    network
+        The trained autoencoder, in evaluation mode.
+    graph
+        The neurons' graph.
+    features
+        Names of the input columns, in the order in which matrices must come.
+    mean, scale
+        What is subtracted from each column and what it is divided by, (n_features,).
+    modules
+        The neurons' modules.
+    likelihood
+        The reconstruction term that was minimised.
+    cofactor
+        Of the inverse hyperbolic sine that the columns had been transformed with, as :func:`scgsr.pp.arcsinh`
+        recorded it, (n_features,); NaN: none on record.
+    typical
+        How the cells of the fit look, which novelty is measured against; None in fits stored by older versions.
+    coactivation
+        How many cells two neurons share, (n_neurons, n_neurons).
+    evolution
+        The estimates of a learned graph.
+    history
+        One row per epoch.
+    params, versions
+        The arguments of the fit, and of which packages.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, n_epochs=2)
+    >>> model = scgsr.get.model(adata)
+    >>> model.activations(adata[:5, list(model.features)].X).shape
+    (5, 100)
+    """
+
+    network: Autoencoder
+    graph: NeuronGraph
+    features: tuple[str, ...]
+    mean: np.ndarray
+    scale: np.ndarray
+    modules: Modules
+    coactivation: sparse.csr_matrix
+    cofactor: np.ndarray
+    typical: Typical | None = None
+    likelihood: str = "gaussian"
+    evolution: Evolution = field(default_factory=Evolution)
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        of_each = [self.features, self.mean, self.scale, self.cofactor]
+        if {len(values) for values in of_each} != {self.network.config.n_features}:
+            msg = "`features`, `mean`, `scale` and `cofactor` must have one entry for each feature of the network."
+            raise ValueError(msg)
+        if len(set(self.features)) < len(self.features):
+            msg = "`features` must have different names."
+            raise ValueError(msg)
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all() and (self.scale > 0).all()):
+            msg = "`mean` must be finite, and `scale` finite and above 0."
+            raise ValueError(msg)
+        n_neurons = self.graph.n_neurons
+        if self.coactivation.shape != (n_neurons, n_neurons) or self.modules.labels.shape != (n_neurons,):
+            msg = f"`coactivation` and `modules` must be of the {n_neurons} neurons of the graph."
+            raise ValueError(msg)
+
+    def __repr__(self) -> str:
+        return (
+            f"FittedModel({len(self.features)} features -> {self.graph.n_neurons} neurons "
+            f"({self.graph.name}), {self.modules.n_modules} modules)"
+        )
+
+    @torch.no_grad()
+    def activations(self, matrix: Matrix) -> np.ndarray:
+        """Return the structured activations, float32: (n_cells, n_features) -> (n_cells, n_neurons).
+
+        Parameters
+        ----------
+        matrix
+            Unscaled values, dense or CSR, columns in the order of `features`.
+
+        Returns
+        -------
+        ndarray of shape (n_cells, n_neurons).
+
+        Raises
+        ------
+        TypeError
+            If it is neither an array nor a sparse matrix: names of columns would not be looked at.
+        ValueError
+            If the number of columns differs from the number of features, or a value is not finite.
+        """
+        encoded = (self.network.encode(rows) for rows in self._blocks(matrix))
+        return filled(encoded, (matrix.shape[0], self.graph.n_neurons))
+
+    @torch.no_grad()
+    def reconstruct(self, matrix: Matrix) -> np.ndarray:
+        """Return the reconstruction in input units, float32: (n_cells, n_features) -> the same shape.
+
+        Parameters
+        ----------
+        matrix
+            Unscaled values, dense or CSR, columns in the order of `features`.
+
+        Returns
+        -------
+        ndarray of shape (n_cells, n_features).
+
+        Raises
+        ------
+        TypeError
+            If it is neither an array nor a sparse matrix: names of columns would not be looked at.
+        ValueError
+            If the number of columns differs from the number of features, or a value is not finite.
+        """
+        return self.decode(self.activations(matrix))
+
+    @torch.no_grad()
+    def decode(self, activations: np.ndarray) -> np.ndarray:
+        """Return features in input units from activations: (n_cells, n_neurons) -> (n_cells, n_features)."""
+        blocks = slices(len(activations), rows_at_once(len(self.features)))
+        decoded = (self.network.decode(torch.as_tensor(activations[rows], device=self._device)) for rows in blocks)
+        features = filled(decoded, (len(activations), len(self.features)))
+        features *= self.scale
+        features += self.mean
+        return features
+
+    @torch.no_grad()
+    def place(self, activations: np.ndarray) -> np.ndarray:
+        """Return where the decoder puts cells, up to a rotation: (n_cells, n_neurons) -> (n_cells, n_dims) float32."""
+        return self.network.place(torch.as_tensor(activations, device=self._device)).cpu().numpy()
+
+    def novelty(self, matrix: Matrix, *, activations: np.ndarray | None = None) -> np.ndarray:
+        """Return how unlike the cells of the fit each cell is: (n_cells, n_features) -> (n_cells,) float32.
+
+        0 is typical; one in a hundred cells of the fit reaches 1, more of its rare kinds and fewer of the common ones
+        (some in a hundred, where fewer than 100 cells were held out to tell); there is no upper end. It is the larger
+        of two measures: how unusual the picture is (Mahalanobis distance of the activations), and how badly it tells
+        the features (error of the reconstruction).
+
+        Parameters
+        ----------
+        matrix
+            Unscaled values, dense or CSR, columns in the order of `features`.
+        activations
+            Those of the same cells, if they are known already.
+
+        Returns
+        -------
+        ndarray of shape (n_cells,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As by :meth:`activations`, or if the fit was stored by a version that did not keep what this needs.
+        """
+        if self.typical is None:
+            msg = "`novelty` needs a fit of this version of scgsr: this one was stored without; fit again."
+            raise ValueError(msg)
+        if activations is None:
+            activations = self.activations(matrix)
+        return self.typical.novelty(activations, self.errors(matrix, activations))
+
+    @torch.no_grad()
+    def errors(self, matrix: Matrix, activations: np.ndarray) -> np.ndarray:
+        """Return the mean squared error of the reconstruction of each cell, in standardised features, (n_cells,)."""
+        errors = np.empty(len(activations), dtype=np.float32)
+        start = 0
+        for features in self._blocks(matrix):
+            part = slice(start, start := start + len(features))
+            misfit = features.sub_(self.network.decode(torch.as_tensor(activations[part], device=self._device)))
+            errors[part] = misfit.square_().mean(dim=1).cpu().numpy()
+        return errors
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model into a folder, as safetensors and JSON: to be read without the data, and without pickle.
+
+        Parameters
+        ----------
+        folder
+            Made if it is not there. A crash while writing leaves what was there before.
+        overwrite
+            Replace the model that the folder holds.
+
+        Returns
+        -------
+        None.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a model in the folder and `overwrite` is False, or if it is a file.
+        TypeError
+            If an argument has the wrong type.
+
+        Examples
+        --------
+        >>> import tempfile, scanpy as sc, scgsr
+        >>> adata = sc.datasets.pbmc68k_reduced()
+        >>> scgsr.tl.fit(adata, n_epochs=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     scgsr.get.model(adata).save(folder)
+        ...     model = scgsr.FittedModel.load(folder)
+        >>> model.activations(adata[:5, list(model.features)].X).shape
+        (5, 100)
+        """
+        _files.write_folder(self.to_record(), folder, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> FittedModel:
+        """Return the model that :meth:`save` has written into a folder; nothing in it is executed.
+
+        Parameters
+        ----------
+        folder
+            As given to :meth:`save`.
+
+        Returns
+        -------
+        FittedModel, on the CPU.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder holds no model.
+        ValueError
+            If the model is damaged, or was stored in a form that this version does not read.
+        """
+        _checks.instance("folder", folder, (str, os.PathLike))
+        record = _files.read_folder(folder)
+        _record.check_schema(record, where=f"`folder`={os.fspath(folder)!r}")
+        try:
+            return cls.from_record(_record.current(record))
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+            raise _files.damaged(folder, error) from error
+
+    def to_record(self) -> dict[str, Any]:
+        """Return all of the model as values that h5ad, zarr and safetensors with JSON can hold."""
+        config = {"network": self.network.config.to_dict(), "likelihood": self.likelihood}
+        weights = {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        scaling = {"mean": self.mean, "scale": self.scale, "cofactor": self.cofactor}
+        typical = {} if self.typical is None else self.typical.to_arrays()
+        arrays = {**weights, **scaling, **self.modules.to_arrays(), **typical}
+        return {
+            "schema": _record.SCHEMA,
+            "params": _record.plain(self.params),
+            "graph": _record.graph_to_dict(self.graph),
+            "coactivation": self.coactivation,
+            "evolution": self.evolution.to_dict(self.graph.n_neurons),
+            "modules": self.modules.labels,
+            "history": self.history.set_axis(self.history.index.astype(str), axis="index"),
+            "model": {"config": json.dumps(config), "arrays": arrays},
+            "features": np.array(self.features, dtype=object),
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> FittedModel:
+        """Return the model that `to_record` made a record of."""
+        config = json.loads(str(record["model"]["config"]))
+        graph = _record.graph_from_dict(record["graph"])
+        arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
+        mean, scale, cofactor = (arrays.pop(name) for name in ("mean", "scale", "cofactor"))
+        modules = Modules.from_arrays(np.array(record["modules"]), arrays)
+        typical = Typical.from_arrays(arrays)
+        return cls(
+            Autoencoder.restored(AutoencoderConfig.from_dict(config["network"]), graph, arrays),
+            graph,
+            tuple(str(name) for name in record["features"]),
+            mean,
+            scale,
+            modules,
+            sparse.csr_matrix(record["coactivation"]),
+            cofactor,
+            typical,
+            str(config["likelihood"]),
+            Evolution.from_dict(record["evolution"]),
+            history=record["history"].copy(),
+            params=dict(record["params"]),
+            versions=dict(record["versions"]),
+        )
+
+    def _blocks(self, matrix: Any) -> Iterator[torch.Tensor]:
+        return Batches(checked(matrix, len(self.features)), self.mean, self.scale, self._device).in_order()
+
+    @property
+    def _device(self) -> torch.device:
+        return self.network.output.weight.device

@@ -1,0 +1,78 @@
+"""The stored form of a fit: a nested dict of arrays, sparse matrices, frames and plain values, and its schema number.
+
+The same record lies in `.uns` and, as a folder of safetensors and JSON, on its own. Nothing in it is executed when it
+is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from scgsr.graphs import NeuronGraph
+
+# Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates.
+SCHEMA = 3
+_OLDEST = 2
+
+_PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
+
+
+def check_schema(record: Mapping[str, Any], *, where: str) -> None:
+    """Raise ValueError if this version cannot read a record of this form."""
+    schema = record.get("schema")
+    if not isinstance(schema, int | np.integer) or not _OLDEST <= schema <= SCHEMA:
+        newer = isinstance(schema, int | np.integer) and schema > SCHEMA
+        cure = "install a newer scgsr" if newer else "call `scgsr.tl.fit` again"
+        msg = f"{where} holds a fit in form {schema}, and this version of scgsr reads {_OLDEST} to {SCHEMA}; {cure}."
+        raise ValueError(msg)
+
+
+def current(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record in the current form: an older one is completed."""
+    record = dict(record)
+    if record["schema"] == 2:  # knew neither a transform, nor how typical cells look, nor how a graph was learned
+        n_neurons = record["graph"]["adjacency"].shape[0]
+        record["evolution"] = {"epoch": np.empty(0, dtype=int), "adjacency": sparse.csr_matrix((0, n_neurons))}
+        record["model"] = {**record["model"], "arrays": {**record["model"]["arrays"]}}
+        record["model"]["arrays"]["cofactor"] = np.full(len(record["features"]), np.nan, dtype=np.float32)
+    return record
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what runs now."""
+    found = {name: version(name) for name in _PACKAGES}
+    try:
+        return {**found, "scgsr": version("scgsr")}
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return {**found, "scgsr": "not installed"}
+
+
+def plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as values that files can hold: they know no tuples."""
+    return {
+        name: plain(value) if isinstance(value, Mapping) else np.array(value) if isinstance(value, tuple) else value
+        for name, value in params.items()
+    }
+
+
+def graph_to_dict(graph: NeuronGraph) -> dict[str, Any]:
+    """Return the graph as values that files can hold."""
+    return {
+        "adjacency": graph.adjacency.copy(),
+        "positions": graph.positions.copy(),
+        "image_shape": np.array(graph.image_shape or (), dtype=int),
+        "name": graph.name,
+    }
+
+
+def graph_from_dict(stored: Mapping[str, Any]) -> NeuronGraph:
+    """Return the graph again."""
+    shape = tuple(int(side) for side in stored["image_shape"])
+    return NeuronGraph(
+        stored["adjacency"], np.asarray(stored["positions"]), shape if len(shape) == 2 else None, str(stored["name"])
+    )

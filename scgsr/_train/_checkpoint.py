@@ -1,0 +1,138 @@
+"""The state of a run in a folder, written after each epoch, so that a run that was killed goes on to the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from scgsr import _checks, _model
+from scgsr._values import Matrix
+
+_log = logging.getLogger("scgsr")
+
+_FILE = "checkpoint.safetensors"
+# Raised when the state changes its form.
+_FORM = 4
+# How many letters of a setting an error message spells out.
+_SHOWN = 60
+
+
+class Checkpoint:
+    """One run's state in a folder. The run's settings and data lie beside it: another run must not go on from it."""
+
+    def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
+        _checks.instance("checkpoint", folder, (str, os.PathLike))
+        if not os.fspath(folder):
+            msg = "`checkpoint` must name a folder, got ''."
+            raise ValueError(msg)
+        self.path = Path(folder) / _FILE
+        if self.path.parent.exists() and not self.path.parent.is_dir():
+            msg = f"`checkpoint`={os.fspath(folder)!r} is a file; name a folder."
+            raise ValueError(msg)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"`checkpoint`={os.fspath(folder)!r} cannot be made a folder: {error.strerror}."
+            raise type(error)(msg) from error
+        # As it will be read.
+        self.identity = json.loads(json.dumps({"form": _FORM, **identity}, default=lambda value: value.tolist()))
+
+    def read(self) -> dict[str, Any] | None:
+        """Return the state that was written last, None if there is none; that of another run is refused."""
+        if not self.path.exists():
+            return None
+        identity, state = self._content()
+        differ = [name for name in self.identity if identity.get(name) != self.identity[name]]
+        if differ:
+            shown = ", ".join(f"{name} ({_short(identity.get(name))} there)" for name in differ)
+            msg = (
+                f"`checkpoint`={str(self.path.parent)!r} holds the state of another run: it differs in {shown}; name "
+                "another folder, or delete it."
+            )
+            raise ValueError(msg)
+        if state["machine"] != machine():
+            _log.warning("the checkpoint was written with %s, not %s: bits may differ", state["machine"], machine())
+        return state
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Replace the state; a crash leaves either the old one or the new one."""
+        from safetensors.numpy import save
+
+        tree, arrays = _model.pack({**state, "machine": machine()})
+        content = {"identity": json.dumps(self.identity), "state": json.dumps(tree)}
+        content["digest"] = _digest_of(content, arrays)
+        _model.replace_file(self.path, save(arrays, metadata=content))
+
+    def _content(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.path, framework="np") as stored:
+                metadata = stored.metadata()
+                arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+            if metadata.get("digest") != _digest_of(metadata, arrays):
+                msg = "its content is not what was written"
+                raise ValueError(msg)
+            return json.loads(metadata["identity"]), _model.unpack(json.loads(metadata["state"]), arrays)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+            msg = f"`checkpoint`: {self.path} is damaged or of something else ({error}); delete it to start anew."
+            raise ValueError(msg) from error
+
+
+def _digest_of(content: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
+    """Return a digest of a state and of whose it is."""
+    texts = [content["identity"].encode(), content["state"].encode()]
+    return _model.digest(*texts, *(np.ascontiguousarray(arrays[name]).tobytes() for name in sorted(arrays)))
+
+
+def machine() -> dict[str, Any]:
+    """Return what the bits of a result depend on beside settings, seed and data."""
+    return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
+
+
+def digest(*values: Matrix) -> str:
+    """Return a short text that differs where the values do."""
+    found = hashlib.sha256()
+    for value in values:
+        parts = [value] if isinstance(value, np.ndarray) else [value.data, value.indices, value.indptr]
+        for part in parts:
+            found.update(f"{part.dtype}{part.shape}".encode())
+            found.update(np.ascontiguousarray(part).data)
+    return found.hexdigest()[:16]
+
+
+def tensors_to_arrays(state: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Return the weights of a module."""
+    return {name: value.cpu().numpy().copy() for name, value in state.items()}
+
+
+def arrays_to_tensors(state: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """Return them again."""
+    return {name: torch.tensor(value) for name, value in state.items()}
+
+
+def optimiser_to_dict(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return the state of an optimiser as arrays and plain values."""
+    state = optimiser.state_dict()
+    moments = {str(place): tensors_to_arrays(values) for place, values in state["state"].items()}
+    return {"state": moments, "param_groups": state["param_groups"]}
+
+
+def optimiser_from_dict(optimiser: torch.optim.Optimizer, stored: Mapping[str, Any]) -> None:
+    """Put it back."""
+    moments = {int(place): arrays_to_tensors(values) for place, values in stored["state"].items()}
+    groups = [{**group, "betas": tuple(group["betas"])} for group in stored["param_groups"]]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,0 +1,94 @@
+"""Where training on a given graph starts: neurons laid out over the cells as in a self-organising map.
+
+From random weights, neighbouring neurons begin with unrelated jobs, and the penalty can only mend that locally: a
+ring folds or winds twice, a sheet creases. Here the neurons first become prototypes in the space of the cells, which
+move together at first and ever more freely as the neighbourhood shrinks (Kohonen's map, in batches, with the heat
+kernel of the graph as neighbourhood); each neuron's weights then respond to its prototype's direction.
+
+References
+----------
+Kohonen, *Essentials of the self-organizing map*, https://doi.org/10.1016/j.neunet.2012.09.018
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scgsr._model import Autoencoder
+from scgsr.graphs import NeuronGraph, fourier_basis
+
+# Cells from which the start is made, and principal components in which they are compared.
+CELLS = 1500
+_COMPONENTS = 50
+# The neighbourhood shrinks from a good part of the graph to less than an edge in so many rounds. Heat spreads over
+# the whole graph in a time of one over the lowest frequency, and over one edge in one over the mean degree.
+_ROUNDS = 60
+_WIDEST, _NARROWEST = 0.3, 0.3
+# Modes below the first overtone (four times the lowest frequency, on a path) place the prototypes at first.
+_OVERTONE = 3.0
+_RIDGE = 1e-3
+
+
+@torch.no_grad()
+def organise(network: Autoencoder, graph: NeuronGraph, features: Tensor) -> None:
+    """Set the weights of the structured layer so that neighbours respond to similar cells.
+
+    Parameters
+    ----------
+    network
+        Freshly initialised; only the weights into the structured layer change.
+    graph
+        The neurons' graph, with edges.
+    features
+        Some cells as the network sees them, (n_cells, n_features).
+    """
+    cells = features.cpu().double().numpy()
+    points = _principal(cells - cells.mean(axis=0))
+    responses = points @ prototypes(points, graph).T  # (n_cells, n_neurons)
+    hidden = network.encoder(features).cpu().double().numpy()
+    weights = _regressed(hidden - hidden.mean(axis=0), responses - responses.mean(axis=0))
+    linear = network.layer.linear
+    # A neuron that found no direction of its own keeps its random weights.
+    placed = torch.as_tensor(weights.any(axis=0), device=linear.weight.device)
+    linear.weight[placed] = torch.as_tensor(weights.T, dtype=torch.float32, device=linear.weight.device)[placed]
+
+
+def prototypes(points: np.ndarray, graph: NeuronGraph) -> np.ndarray:
+    """Return a self-organising map of centred points, (n_neurons, n_dims), columns of the points by falling variance.
+
+    Deterministic: the graph's slowest modes start along the points' first axes.
+    """
+    frequencies, modes = fourier_basis(graph.laplacian())
+    positive = frequencies > 1e-8 * frequencies[-1]
+    lowest = frequencies[positive][0]
+    slow = modes[:, 1:][:, frequencies[1:] <= _OVERTONE * lowest + 1e-9][:, : points.shape[1]]
+    spread = points.std(axis=0)[: slow.shape[1]]
+    found = np.zeros((graph.n_neurons, points.shape[1]))
+    found[:, : slow.shape[1]] = slow * np.sqrt(graph.n_neurons) * spread
+    widest = _WIDEST / lowest
+    narrowest = min(_NARROWEST * graph.n_neurons / graph.adjacency.sum(), widest)
+    for time in np.geomspace(widest, narrowest, _ROUNDS):
+        heat = np.maximum((modes * np.exp(-time * frequencies)) @ modes.T, 0)
+        # Squared distance to each prototype, up to what is the same for all.
+        winner = (found**2).sum(axis=1) - 2 * points @ found.T
+        reached = heat[:, winner.argmin(axis=1)]  # (n_neurons, n_cells)
+        weight = reached.sum(axis=1, keepdims=True)
+        found = np.divide(reached @ points, weight, out=found, where=weight > 1e-12)
+    return found
+
+
+def _principal(centred: np.ndarray) -> np.ndarray:
+    """Return the cells on their first principal axes, (n_cells, n_axes)."""
+    u, s, _ = np.linalg.svd(centred, full_matrices=False)
+    return (u * s)[:, :_COMPONENTS]
+
+
+def _regressed(hidden: np.ndarray, responses: np.ndarray) -> np.ndarray:
+    """Return ridge weights from hidden units to responses, scaled to unit spread, (n_hidden, n_neurons)."""
+    gram = hidden.T @ hidden
+    gram += (_RIDGE * np.trace(gram) / len(gram) + np.finfo(float).tiny) * np.eye(len(gram))
+    weights = np.linalg.solve(gram, hidden.T @ responses)
+    spread = (hidden @ weights).std(axis=0)
+    return np.divide(weights, spread, out=np.zeros_like(weights), where=spread > 1e-12)

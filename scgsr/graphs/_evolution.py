@@ -1,0 +1,51 @@
+"""How a learned graph came to be: its estimates, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+
+@dataclass(frozen=True, eq=False)
+class Evolution:
+    """
+    The estimates of a learned graph, and the epochs in which they were made; none for a given graph.
+
+    Parameters
+    ----------
+    epochs
+        The epoch of each estimate, from 0.
+    adjacencies
+        Its weights, (n_neurons, n_neurons) each.
+
+    Examples
+    --------
+    >>> from scgsr.graphs import Evolution, path, ring
+    >>> evolution = Evolution().followed_by(0, path(4).adjacency).followed_by(2, ring(4).adjacency)
+    >>> evolution.epochs, evolution.adjacencies[1].nnz
+    ((0, 2), 8)
+    """
+
+    epochs: tuple[int, ...] = ()
+    adjacencies: tuple[sparse.csr_matrix, ...] = ()
+
+    def followed_by(self, epoch: int, adjacency: sparse.csr_matrix) -> Evolution:
+        """Return it with one more estimate."""
+        return Evolution((*self.epochs, epoch), (*self.adjacencies, adjacency))
+
+    def to_dict(self, n_neurons: int) -> dict[str, Any]:
+        """Return two values for files: the epochs, (n_estimates,), and the adjacencies, one below the other."""
+        stacked = sparse.vstack([sparse.csr_matrix((0, n_neurons)), *self.adjacencies], format="csr")
+        return {"epoch": np.array(self.epochs, dtype=int), "adjacency": sparse.csr_matrix(stacked)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Evolution:
+        """Return what `to_dict` has made values of."""
+        epochs, stacked = np.asarray(stored["epoch"]), sparse.csr_matrix(stored["adjacency"])
+        n_neurons = stacked.shape[1]
+        parts = [stacked[place * n_neurons : (place + 1) * n_neurons] for place in range(len(epochs))]
+        return cls(tuple(int(epoch) for epoch in epochs), tuple(parts))

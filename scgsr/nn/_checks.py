@@ -1,0 +1,46 @@
+"""Whether a graph fits a layer, and which Laplacians can be a penalty."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from scgsr import _checks
+from scgsr.graphs import NeuronGraph
+
+_log = logging.getLogger("scgsr")
+
+LAPLACIANS = ("combinatorial", "symmetric")
+
+# Rows of a Laplacian that sum to less than this share of its largest entry sum to zero.
+_ROUNDING = 1e-6
+
+
+def checked_laplacian(kind: Any) -> str:
+    """Return the kind of a Laplacian that can be a penalty."""
+    if kind == "random_walk":
+        msg = (
+            "`laplacian`='random_walk' is refused as a penalty: its quadratic form is unbounded below on "
+            f"irregular graphs; use one of {list(LAPLACIANS)}."
+        )
+        raise ValueError(msg)
+    return _checks.one_of("laplacian", kind, LAPLACIANS)
+
+
+def warn_of_constant_image(graph: NeuronGraph, laplacian: str) -> None:
+    """Log that the symmetric Laplacian penalises what it should not, where it does."""
+    if laplacian != "symmetric" or not graph.n_edges:
+        return
+    matrix = graph.laplacian(laplacian)
+    if abs(matrix.sum(axis=1)).max() > _ROUNDING * abs(matrix).max():
+        _log.warning(
+            "`laplacian`='symmetric' on the irregular graph %r penalises a constant image; consider 'combinatorial'",
+            graph.name,
+        )
+
+
+def check_size(graph: NeuronGraph, n_neurons: int) -> None:
+    """Raise ValueError unless the graph has one node per neuron."""
+    if graph.n_neurons != n_neurons:
+        msg = f"`graph` must have {n_neurons} neurons, as the layer does, got {graph.n_neurons}."
+        raise ValueError(msg)

@@ -1,0 +1,201 @@
+"""What a fit reads from an AnnData."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from scgsr._adata import _view
+from scgsr._values import _matrix_view
+
+
+@pytest.mark.parametrize("n_obs", [240, 3000])  # one block of rows, and several
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, np.asfortranarray])
+def test_every_kind_of_matrix_gives_the_same_bits(cells, kind, n_obs):
+    dense = np.random.default_rng(0).poisson(0.3, size=(n_obs, 9)).astype(np.float32)
+    cells = type(cells)(dense)
+    reference = _view.view(cells)
+    cells.X = kind(dense)
+    got = _view.view(cells)
+    assert np.array_equal(got.mean, reference.mean)
+    assert np.array_equal(got.scale, reference.scale)
+    rows = got.matrix[5:9]
+    assert np.array_equal(rows.toarray() if sparse.issparse(rows) else rows, dense[5:9])
+
+
+def test_moments_are_those_of_the_columns(cells):
+    got = _view.view(cells)
+    np.testing.assert_allclose(got.mean, cells.X.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(got.scale, cells.X.std(axis=0), rtol=1e-5)
+    assert got.features == tuple(cells.var_names)
+
+
+def test_entries_that_are_stored_in_parts_are_one(cells):
+    dense = np.random.default_rng(0).poisson(0.5, size=(300, 9)).astype(np.float64)
+    coo = sparse.coo_matrix(dense)
+    rows, columns, values = (np.concatenate([part, part]) for part in (coo.row, coo.col, coo.data / 2))
+    order = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows[order], np.arange(301))
+    parts = sparse.csr_matrix((values[order], columns[order], starts), shape=dense.shape)
+    got, expected = (_view.view(type(cells)(matrix)) for matrix in (parts, dense))
+    assert np.array_equal(got.mean, expected.mean)
+    assert np.array_equal(got.scale, expected.scale)
+    assert parts.nnz == 2 * coo.nnz  # the user's matrix stays as it was
+
+
+def test_moments_of_many_entries_are_taken_in_blocks(cells, monkeypatch):
+    dense = np.random.default_rng(0).poisson(0.5, size=(300, 9)).astype(np.float32)
+    whole = _view.view(type(cells)(sparse.csr_matrix(dense)))
+    monkeypatch.setattr(_matrix_view, "_ENTRIES_AT_ONCE", 50)
+    blocks = _view.view(type(cells)(sparse.csr_matrix(dense)))
+    np.testing.assert_allclose(blocks.mean, whole.mean, rtol=1e-6)
+    np.testing.assert_allclose(blocks.scale, whole.scale, rtol=1e-6)
+
+
+def test_scale_false_only_centres(cells):
+    got = _view.view(cells, scale=False)
+    assert (got.scale == 1).all()
+    np.testing.assert_allclose(got.mean, cells.X.mean(axis=0), rtol=1e-5)
+
+
+def test_a_representation_keeps_the_relative_spread_of_its_columns(cells):
+    cells.obsm["X_pca"] = cells.X[:, :3] * np.array([10, 1, 0.1], dtype=np.float32)
+    got = _view.view(cells, use_rep="X_pca")
+    assert got.features == ("X_pca_0", "X_pca_1", "X_pca_2")
+    assert len(np.unique(got.scale)) == 1
+    total = (((cells.obsm["X_pca"] - got.mean) / got.scale) ** 2).mean()
+    assert total == pytest.approx(1, rel=1e-4)
+
+
+def test_a_data_frame_can_be_a_representation(cells):
+    cells.obsm["frame"] = pd.DataFrame(cells.X[:, :2], index=cells.obs_names, columns=["a", "b"])
+    assert np.array_equal(_view.view(cells, use_rep="frame").matrix, cells.X[:, :2])
+
+
+def test_layers_and_integer_counts(cells):
+    cells.layers["counts"] = sparse.csc_matrix(np.random.default_rng(0).poisson(2, size=cells.shape))
+    got = _view.view(cells, layer="counts")
+    assert np.array_equal(got.matrix.toarray(), cells.layers["counts"].toarray())
+
+
+class TestMask:
+    def test_highly_variable_is_used_when_present_and_said(self, cells, caplog):
+        cells.var["highly_variable"] = np.arange(12) < 5
+        with caplog.at_level(logging.INFO, logger="scgsr"):
+            assert _view.view(cells).features == tuple(cells.var_names[:5])
+        assert "5 highly variable features of 12" in caplog.text
+        assert len(_view.view(cells, mask_var=None).features) == 12
+
+    @pytest.mark.parametrize("kind", ["name", "array", "series"])
+    def test_by_name_and_by_array(self, cells, kind):
+        cells.var["chosen"] = np.arange(12) % 2 == 0
+        mask = {"name": "chosen", "array": cells.var["chosen"].to_numpy(), "series": cells.var["chosen"]}[kind]
+        assert _view.view(cells, mask_var=mask).features == tuple(cells.var_names[::2])
+
+    @pytest.mark.parametrize("column", [[True, np.nan] * 6, ["True", "False"] * 6])
+    def test_highly_variable_must_be_boolean(self, cells, column):
+        cells.var["highly_variable"] = np.array(column, dtype=object)
+        with pytest.raises(ValueError, match=r"`mask_var` \(unset: 'highly_variable'\) must be 12 booleans"):
+            _view.view(cells)
+
+    @pytest.mark.parametrize("mask", [np.zeros(12, dtype=bool), np.ones(11, dtype=bool), np.arange(12)])
+    def test_refused(self, cells, mask):
+        with pytest.raises(ValueError, match="`mask_var`"):
+            _view.view(cells, mask_var=mask)
+
+    def test_unknown_column_lists_what_exists(self, cells):
+        cells.var["chosen"] = True
+        with pytest.raises(KeyError, match=r"`mask_var`='other' is not in \.var, which has \['chosen'\]"):
+            _view.view(cells, mask_var="other")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
+def test_values_that_are_not_finite_are_refused_and_the_columns_named(cells, bad, kind):
+    values = cells.X.copy()
+    values[3, 2] = values[7, 10] = bad
+    cells.X = kind(values)
+    with pytest.raises(ValueError, match=r"2 features \(feature_2, feature_10\)"):
+        _view.view(cells)
+
+
+def test_values_whose_sum_overflows_are_finite(cells):
+    cells.X[:2, 0] = 0.9 * np.finfo(np.float32).max
+    assert np.isfinite(_view.view(cells).scale).all()
+
+
+@pytest.mark.parametrize(("shape", "message"), [((0, 3), "no values"), ((4, 0), "no values"), ((1, 3), "one cell")])
+def test_too_little_data(cells, shape, message):
+    with pytest.raises(ValueError, match=message):
+        _view.view(type(cells)(np.zeros(shape, dtype=np.float32)))
+
+
+def test_constant_features_are_said_and_left_out(cells, caplog):
+    cells.X[:, 4] = 0.1  # its mean is rounded: the spread must not become the scale
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        got = _view.view(cells)
+    assert "leaving out 1 of 12 features" in caplog.text
+    assert got.features == tuple(cells.var_names.delete(4))
+    assert got.matrix.shape == (240, 11)
+
+
+def test_values_too_large_for_float32(cells):
+    cells.layers["huge"] = cells.X.astype(np.float64)
+    cells.layers["huge"][:, 3] *= 1e300
+    with pytest.raises(ValueError, match=r"too large for float32 in 1 features \(feature_3\)"):
+        _view.view(cells, layer="huge")
+
+
+def test_all_constant(cells):
+    cells.X[:] = 3
+    cells.obsm["flat"] = cells.X
+    with pytest.raises(ValueError, match="all 12 features are constant"):
+        _view.view(cells)
+    with pytest.raises(ValueError, match="constant"):
+        _view.view(cells, use_rep="flat")
+
+
+def test_missing_sources_list_what_exists(cells):
+    cells.layers["a"] = cells.X
+    cells.obsm["b"] = cells.X
+    with pytest.raises(KeyError, match=r"`layer`='x' is not in \.layers, which has \['a'\]"):
+        _view.view(cells, layer="x")
+    with pytest.raises(KeyError, match=r"`use_rep`='x' is not in \.obsm, which has \['b'\]"):
+        _view.view(cells, use_rep="x")
+
+
+def test_choices_that_exclude_each_other(cells):
+    cells.layers["a"] = cells.X
+    cells.obsm["b"] = cells.X
+    with pytest.raises(ValueError, match="exclude each other"):
+        _view.view(cells, layer="a", use_rep="b")
+    with pytest.raises(ValueError, match="`mask_var`"):
+        _view.view(cells, use_rep="b", mask_var=np.ones(12, dtype=bool))
+
+
+def test_no_x(cells):
+    empty = type(cells)(obs=cells.obs)
+    with pytest.raises(ValueError, match=r"no `\.X`"):
+        _view.view(empty)
+
+
+def test_backed_data_are_refused_with_the_cure(cells, tmp_path):
+    import anndata as ad
+
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+    with pytest.raises(TypeError, match="to_memory"):
+        _view.view(backed)
+    backed.file.close()
+
+
+def test_values_that_are_no_numbers(cells):
+    cells.obsm["words"] = np.full((240, 2), "a")
+    cells.obsm["complex"] = np.full((240, 2), 1j)
+    for name in ("words", "complex"):
+        with pytest.raises(ValueError, match="real numbers"):
+            _view.view(cells, use_rep=name)

@@ -1,0 +1,133 @@
+"""How a learned graph came about."""
+
+from __future__ import annotations
+
+import anndata as ad
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import same_color, to_rgba
+from scipy import sparse
+
+from scgsr import _adata, graphs, pl
+from scgsr._measures import edge_jaccard
+
+N = 30
+
+
+def estimates(n):
+    """Return `n` graphs on the same neurons, each a little unlike the one before."""
+    rng = np.random.default_rng(0)
+    cells = rng.gamma(1.0, size=(300, N))
+    found = []
+    for _ in range(n):
+        cells = cells + rng.normal(scale=0.2, size=cells.shape)
+        found.append(graphs.coactivation(cells, n_neighbors=4).adjacency)
+    return found
+
+
+def fitted(n, *, dead=()):
+    found = estimates(n)
+    graph = graphs.from_adjacency(found[-1] if n else graphs.path(N).adjacency)
+    modules = np.arange(N) % 3
+    modules[list(dead)] = -1
+    obs = {"gsr": pd.Categorical(["0", "1", "2"] * 4)}
+    adata = ad.AnnData(
+        obs=pd.DataFrame(obs, index=[f"cell_{i}" for i in range(12)]),
+        obsm={"X_gsr": np.ones((12, N), dtype=np.float32)},
+    )
+    stored = {"adjacency": graph.adjacency, "positions": graph.positions, "name": "learned"}
+    stacked = sparse.vstack(found).tocsr() if n else sparse.csr_matrix((0, N))
+    adata.uns["gsr"] = {
+        "graph": stored | {"image_shape": np.array((), dtype=int)},
+        "modules": modules,
+        "evolution": {"epoch": 3 * np.arange(n), "adjacency": stacked},
+    }
+    adata.uns["gsr_colors"] = np.array(["#aa0000", "#00bb00", "#0000cc"], dtype=object)
+    return adata
+
+
+def test_estimates_are_read_as_they_were_made():
+    read = _adata.read_evolution(fitted(5), "gsr")
+    assert [epoch for epoch, _ in read] == [0, 3, 6, 9, 12]
+    for (_, one), other in zip(read, estimates(5), strict=True):
+        assert (one != other).nnz == 0
+
+
+@pytest.mark.parametrize(("n", "drawn"), [(1, 1), (2, 2), (8, 8), (9, 8), (30, 8)])
+def test_at_most_eight_are_drawn_the_first_and_the_last_among_them(n, drawn):
+    figure = pl.evolution(fitted(n))
+    axes = [figure] if n == 1 else figure.axes
+    titles = [ax.get_title() for ax in axes]
+    assert len(titles) == drawn
+    assert titles[0] == "epoch 0\nthe first"
+    epochs = [int(title.split()[1]) for title in titles]
+    assert epochs[-1] == 3 * (n - 1)
+    steps = np.diff(epochs)
+    assert steps.max(initial=0) <= steps.min(initial=99) + 3
+
+
+def test_each_title_has_the_agreement_with_the_estimate_just_before():
+    found = estimates(20)
+    for ax in pl.evolution(fitted(20)).axes[1:]:
+        place = int(ax.get_title().split()[1]) // 3
+        assert ax.get_title().endswith(f"Jaccard {edge_jaccard(found[place - 1], found[place]):.2f}")
+
+
+def test_edges_are_kept_or_new_and_neurons_stand_where_the_final_graph_puts_them():
+    adata, found = fitted(6), estimates(6)
+    for place, ax in enumerate(pl.evolution(adata).axes):
+        kept, fresh, nodes = ax.collections
+        shared = found[place].multiply(found[max(place - 1, 0)] != 0).nnz // 2
+        assert len(kept.get_segments()) == shared
+        assert len(fresh.get_segments()) == found[place].nnz // 2 - shared
+        assert not same_color(kept.get_color()[0], "0.1")
+        assert np.array_equal(nodes.get_offsets(), adata.uns["gsr"]["graph"]["positions"])
+        faces = [to_rgba(adata.uns["gsr_colors"][module]) for module in adata.uns["gsr"]["modules"]]
+        assert np.allclose(nodes.get_facecolor(), faces)
+
+
+def test_dead_neurons_are_grey():
+    nodes = pl.evolution(fitted(2, dead=[4])).axes[0].collections[-1]
+    assert same_color(nodes.get_facecolor()[4], "0.85")
+
+
+@pytest.mark.parametrize("absent", [True, False], ids=["no record", "no estimates"])
+def test_a_given_graph_does_not_evolve(absent):
+    adata = fitted(0)
+    if absent:
+        del adata.uns["gsr"]["evolution"]
+    with pytest.raises(ValueError, match=r"`scgsr.graphs.learned` graphs evolve"):
+        pl.evolution(adata)
+
+
+@pytest.mark.parametrize(("arguments", "error"), [({"key": "other"}, KeyError), ({"ncols": 0}, ValueError)])
+def test_wrong_arguments_are_named(arguments, error):
+    with pytest.raises(error, match=f"`{next(iter(arguments))}`"):
+        pl.evolution(fitted(2), **arguments)
+
+
+def test_it_survives_a_file(tmp_path):
+    adata = fitted(4)
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    again = ad.read_h5ad(tmp_path / "a.h5ad")
+    assert [ax.get_title() for ax in pl.evolution(again).axes] == [ax.get_title() for ax in pl.evolution(adata).axes]
+
+
+@pytest.mark.parametrize(("millimetres", "ncols"), [(85, 2), (180, 4)])
+def test_the_picture_writes_nothing_and_stays_on_the_page(millimetres, ncols, monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: None)
+    adata, params = fitted(8), dict(plt.rcParams)
+    figure = pl.evolution(adata, ncols=ncols)
+    figure.set_figwidth(millimetres / 25.4)
+    figure.canvas.draw()
+    page, renderer = figure.bbox.padded(2), figure.canvas.get_renderer()
+    titles = [ax.title.get_window_extent(renderer) for ax in figure.axes]
+    assert not any(one.overlaps(other) for i, one in enumerate(titles) for other in titles[i + 1 :])
+    for box in titles:
+        assert page.x0 <= box.x0 <= box.x1 <= page.x1
+        assert box.y1 <= figure.bbox.y1
+    assert dict(plt.rcParams) == params
+    assert list(adata.uns["gsr"]) == ["graph", "modules", "evolution"]
+    assert pl.evolution(adata, show=True) is None
