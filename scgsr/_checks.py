@@ -1,21 +1,45 @@
-"""Value checks, one wording: each names the argument, what was received and what is allowed."""
+"""How the package speaks: value checks with one wording, names cut short, and its one logger.
+
+An error of a check names the argument, what was received and what is allowed; it also carries the argument as an
+attribute, from which the command line names its option.
+"""
 
 from __future__ import annotations
 
+import logging
 import math
 import numbers
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+log = logging.getLogger("scgsr")
+
+_Error = TypeVar("_Error", bound=Exception)
+
+# How many names a message spells out.
+_NAMES_SHOWN = 5
+
+
+def about(argument: str, error: _Error) -> _Error:
+    """Return the error with the name of the argument that it is about as its attribute `argument`."""
+    error.argument = argument  # type: ignore[attr-defined]  # errors take attributes
+    return error
+
+
+def listed(names: Sequence[Any]) -> str:
+    """Return names as a list in words, at most five of them: ``"a, b, c, d, e and 3 more"``."""
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(str(name) for name in names[:_NAMES_SHOWN]) + more
 
 
 def positive_int(name: str, value: Any, *, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         msg = f"`{name}` must be an integer, got {value!r} of type {type(value).__name__}."
-        raise TypeError(msg)
+        raise about(name, TypeError(msg))
     if value < minimum:
         msg = f"`{name}` must be at least {minimum}, got {value}."
-        raise ValueError(msg)
+        raise about(name, ValueError(msg))
     return int(value)
 
 
@@ -30,7 +54,7 @@ def number(
     """Return `value` as a finite float in [minimum, maximum], or strictly above `minimum` if `exclusive`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         msg = f"`{name}` must be a number, got {value!r} of type {type(value).__name__}."
-        raise TypeError(msg)
+        raise about(name, TypeError(msg))
     value = float(value)
     too_low = value <= minimum if exclusive else value < minimum
     if not math.isfinite(value) or too_low or value > maximum:
@@ -38,7 +62,7 @@ def number(
         parts = [low] if minimum > -math.inf else []
         parts += [f"at most {maximum:g}"] if maximum < math.inf else []
         msg = f"`{name}` must be finite{''.join(' and ' + part for part in parts)}, got {value}."
-        raise ValueError(msg)
+        raise about(name, ValueError(msg))
     return value
 
 
@@ -47,10 +71,10 @@ def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
     options = list(allowed)
     if not isinstance(value, str):
         msg = f"`{name}` must be a string, one of {options}, got {value!r} of type {type(value).__name__}."
-        raise TypeError(msg)
+        raise about(name, TypeError(msg))
     if value not in options:
         msg = f"`{name}` must be one of {options}, got {value!r}."
-        raise ValueError(msg)
+        raise about(name, ValueError(msg))
     return value
 
 
@@ -60,7 +84,7 @@ def names(name: str, value: Any) -> list[Any]:
         return [value]
     if not isinstance(value, Iterable):
         msg = f"`{name}` must be a name or a list of names, got {value!r} of type {type(value).__name__}."
-        raise TypeError(msg)
+        raise about(name, TypeError(msg))
     return list(value)
 
 
@@ -69,7 +93,7 @@ def instance(name: str, value: Any, types: type | tuple[type, ...], *, hint: str
     if not isinstance(value, types):
         wanted = " or ".join(t.__name__ for t in (types if isinstance(types, tuple) else (types,)))
         msg = f"`{name}` must be {wanted}, got {type(value).__name__}.{' ' + hint if hint else ''}"
-        raise TypeError(msg)
+        raise about(name, TypeError(msg))
 
 
 def existing_key(name: str, key: Any, available: Iterable[Any], *, where: str, hint: str = "") -> None:
@@ -77,4 +101,4 @@ def existing_key(name: str, key: Any, available: Iterable[Any], *, where: str, h
     options = [option for option in available if option is not None]
     if key not in options:
         msg = f"`{name}`={key!r} is not in {where}, which has {options}.{' ' + hint if hint else ''}"
-        raise KeyError(msg)
+        raise about(name, KeyError(msg))

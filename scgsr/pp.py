@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr import _adata, _checks
+from scgsr._checks import log
 from scgsr._values import arcsinh as transformed
 from scgsr._values import check_finite
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from scgsr._values import Matrix
 
 __all__ = ["arcsinh"]
-
-logger = logging.getLogger("scgsr")
 
 # Values look transformed if most features have none above the first, though not all are whole numbers. arcsinh(x / 5)
 # of the brightest ion counts is 8 and arcsinh(x / 150) of the largest of 18 bits is 8.2; logicle scales end at 4.5.
@@ -122,7 +120,7 @@ def arcsinh(
         type(source)(values) if sparse.issparse(source) else values,  # CSC stays CSC
         wanted if recorded is None else wanted.fillna(recorded),
     )
-    logger.info("arcsinh: transformed %d features, left %d as they are", chosen.sum(), (~chosen).sum())
+    log.info("arcsinh: transformed %d features, left %d as they are", chosen.sum(), (~chosen).sum())
     return target if copy else None
 
 
@@ -173,7 +171,7 @@ def _check_values(adata: AnnData, matrix: Matrix, features: pd.Index, layer: str
     """Refuse values that have no transform, and warn about those that look as if they had it already."""
     check_finite(matrix, [str(name) for name in features])
     if layer is None and "log1p" in adata.uns:
-        logger.warning("arcsinh: .uns['log1p'] says that `.X` is log-transformed already; was this the raw data?")
+        log.warning("arcsinh: .uns['log1p'] says that `.X` is log-transformed already; was this the raw data?")
     fewest, most = _CELLS_TO_JUDGE
     if matrix.shape[0] < fewest:
         return
@@ -182,7 +180,7 @@ def _check_values(adata: AnnData, matrix: Matrix, features: pd.Index, layer: str
     largest, whole = np.abs(some).max(axis=0, initial=0), (some == np.floor(some)).all(axis=0)
     suspicious = (largest > 0) & (largest < _LARGEST_TRANSFORMED) & ~whole
     if 2 * suspicious.sum() > len(suspicious):
-        logger.warning(
+        log.warning(
             "arcsinh: %d of %d features have no value above %g and look transformed already; was this the raw data?",
             suspicious.sum(),
             len(suspicious),

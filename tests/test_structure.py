@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "scgsr"
 
 # A room is a file of the package, or a folder. A pure room imports only pure rooms named before it.
-PURE = "_checks _random _device graphs nn _values _modules _model _train _measures".split()
+PURE = "_checks _random _device _values graphs nn _modules _model _train _measures".split()
 BOUNDARY = ["_adata"]
 FACE = ["__init__", "__main__", "cli", "tl", "get", "pl", "pp", "datasets", "io"]
 PUBLIC_MODULES = ["tl", "get", "pl", "pp", "graphs", "nn", "datasets", "io"]

@@ -18,13 +18,13 @@ from scgsr._adata._fit import (
     read_graph,
     read_held_out,
     read_model,
-    read_model_with_modules,
+    read_model_that_fires,
     read_novelty,
     read_record,
     write,
 )
 from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
-from scgsr._adata._query import again, in_units_of_the_fit, query
+from scgsr._adata._query import pending_cofactors, query, query_of_results
 from scgsr._adata._view import UNSET, Unset, columns, features, groups, mask, rows, view
 
 __all__ = [
@@ -33,15 +33,15 @@ __all__ = [
     "UNSET",
     "Keys",
     "Unset",
-    "again",
     "check_free",
     "columns",
     "features",
     "groups",
-    "in_units_of_the_fit",
     "mask",
     "may_be_results_of",
+    "pending_cofactors",
     "query",
+    "query_of_results",
     "read_activations",
     "read_arcsinh",
     "read_cofactors",
@@ -50,7 +50,7 @@ __all__ = [
     "read_graph",
     "read_held_out",
     "read_model",
-    "read_model_with_modules",
+    "read_model_that_fires",
     "read_novelty",
     "read_programs",
     "read_record",

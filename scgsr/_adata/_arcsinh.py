@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,10 @@ import pandas as pd
 
 from scgsr._adata._fit import tell_of_view
 from scgsr._adata._keys import ARCSINH
+from scgsr._checks import log
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-_log = logging.getLogger("scgsr")
 
 # What a layer has of which nothing is on record.
 _EMPTY = pd.DataFrame({"cofactor": []})
@@ -67,5 +65,5 @@ def read_arcsinh(adata: AnnData, layer: str | None) -> pd.Series | None:
         return None
     found = table["cofactor"][~table.index.duplicated()].reindex(adata.var_names)
     if table["cofactor"].notna().any() and found.isna().all():
-        _log.warning(".uns[%r] tells of a transform, but of none of these features: were they renamed?", ARCSINH)
+        log.warning(".uns[%r] tells of a transform, but of none of these features: were they renamed?", ARCSINH)
     return found

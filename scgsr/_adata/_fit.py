@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,13 @@ import pandas as pd
 
 from scgsr import _checks, _model
 from scgsr._adata._keys import Keys
+from scgsr._checks import log
 from scgsr._model import FittedModel
 from scgsr.graphs import Evolution, NeuronGraph
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from scipy import sparse
-
-_log = logging.getLogger("scgsr")
 
 
 def check_free(adata: AnnData, keys: Keys) -> None:
@@ -50,7 +48,7 @@ def _lost_its_record(adata: AnnData, keys: Keys) -> bool:
 def tell_of_view(adata: AnnData) -> None:
     """Say in the log that what is about to be written does not reach the parent of a view."""
     if adata.is_view:
-        _log.info("`adata` is a view: the results go to a copy of it and not to its parent")
+        log.info("`adata` is a view: the results go to a copy of it and not to its parent")
 
 
 def write(
@@ -71,7 +69,7 @@ def write(
     """
     tell_of_view(adata)
     if keys.record in adata.uns or keys.activations in adata.obsm:
-        _log.info("overwriting the results under key %r", keys.key)
+        log.info("overwriting the results under key %r", keys.key)
     labels, confidence = fitted.modules.assign(activations)
     n_labels = max(1, fitted.modules.n_modules)
     categories = pd.Categorical.from_codes(labels, categories=[str(module) for module in range(n_labels)])
@@ -154,7 +152,7 @@ def read_model(adata: AnnData, key: str) -> FittedModel:
     return FittedModel.from_record(_model.current(record))
 
 
-def read_model_with_modules(adata: AnnData, key: str) -> FittedModel:
+def read_model_that_fires(adata: AnnData, key: str) -> FittedModel:
     """Return the fitted model, refused if no neuron ever fires."""
     model = read_model(adata, key)
     if model.modules.n_modules == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ from scipy import sparse
 
 from scgsr import _checks
 from scgsr._adata import _arcsinh, _view
+from scgsr._checks import log
 from scgsr._model import FittedModel
 from scgsr._values import Matrix, arcsinh, rows_at_once, slices
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-_log = logging.getLogger("scgsr")
 
 # At most this share of a model's features may be filled in.
 MOST_FILLED = 0.2
@@ -102,7 +100,7 @@ def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = Non
     return found
 
 
-def again(adata: AnnData, fitted: FittedModel) -> Query:
+def query_of_results(adata: AnnData, fitted: FittedModel) -> Query:
     """Return the values of cells that carry the results of the model: with features filled in if they were so then."""
     try:
         return query(adata, fitted, fill=fitted.params.get("fill"))
@@ -111,7 +109,7 @@ def again(adata: AnnData, fitted: FittedModel) -> Query:
         raise KeyError(msg) from None
 
 
-def in_units_of_the_fit(adata: AnnData, fitted: FittedModel, layer: str | None, names: Sequence[str]) -> np.ndarray:
+def pending_cofactors(adata: AnnData, fitted: FittedModel, layer: str | None, names: Sequence[str]) -> np.ndarray:
     """Return the cofactors that features of a layer still need to be as in the fit, (n_names,), NaN for none."""
     nothing = np.full(len(names), np.nan, dtype=np.float32)
     if fitted.params.get("use_rep") is not None or layer != fitted.params.get("layer"):
@@ -131,9 +129,7 @@ def _pending(done: np.ndarray, wanted: np.ndarray, there: np.ndarray, features: 
         msg = f"`adata` was transformed with other cofactors than the cells of the fit: {names}; use the same."
         raise ValueError(msg)
     if unknown := int((transformed & ~np.isfinite(wanted)).sum()):
-        _log.warning(
-            "%d features are on record as transformed, and in the fit not: were they, in another way?", unknown
-        )
+        log.warning("%d features are on record as transformed, and in the fit not: were they, in another way?", unknown)
     return np.where(transformed | ~there, np.nan, wanted).astype(np.float32)
 
 
@@ -159,8 +155,8 @@ def _refuse_a_second_time(query: Query, fitted: FittedModel) -> None:
         )
         raise ValueError(msg)
     if now < then:
-        _log.warning("`adata` may be transformed already: without the transform of the fit it is more like its cells")
-    _log.info("applying the recorded transform of the fit to %d features", int(todo.sum()))
+        log.warning("`adata` may be transformed already: without the transform of the fit it is more like its cells")
+    log.info("applying the recorded transform of the fit to %d features", int(todo.sum()))
 
 
 def _filling(fill: float | str | None, means: np.ndarray) -> np.ndarray:
@@ -188,9 +184,9 @@ def _columns(names: list[str], features: Sequence[str], *, allowed: bool) -> np.
     if missing and (not allowed or len(missing) > MOST_FILLED * len(features)):
         raise _missing(missing, names, features, allowed=allowed)
     if missing:
-        _log.warning("%d of %d features are missing and filled in: %s", len(missing), len(features), _names(missing))
+        log.warning("%d of %d features are missing and filled in: %s", len(missing), len(features), _names(missing))
     if extra := len(names) - len(features) + len(missing):
-        _log.debug("ignoring %d features that the fit does not know", extra)
+        log.debug("ignoring %d features that the fit does not know", extra)
     return columns
 
 

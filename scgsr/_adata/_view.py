@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,12 +10,11 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr import _checks
+from scgsr._checks import log
 from scgsr._values import Matrix, MatrixView, check_finite, check_values, moments, varying
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-_log = logging.getLogger("scgsr")
 
 # How many offending names an error message spells out.
 _NAMES_SHOWN = 5
@@ -170,7 +168,7 @@ def mask(adata: AnnData, mask_var: np.ndarray | str | Unset | None) -> np.ndarra
         msg = "`mask_var` selects no feature; at least one is needed (`mask_var=None` takes all)."
         raise ValueError(msg)
     if isinstance(mask_var, Unset):
-        _log.info("using the %d highly variable features of %d (`mask_var=None` takes all)", chosen.sum(), len(chosen))
+        log.info("using the %d highly variable features of %d (`mask_var=None` takes all)", chosen.sum(), len(chosen))
     return chosen
 
 

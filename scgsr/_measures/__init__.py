@@ -11,7 +11,7 @@
 - `_programs`: which features make a module.
 """
 
-from scgsr._measures._agreement import circular_agreement, edge_jaccard, match_neurons, rank_agreement
+from scgsr._measures._agreement import circular_agreement, match_neurons, rank_agreement
 from scgsr._measures._correlation import feature_correlation
 from scgsr._measures._null import p_value, permutation_null, reorder
 from scgsr._measures._pictures import localisation, low_frequency_share, morans_i, neighbour_correlation
@@ -29,7 +29,6 @@ __all__ = [
     "Fit",
     "Table",
     "circular_agreement",
-    "edge_jaccard",
     "effects",
     "evidence",
     "feature_correlation",

@@ -177,32 +177,6 @@ def match_neurons(activations: np.ndarray, other: np.ndarray) -> np.ndarray:
     return scipy.optimize.linear_sum_assignment(one.T @ two, maximize=True)[1]
 
 
-def edge_jaccard(adjacency: csr_matrix, other: csr_matrix) -> float:
-    """
-    Edges that two graphs share, divided by those that either has, whatever their weights.
-
-    Parameters
-    ----------
-    adjacency, other
-        Two graphs on the same neurons, (n_neurons, n_neurons) both.
-
-    Returns
-    -------
-    A number in [0, 1]; NaN if neither has an edge.
-
-    Examples
-    --------
-    >>> from scgsr._metrics import edge_jaccard
-    >>> from scgsr.graphs import path, ring
-    >>> edge_jaccard(path(4).adjacency, ring(4).adjacency)  # 3 of 4 edges
-    0.75
-    """
-    one, two = csr_matrix(adjacency) != 0, csr_matrix(other) != 0
-    shared = one.multiply(two).nnz
-    either = one.nnz + two.nnz - shared
-    return shared / either if either else float("nan")
-
-
 def _standardised(activations: np.ndarray) -> np.ndarray:
     """Return neurons centred over the cells and at unit length, zero where dead."""
     centred = activations - activations.mean(axis=0, dtype=np.float64)

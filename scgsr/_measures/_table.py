@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from scgsr._measures import _agreement, _null, _pictures, _regions
-from scgsr.graphs import diffusion
+from scgsr.graphs import diffusion, edge_jaccard
 
 # Pictures are measured on at most so many cells, drawn at random; where all must be gone through again for each
 # permutation, on fewer.
@@ -157,7 +157,7 @@ class Table:
         self.add("label_ari", adjusted_rand_score(self.fit.labels, other.labels), group=name)
         partner = _agreement.match_neurons(self.fit.activations[self.many], other.activations[self.many])
         matched = other.coactivation[partner][:, partner]
-        self.add("edge_jaccard", _agreement.edge_jaccard(self.fit.coactivation, matched), group=name)
+        self.add("edge_jaccard", edge_jaccard(self.fit.coactivation, matched), group=name)
 
 
 def _quotient_of(form: csr_matrix | np.ndarray) -> Statistic:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import re
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from scipy import sparse
 from scgsr import _checks
 
 # Seconds after which nobody is still writing a file.
-_LEFT_BEHIND = 3600
+_ABANDONED_AFTER = 3600
 _JSON = "model.json"
 _ARRAYS = r"arrays-[0-9a-f]{16}\.safetensors"
 # How arrays, and what is made of them, are written into the JSON.
@@ -104,20 +107,65 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that, whatever happens, either the old or the new content is there in full."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    for stale in path.parent.glob(f".{path.name}.*.tmp"):
-        # What a process that was killed has left; a younger one may belong to a process that is writing.
-        if time.time() - stale.stat().st_mtime > _LEFT_BEHIND:
-            stale.unlink(missing_ok=True)
+    """Write a file whole or not at all."""
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a place beside `path` for a new file or folder, which replaces what is at `path` once it is complete.
+
+    Whatever happens, a crash of the machine included, `path` holds the old or the new content in full. A folder cannot
+    be replaced in one step: the old one steps aside for the moment of the exchange.
+    """
+    # The suffix stays, because writers go by it; a long name with more letters could be too long.
+    unfinished = path.with_name(f".{path.stem[:40]}.{os.getpid()}.part{path.suffix}")
+    _remove_abandoned(path)
     try:
-        with temporary.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        yield unfinished
+        for file in unfinished.rglob("*") if unfinished.is_dir() else [unfinished]:
+            if file.is_file():
+                _flush(file)
+        _exchange(unfinished, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(unfinished)
+
+
+def _exchange(new: Path, path: Path) -> None:
+    """Move what is new to `path`."""
+    if not (new.is_dir() and os.path.lexists(path)):
+        new.replace(path)
+        return
+    aside = path.with_name(f".{path.stem[:40]}.{os.getpid()}.old{path.suffix}")
+    try:
+        path.replace(aside)
+        new.replace(path)
+    finally:
+        if os.path.lexists(path):
+            _remove(aside)
+        else:
+            aside.replace(path)
+
+
+def _flush(file: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with file.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what a process that was killed has left; a younger one may belong to a process that is writing."""
+    for unfinished in path.parent.glob(f".{glob.escape(path.stem[:40])}.*.part{glob.escape(path.suffix)}"):
+        if time.time() - unfinished.stat().st_mtime > _ABANDONED_AFTER:
+            _remove(unfinished)
 
 
 def digest(*contents: bytes) -> str:

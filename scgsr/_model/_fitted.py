@@ -16,7 +16,7 @@ from scipy import sparse
 from scgsr import _checks
 from scgsr._model import _files, _record
 from scgsr._model._network import Autoencoder, AutoencoderConfig
-from scgsr._model._novelty import Typical
+from scgsr._model._novelty import NoveltyReference
 from scgsr._modules import Modules
 from scgsr._values import Batches, Matrix, checked, filled, rows_at_once, slices
 from scgsr.graphs import Evolution, NeuronGraph
@@ -72,7 +72,7 @@ class FittedModel:
     modules: Modules
     coactivation: sparse.csr_matrix
     cofactor: np.ndarray
-    typical: Typical | None = None
+    typical: NoveltyReference | None = None
     likelihood: str = "gaussian"
     evolution: Evolution = field(default_factory=Evolution)
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -293,7 +293,7 @@ class FittedModel:
         arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
         mean, scale, cofactor = (arrays.pop(name) for name in ("mean", "scale", "cofactor"))
         modules = Modules.from_arrays(np.array(record["modules"]), arrays)
-        typical = Typical.from_arrays(arrays)
+        typical = NoveltyReference.from_arrays(arrays)
         return cls(
             Autoencoder.restored(AutoencoderConfig.from_dict(config["network"]), graph, arrays),
             graph,

@@ -21,7 +21,7 @@ _BLOCK = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
-class Typical:
+class NoveltyReference:
     """How the cells of a fit look, which novelty is measured against."""
 
     location: np.ndarray  # (n_neurons,) mean activations
@@ -31,7 +31,7 @@ class Typical:
     limits: np.ndarray  # (2,) of the larger of the two, in these units: the median and the 99th percentile
 
     @classmethod
-    def learn(cls, seen: np.ndarray, held_out: np.ndarray, errors: np.ndarray) -> Typical:
+    def learn(cls, seen: np.ndarray, held_out: np.ndarray, errors: np.ndarray) -> NoveltyReference:
         """Return how cells look.
 
         Parameters
@@ -72,7 +72,7 @@ class Typical:
         return {f"typical_{part.name}": getattr(self, part.name) for part in fields(self)}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, Any]) -> Typical | None:
+    def from_arrays(cls, arrays: dict[str, Any]) -> NoveltyReference | None:
         """Take the parts out of `arrays`; None if they are not there."""
         names = [f"typical_{part.name}" for part in fields(cls)]
         if names[0] not in arrays:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +13,8 @@ import numpy as np
 import torch
 
 from scgsr import _checks, _model
+from scgsr._checks import log
 from scgsr._values import Matrix
-
-_log = logging.getLogger("scgsr")
 
 _FILE = "checkpoint.safetensors"
 # Raised when the state changes its form.
@@ -59,7 +57,7 @@ class Checkpoint:
             )
             raise ValueError(msg)
         if state["machine"] != machine():
-            _log.warning("the checkpoint was written with %s, not %s: bits may differ", state["machine"], machine())
+            log.warning("the checkpoint was written with %s, not %s: bits may differ", state["machine"], machine())
         return state
 
     def write(self, state: Mapping[str, Any]) -> None:

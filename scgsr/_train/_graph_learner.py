@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -10,18 +9,18 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
+from scgsr._checks import log
 from scgsr.graphs import (
     Evolution,
     LearnedGraph,
     NeuronGraph,
     UntilFragmented,
     correlation,
+    edge_jaccard,
     fourier_basis,
     laplacian,
     similarity_graph,
 )
-
-_log = logging.getLogger("scgsr")
 
 # Weight of the newest estimate in the running average.
 _NEWEST = 0.5
@@ -89,12 +88,12 @@ class GraphLearner:
             n_modules=self.recipe.n_modules,
             connected=self.recipe.connected,
         )
-        self.edge_jaccard = _jaccard(graph.adjacency, adjacency)
+        self.edge_jaccard = edge_jaccard(graph.adjacency, adjacency)
         if isinstance(self.recipe.stop, UntilFragmented):
             self.fragmented = self._falls_apart(adjacency, _live(self.similarity), self.recipe.stop.eigenvalue)
         if self.fragmented:
             self.last_step = step
-            _log.info("the learned graph is about to fall apart at step %d: it stays as it is", step)
+            log.info("the learned graph is about to fall apart at step %d: it stays as it is", step)
             if self.evolution.epochs:
                 return graph
         self.evolution = self.evolution.followed_by(epoch, adjacency)
@@ -130,8 +129,3 @@ class GraphLearner:
 def _live(similarity: np.ndarray) -> np.ndarray:
     """Return which neurons have changed at all over the cells, (n_neurons,)."""
     return np.asarray(similarity.any(axis=1))
-
-
-def _jaccard(one: sparse.csr_matrix, other: sparse.csr_matrix) -> float:
-    both, either = one.multiply(other).nnz, (one + other).nnz
-    return both / either if either else 1.0

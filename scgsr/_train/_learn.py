@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from scgsr import _random
+from scgsr._checks import log
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._modules import Modules
 from scgsr._train import _checkpoint, _start
 from scgsr._train._checkpoint import Checkpoint
-from scgsr._train._run import Run, TrainConfig, edgeless
+from scgsr._train._config import TrainConfig
+from scgsr._train._run import Run, edgeless
 from scgsr._values import Batches
 from scgsr.graphs import Evolution, LearnedGraph, NeuronGraph, layout
 from scgsr.nn import Decay, warn_of_constant_image
-
-_log = logging.getLogger("scgsr")
 
 # Below this share of explained variance on held-out cells the code says next to nothing.
 _COLLAPSED = 0.01
@@ -47,9 +46,9 @@ class Trained:
         silent = 1 - float(activations.any(axis=1).mean())
         r2 = self.validation_r2
         held_out = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
-        _log.info("%d epochs, %s, %d modules of neurons", len(self.history), held_out, modules.n_modules)
+        log.info("%d epochs, %s, %d modules of neurons", len(self.history), held_out, modules.n_modules)
         if r2 < _COLLAPSED or dead > len(modules.labels) / 2 or silent > 1 / 2:
-            _log.warning(
+            log.warning(
                 "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
                 "lower `smoothness` or `threshold`, or train longer",
                 held_out,
@@ -96,12 +95,12 @@ def train(
     if learner is not None:
         final = replace(final, positions=layout(final.adjacency))
         if final.n_edges == 0:
-            _log.warning(
+            log.warning(
                 "the learned graph has no edges: no two neurons fired together, or each is a module of its own; train "
                 "longer, or lower `threshold` or `n_modules`"
             )
         elif learner.n_pieces > 1:
-            _log.info("the learned graph is in %d pieces, without an edge between them", learner.n_pieces)
+            log.info("the learned graph is in %d pieces, without an edge between them", learner.n_pieces)
     if config.penalises and run.regularizer.has_graph:
         warn_of_constant_image(final, config.laplacian)
     evolution = Evolution() if learner is None else learner.evolution

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from scipy import sparse
 
 from scgsr import _model, _random
+from scgsr._checks import log
 from scgsr._model import Autoencoder
 from scgsr._train import _checkpoint
 from scgsr._train._backprop import Gradient
@@ -24,8 +24,6 @@ from scgsr._train._regularizer import Regularizer, factors_of
 from scgsr._values import Batches, n_batches
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.nn import StructuredLayer, unit_pictures
-
-_log = logging.getLogger("scgsr")
 
 
 class Run:
@@ -97,7 +95,7 @@ class Run:
         self.order_rng.bit_generator.state = state["order_rng"]
         self.noise_rng.set_state(torch.tensor(state["noise_rng"]))
         self.step, self.stopped = state["step"], state["stopped"]
-        _log.info("going on after epoch %d of %d", len(self.history), self.n_epochs)
+        log.info("going on after epoch %d of %d", len(self.history), self.n_epochs)
 
     def set_graph(self, graph: NeuronGraph) -> None:
         self.graph = graph

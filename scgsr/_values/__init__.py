@@ -11,7 +11,8 @@ from scgsr._values._batches import (
     rows_at_once,
     slices,
 )
-from scgsr._values._guards import look_at
+from scgsr._values._columns import standardised
+from scgsr._values._guards import warn_of_raw_values
 from scgsr._values._matrix_view import MatrixView, check_finite, check_values, moments, transformed, varying
 
 __all__ = [
@@ -24,11 +25,12 @@ __all__ = [
     "checked",
     "dense_rows",
     "filled",
-    "look_at",
     "moments",
     "n_batches",
     "rows_at_once",
     "slices",
+    "standardised",
     "transformed",
     "varying",
+    "warn_of_raw_values",
 ]

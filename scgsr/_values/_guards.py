@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from scgsr._checks import log
 from scgsr._values._batches import Matrix
-
-_log = logging.getLogger("scgsr")
 
 # Fewer cells than this are too few to learn from.
 _FEW_CELLS = 200
@@ -21,11 +19,11 @@ _VALUES_AT_ONCE = 1 << 20
 _NAMES_SHOWN = 5
 
 
-def look_at(matrix: Matrix, features: Sequence[str], *, embedding: bool) -> None:
+def warn_of_raw_values(matrix: Matrix, features: Sequence[str], *, embedding: bool) -> None:
     """Warn of too few cells, and of counts and intensities as they were measured; an embedding may have any scale."""
     n_cells = matrix.shape[0]
     if n_cells < _FEW_CELLS:
-        _log.warning(
+        log.warning(
             "only %d cells: pictures and labels will change with the seed; pool samples, or compare seeds with "
             "`scgsr.tl.score(adata, others=...)`",
             n_cells,
@@ -36,14 +34,14 @@ def look_at(matrix: Matrix, features: Sequence[str], *, embedding: bool) -> None
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     whole = _whole(values)
     if whole and low < 0:
-        _log.warning(
+        log.warning(
             "whole numbers of which some are negative, down to %.6g, are no counts: was a background subtracted, or "
             "were they rounded? Train on counts, normalised and log-transformed, or on cytometry intensities after "
             "`scgsr.pp.arcsinh`",
             low,
         )
     elif whole and high > _COUNTS:
-        _log.warning(
+        log.warning(
             "values up to %.6g are whole numbers, as raw counts are: cells with many will rule the error; call "
             "`sc.pp.normalize_total(adata)` and `sc.pp.log1p(adata)` first, or, if this is cytometry, "
             "`scgsr.pp.arcsinh(adata, 5)` (mass) or `scgsr.pp.arcsinh(adata, 150)` (fluorescence)",
@@ -53,7 +51,7 @@ def look_at(matrix: Matrix, features: Sequence[str], *, embedding: bool) -> None
         peak = np.maximum(_of_columns(matrix.max(axis=0)), -_of_columns(matrix.min(axis=0)))
         names = [features[column] for column in np.argsort(-peak) if peak[column] > _LARGE]
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        _log.warning(
+        log.warning(
             "values up to %.6g are large, as untransformed intensities are (%s%s): a few bright cells will rule the "
             "error; call `scgsr.pp.arcsinh(adata, 5)` for mass, `scgsr.pp.arcsinh(adata, 150)` for fluorescence "
             "cytometry first, `sc.pp.log1p(adata)` for normalised counts, or leave such channels out with `mask_var`",

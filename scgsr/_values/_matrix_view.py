@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from scgsr._checks import log
 from scgsr._values._arcsinh import arcsinh
 from scgsr._values._batches import Matrix, slices
-
-_log = logging.getLogger("scgsr")
 
 # How many offending names an error message spells out.
 _NAMES_SHOWN = 5
@@ -100,7 +98,7 @@ def varying(mean: np.ndarray, sd: np.ndarray, features: tuple[str, ...]) -> np.n
         raise ValueError(msg)
     if not varies.all():
         n_constant = len(varies) - int(varies.sum())
-        _log.warning(
+        log.warning(
             "leaving out %d of %d features, constant up to a millionth of their mean: they tell nothing; "
             "`sc.pp.filter_genes(adata, min_cells=3)` drops genes that no or few cells express",
             n_constant,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from scgsr._checks import log
+
 if TYPE_CHECKING:
     from anndata import AnnData
-
-_log = logging.getLogger("scgsr")
 
 
 def with_samples(adata: AnnData) -> AnnData:
@@ -26,7 +25,7 @@ def with_samples(adata: AnnData) -> AnnData:
     while name in adata.var_names or name in set(adata.var["channel"]):
         name += "_"
     meanings = {f"sample_{number}": str(category) for number, category in enumerate(sample.categories)}
-    _log.info("parameter %r: %s", name, ", ".join(f"{number} {of}" for number, of in enumerate(sample.categories)))
+    log.info("parameter %r: %s", name, ", ".join(f"{number} {of}" for number, of in enumerate(sample.categories)))
     return AnnData(
         np.column_stack([adata.X, sample.codes.astype(np.float32)]),
         obs=adata.obs,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,10 @@ import pandas as pd
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._checks import log
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-_log = logging.getLogger("scgsr")
 
 # So many features at a time are made dense.
 _AT_ONCE = 256
@@ -166,7 +164,7 @@ def _columns(adata: AnnData, sample_key: str, groupby: str | None, key: str) -> 
         msg = f"`sample_key`={sample_key!r} must name a sample for some cell that has a group, got none."
         raise ValueError(msg)
     if missing.any():
-        _log.info("%d cells without a sample or without a group are left out", missing.sum())
+        log.info("%d cells without a sample or without a group are left out", missing.sum())
     samples, groups = samples.copy(), groups.copy()
     samples[missing], groups[missing] = np.nan, np.nan
     return samples.remove_unused_categories(), groups

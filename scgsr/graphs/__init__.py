@@ -12,7 +12,7 @@ Graphs over the neurons of a structured layer: values, made without an AnnData. 
 from scgsr.graphs._atoms import Atoms
 from scgsr.graphs._coactivation import coactivation, correlation, similarity_graph
 from scgsr.graphs._composed import capsules, disjoint, from_adjacency, modules
-from scgsr.graphs._evolution import Evolution
+from scgsr.graphs._evolution import Evolution, edge_jaccard
 from scgsr.graphs._graph import NeuronGraph
 from scgsr.graphs._laplacian import diffusion, energy, fourier_basis, laplacian, same_frequency
 from scgsr.graphs._layout import layout
@@ -31,6 +31,7 @@ __all__ = [
     "correlation",
     "diffusion",
     "disjoint",
+    "edge_jaccard",
     "energy",
     "fourier_basis",
     "from_adjacency",

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 from scipy.sparse import block_diag, csr_matrix, identity, kron, sparray, spmatrix
 
-from scgsr._checks import instance, positive_int
+from scgsr._checks import instance, log, positive_int
 from scgsr.graphs._graph import NeuronGraph, checked_adjacency
 from scgsr.graphs._layout import circle, layout, pack
-
-logger = logging.getLogger("scgsr")
 
 
 def modules(n_modules: int, size: int) -> NeuronGraph:
@@ -148,7 +144,7 @@ def from_adjacency(adjacency: np.ndarray | spmatrix | sparray, *, positions: np.
     graph = NeuronGraph(checked, layout(checked) if positions is None else positions, name="adjacency")
     n_components, _ = graph.components
     if n_components > 1:
-        logger.info("the neuron graph has %d components: nothing ties neurons across them", n_components)
+        log.info("the neuron graph has %d components: nothing ties neurons across them", n_components)
     return graph
 
 

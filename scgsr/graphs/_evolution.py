@@ -49,3 +49,29 @@ class Evolution:
         n_neurons = stacked.shape[1]
         parts = [stacked[place * n_neurons : (place + 1) * n_neurons] for place in range(len(epochs))]
         return cls(tuple(int(epoch) for epoch in epochs), tuple(parts))
+
+
+def edge_jaccard(adjacency: sparse.csr_matrix, other: sparse.csr_matrix) -> float:
+    """
+    Edges that two graphs share, divided by those that either has, whatever their weights.
+
+    Parameters
+    ----------
+    adjacency, other
+        Two graphs on the same neurons, (n_neurons, n_neurons) both.
+
+    Returns
+    -------
+    A number in [0, 1]; NaN if neither has an edge.
+
+    Examples
+    --------
+    >>> from scgsr._metrics import edge_jaccard
+    >>> from scgsr.graphs import edge_jaccard, path, ring
+    >>> edge_jaccard(path(4).adjacency, ring(4).adjacency)  # 3 of 4 edges
+    0.75
+    """
+    one, two = sparse.csr_matrix(adjacency) != 0, sparse.csr_matrix(other) != 0
+    shared = one.multiply(two).nnz
+    either = one.nnz + two.nnz - shared
+    return shared / either if either else float("nan")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +10,8 @@ import numpy as np
 import scipy
 from scipy.sparse import csr_matrix, sparray, spmatrix
 
-from scgsr._checks import instance, positive_int
+from scgsr._checks import instance, log, positive_int
 from scgsr.graphs._laplacian import laplacian
-
-logger = logging.getLogger("scgsr")
 
 # Weights that differ from their mirror by less than this share of the largest are symmetric up to float32 rounding.
 _ROUNDING = 1e-6
@@ -184,7 +181,7 @@ def checked_adjacency(adjacency: Any) -> csr_matrix:
         )
         raise ValueError(msg)
     if matrix.diagonal().any():
-        logger.info("self loops of the adjacency dropped: they add nothing to a Laplacian")
+        log.info("self loops of the adjacency dropped: they add nothing to a Laplacian")
         matrix.setdiag(0)
     matrix = csr_matrix((matrix + matrix.T) / 2)
     matrix.eliminate_zeros()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from scgsr import _adata
+from scgsr._checks import log
 from scgsr.io._encode import STANDARD, tidy
 from scgsr.io._panel import clean
 from scgsr.io._scale import decades, gain
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-logger = logging.getLogger("scgsr")
 
 # What describes the layout of the file that was read, and not the sample: parameters by number, offsets, matrices.
 _STRUCTURAL = re.compile(
@@ -72,13 +70,13 @@ def _gains(adata: AnnData, layer: str | None, meta: Mapping[Any, Any]) -> dict[s
 
 def _tell_of_what_is_lost(amplified: list[str], gains: list[str]) -> None:
     if amplified:
-        logger.warning(
+        log.warning(
             "%s were read from log-amplified channels, which a file of floats cannot say ($PnE): programs will take "
             "the values for linear.",
             ", ".join(amplified),
         )
     if gains:
-        logger.warning(
+        log.warning(
             "the gain ($PnG) of %s is not written, because values are transformed or files differ: programs will show "
             "the values as they are.",
             ", ".join(gains),
@@ -105,7 +103,7 @@ def _spillover(adata: AnnData, layer: str | None, meta: Mapping[Any, Any], chann
         or _adata.read_arcsinh(adata, layer) is not None
         or not set(spill.index) <= set(channels)
     ):
-        logger.info("the spillover matrix is not written: it does not apply to these values")
+        log.info("the spillover matrix is not written: it does not apply to these values")
         return {}
     numbers = spill.to_numpy(dtype=float).ravel().tolist()
     return {"$SPILLOVER": ",".join(map(str, [len(spill), *spill.index, *numbers]))}

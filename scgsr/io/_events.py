@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scgsr._checks import instance, positive_int
+from scgsr._checks import instance, log, positive_int
 from scgsr.io._damage import naming
 from scgsr.io._outline import DataSet, check_size, data_sets
 from scgsr.io._readers import decode
@@ -17,8 +16,6 @@ from scgsr.io._text import offset_or_zero
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-logger = logging.getLogger("scgsr")
 
 
 class FcsEvents(NamedTuple):
@@ -55,7 +52,7 @@ def find(path: str | os.PathLike[str], *, data_set: int = 0) -> DataSet:
         )
         raise ValueError(msg)
     if len(found) > 1:
-        logger.warning(
+        log.warning(
             "%s holds %d data sets: this is number %d; `data_set` chooses.", os.fspath(path), len(found), data_set
         )
     with naming(path):
@@ -67,13 +64,13 @@ def find(path: str | os.PathLike[str], *, data_set: int = 0) -> DataSet:
 def _warn(path: str, found: DataSet) -> None:
     """Say what is in the file, but not in the result."""
     if found.header.version == "3.2":
-        logger.warning("%s is FCS 3.2, and is read as if it were FCS 3.1.", path)
+        log.warning("%s is FCS 3.2, and is read as if it were FCS 3.1.", path)
     if found.amplified:
-        logger.warning(
+        log.warning(
             "%s: %s are stored log-amplified ($PnE): values are channel numbers, not intensities.",
             path,
             ", ".join(found.amplified),
         )
     start, stop = (offset_or_zero(found.keywords.get(name, "")) for name in ("beginstext", "endstext"))
     if stop > start > 0 and start != found.header.text[0]:
-        logger.warning("%s: the supplemental TEXT segment ($BEGINSTEXT) is not read.", path)
+        log.warning("%s: the supplemental TEXT segment ($BEGINSTEXT) is not read.", path)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from scgsr._checks import log
 from scgsr.io._damage import DamageError
 from scgsr.io._layout import HEADER_SIZE, Layout, layout_of
 from scgsr.io._panel import Panel, clean
 from scgsr.io._scale import decades
 from scgsr.io._text import keywords_of, offset_or_zero, whole_number
-
-logger = logging.getLogger("scgsr")
 
 VERSIONS = ["2.0", "3.0", "3.1", "3.2"]
 
@@ -71,7 +69,7 @@ def data_sets(path: str | os.PathLike[str]) -> Iterator[DataSet]:
                 if not step:
                     msg = "it does not begin with 'FCS'"
                     raise DamageError(msg)
-                logger.warning("%s: $NEXTDATA = %d, but no data set begins there.", os.fspath(path), step)
+                log.warning("%s: $NEXTDATA = %d, but no data set begins there.", os.fspath(path), step)
                 return
             header = _header(start)
             keywords = keywords_of(_read(handle, offset, *header.text))

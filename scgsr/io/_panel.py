@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import re
 from collections import Counter
@@ -11,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-logger = logging.getLogger("scgsr")
+from scgsr._checks import log
 
 _DIGITS = re.compile(r"([0-9]+)")
 
@@ -93,7 +92,7 @@ def shared_panel(panels: Mapping[Path, Panel], *, refuse: bool) -> list[str]:
         msg = f"`path`: the files in {first.parent} have no channel in common."
         raise ValueError(msg)
     if not refuse:
-        logger.info("reading the %d channels that all %d files have", len(keys), len(panels))
+        log.info("reading the %d channels that all %d files have", len(keys), len(panels))
     return keys
 
 
@@ -105,7 +104,7 @@ def _warn_of_other_channels(first: Path, panel: Panel, file: Path, other: Panel)
         if here != there
     ]
     if moved:
-        logger.warning("%s and %s measure by different channels: %s.", first.name, file.name, ", ".join(moved))
+        log.warning("%s and %s measure by different channels: %s.", first.name, file.name, ", ".join(moved))
 
 
 def unique(names: Iterable[str]) -> list[str]:

@@ -8,7 +8,6 @@ Integers are always unpacked here, for neither reads all of them.
 
 from __future__ import annotations
 
-import logging
 import mmap
 import os
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scgsr._checks import log
 from scgsr.io._integers import unpack
 from scgsr.io._layout import BYTE_ORDERS
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scgsr.io._outline import DataSet
-
-logger = logging.getLogger("scgsr")
 
 
 def decode(path: str | os.PathLike[str], found: DataSet) -> NDArray[Any]:
@@ -40,13 +38,13 @@ def decode(path: str | os.PathLike[str], found: DataSet) -> NDArray[Any]:
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001  # what it cannot read has any name
-            logger.debug("%s: %s in readfcs, reading it with FlowIO", name, type(error).__name__)
+            log.debug("%s: %s in readfcs, reading it with FlowIO", name, type(error).__name__)
     try:
         return with_flowio(path, found)
     except (ImportError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001
-        logger.debug("%s: %s in FlowIO, reading it with NumPy", name, type(error).__name__)
+        log.debug("%s: %s in FlowIO, reading it with NumPy", name, type(error).__name__)
     return with_numpy(path, found)
 
 

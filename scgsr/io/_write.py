@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys, rows
+from scgsr._checks import log
 from scgsr._values import check_finite, dense_rows
 from scgsr.io._carry import carried
 from scgsr.io._encode import Parameter, header_and_text, tidy, tidy_channels
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scgsr._values import Matrix
-
-logger = logging.getLogger("scgsr")
 
 _ROWS_AT_ONCE = 65536
 
@@ -170,9 +168,7 @@ def _parameters(adata: AnnData, fitted: Sequence[Sequence[str]], largest: NDArra
         if after not in ("", before)
     ]
     if changed:
-        logger.warning(
-            "renamed in the file, where names are plain and those of channels differ: %s", ", ".join(changed)
-        )
+        log.warning("renamed in the file, where names are plain and those of channels differ: %s", ", ".join(changed))
     markers += [""] * (len(written) - len(markers))
     return [Parameter(*row) for row in zip(written, markers, largest.tolist(), strict=True)]
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from scgsr import _checks
+from scgsr._checks import log
 from scgsr.graphs import NeuronGraph
-
-_log = logging.getLogger("scgsr")
 
 LAPLACIANS = ("combinatorial", "symmetric")
 
@@ -33,7 +31,7 @@ def warn_of_constant_image(graph: NeuronGraph, laplacian: str) -> None:
         return
     matrix = graph.laplacian(laplacian)
     if abs(matrix.sum(axis=1)).max() > _ROUNDING * abs(matrix).max():
-        _log.warning(
+        log.warning(
             "`laplacian`='symmetric' on the irregular graph %r penalises a constant image; consider 'combinatorial'",
             graph.name,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._checks import log
 from scgsr.pl import _axes, _groups, _scale
 from scgsr.pl._columns import Columns
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
-
-_log = logging.getLogger("scgsr")
 
 # Lines of the picture in all, and the fewest for one group: no more than the page has pixels, even in a notebook.
 _LINES, _FEWEST = 200, 10
@@ -149,7 +147,7 @@ def _times(adata: AnnData, pseudotime: str) -> np.ndarray:
         msg = f"`pseudotime`={pseudotime!r} must have a finite value for some cell, got none."
         raise ValueError(msg)
     if not finite.all():
-        _log.info("%d cells without a finite value of %r are not drawn", (~finite).sum(), pseudotime)
+        log.info("%d cells without a finite value of %r are not drawn", (~finite).sum(), pseudotime)
     return np.where(finite, times, np.nan)
 
 

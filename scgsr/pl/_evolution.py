@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
-from scgsr._measures import edge_jaccard
+from scgsr.graphs import edge_jaccard
 from scgsr.pl import _axes, _groups
 from scgsr.pl._neuron_graph import aspect, draw_edges, draw_nodes
 

@@ -11,11 +11,10 @@ import pandas as pd
 
 from scgsr import _adata
 from scgsr._adata import Keys
+from scgsr._checks import log
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-_log = logging.getLogger("scgsr")
 
 # More panels or colours than this cannot be told apart, and take minutes to draw.
 MOST = 200
@@ -34,7 +33,7 @@ def grouping(adata: AnnData, groupby: str, groups: str | Sequence[Any] | None) -
     if empty:
         # Who asked for a group by name must hear that it is not there.
         level = logging.INFO if groups is None else logging.WARNING
-        _log.log(level, "groups of %r without cells are not drawn: %s", groupby, empty)
+        log.log(level, "groups of %r without cells are not drawn: %s", groupby, empty)
     kept = list(dict.fromkeys(group for group in wanted if group in present))
     if not 1 <= len(kept) <= MOST:
         msg = f"`groupby`={groupby!r} must leave 1 to {MOST} groups with cells, got {len(kept)}; choose with `groups`."

@@ -104,7 +104,7 @@ def programs(
     model = _adata.read_model(adata, key)
     layer = model.params["layer"] if layer is None else layer
     found, markers = _adata.columns(adata, list(chosen), layer=layer)
-    pending = _adata.in_units_of_the_fit(adata, model, layer, found)
+    pending = _adata.pending_cofactors(adata, model, layer, found)
     markers = arcsinh(markers, pending)
     images = _measures.planes(markers, activations)
     alive = ~np.isnan(images)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +11,8 @@ from scipy import sparse
 
 from scgsr import _adata, _checks, _device, _model, _modules, _random, _values
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._model import AutoencoderConfig, FittedModel, Typical
+from scgsr._checks import log
+from scgsr._model import AutoencoderConfig, FittedModel, NoveltyReference
 from scgsr._modules import Modules
 from scgsr._train import TrainConfig, train
 from scgsr._values import Batches, Matrix
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from scgsr._random import Rng
     from scgsr.graphs import Atoms
     from scgsr.nn import Decay, FixedNoise
-
-_log = logging.getLogger("scgsr")
 
 # The default, which a spectral bottleneck takes as not given.
 _THRESHOLD = 0.5
@@ -216,10 +214,10 @@ def fit(
         _checks.instance(name, flag, bool)
     _adata.check_free(adata, keys)
     view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
-    _values.look_at(view.matrix, view.features, embedding=use_rep is not None)
+    _values.warn_of_raw_values(view.matrix, view.features, embedding=use_rep is not None)
     cofactor = _adata.read_cofactors(adata, layer, view.features, embedding=use_rep is not None)
     config = _checked(AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion, atoms), neurons)
-    _log.info("training on %s", _device.describe(chosen))
+    log.info("training on %s", _device.describe(chosen))
     batches = Batches(view.matrix, view.mean, view.scale, chosen)
     with _device.multiplying(precision):
         trained = train(batches, neurons, config, training, seed=train_seed, checkpoint=checkpoint, progress=progress)
@@ -295,9 +293,11 @@ def _typical(
     training: np.ndarray,
     held_out: np.ndarray,
     seed: int,
-) -> Typical:
+) -> NoveltyReference:
     """Return how cells look, calibrated on cells that were held out if there are enough; both are row numbers."""
     rng = _random.generator(seed)
     fresh = held_out if len(held_out) >= _CALIBRATED else np.arange(len(activations))
     seen, fresh = (np.sort(rng.permutation(some)[:_LOOKED_AT]) for some in (training, fresh))
-    return Typical.learn(activations[seen], activations[fresh], fitted.errors(matrix[fresh], activations[fresh]))
+    return NoveltyReference.learn(
+        activations[seen], activations[fresh], fitted.errors(matrix[fresh], activations[fresh])
+    )

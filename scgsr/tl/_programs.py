@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +9,12 @@ import pandas as pd
 
 from scgsr import _adata, _checks, _measures, _random, _values
 from scgsr._adata import DEFAULT_KEY
+from scgsr._checks import log
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from scgsr._random import Rng
-
-_log = logging.getLogger("scgsr")
 
 
 def programs(
@@ -112,14 +110,14 @@ def programs(
     n_cells = _checks.positive_int("n_cells", n_cells, minimum=_measures.FEWEST_CELLS)
     _checks.instance("copy", copy, bool)
     seed = _random.seed_from(rng)
-    model = _adata.read_model_with_modules(adata, key)
+    model = _adata.read_model_that_fires(adata, key)
     params = model.params
     layer = params["layer"] if layer is None else layer
     view, varies = _adata.features(adata, layer)
-    pending = _adata.in_units_of_the_fit(adata, model, layer, view.features)
+    pending = _adata.pending_cofactors(adata, model, layer, view.features)
     if np.isfinite(pending).any():
         view = _values.transformed(view, pending)
-    query = _adata.again(adata, model)
+    query = _adata.query_of_results(adata, model)
     effect = _measures.effects(view.matrix, view.scale, model.modules.leads(_adata.read_activations(adata, key)))
     choice_seed, hiding_seed = _random.spawn(seed, 2)
     known = _adata.read_held_out(adata, key)
@@ -128,7 +126,7 @@ def programs(
     names = np.array(view.features, dtype=object)[varies]
     columns = pd.Index(model.features if params["use_rep"] is None else []).get_indexer(names)
     if unseen.sum() < _measures.FEWEST_CELLS:
-        _log.warning(_TOO_FEW, unseen.sum(), _measures.FEWEST_CELLS)
+        log.warning(_TOO_FEW, unseen.sum(), _measures.FEWEST_CELLS)
         found = _measures.Evidence(*np.full((3, len(names), model.modules.n_modules), np.nan))
     else:
         found = _measures.evidence(

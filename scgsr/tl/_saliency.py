@@ -68,10 +68,12 @@ def saliency(
     ['group', 'module', 'names', 'gradient']
     """
     _checks.instance("copy", copy, bool)
-    model = _adata.read_model_with_modules(adata, key)
+    model = _adata.read_model_that_fires(adata, key)
     column = Keys(key).labels if groupby is None else groupby
     groups = _groups(adata, column)
-    blocks = ((values, groups.codes[rows]) for rows, values in _adata.again(adata, model).blocks(_ROWS_AT_ONCE))
+    blocks = (
+        (values, groups.codes[rows]) for rows, values in _adata.query_of_results(adata, model).blocks(_ROWS_AT_ONCE)
+    )
     values = _measures.saliency(model, blocks, len(groups.categories))
     found = {
         "values": values,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,12 @@ import pandas as pd
 
 from scgsr import _adata, _checks, _measures, _random
 from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._checks import log
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from scgsr._random import Rng
-
-_log = logging.getLogger("scgsr")
 
 _MOST_GROUPS = 200
 # Names of graphs that were estimated from activations.
@@ -145,7 +143,7 @@ def score(
     )
     scores = _judged(table, context)
     scores["groupby"] = Keys(key).labels if groupby is None else groupby
-    _log.info("%s: %s. %s", key, scores["verdict"], scores["advice"])
+    log.info("%s: %s. %s", key, scores["verdict"], scores["advice"])
     target = adata.copy() if copy else adata
     _adata.write_scores(target, key, scores)
     return target if copy else None

@@ -11,13 +11,12 @@ import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._checks import log
 from scgsr._model import FittedModel
 from scgsr._values import rows_at_once, slices
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-_log = logging.getLogger("scgsr")
 
 # Above this share of cells with novelty above 1 something is wrong with the values, or the cells are of another kind.
 _MANY = 0.5
@@ -169,7 +168,7 @@ def _model(reference: Any, key: str) -> FittedModel:
     hint = "Give an AnnData with a fit, a FittedModel, or the folder that `FittedModel.save` wrote."
     _checks.instance("reference", reference, (AnnData, FittedModel, str, os.PathLike), hint=hint)
     if key != DEFAULT_KEY and not isinstance(reference, AnnData):
-        _log.warning("`key`=%r plays no part: only an AnnData holds several fits", key)
+        log.warning("`key`=%r plays no part: only an AnnData holds several fits", key)
     if isinstance(reference, FittedModel):
         return reference
     return _adata.read_model(reference, key) if isinstance(reference, AnnData) else FittedModel.load(reference)
@@ -178,10 +177,10 @@ def _model(reference: Any, key: str) -> FittedModel:
 def _report(novelty: np.ndarray, *, known: bool) -> None:
     """Say in the log how alike the cells are."""
     if not known:
-        _log.warning("no novelty: an older version of scgsr stored the fit without what it needs")
+        log.warning("no novelty: an older version of scgsr stored the fit without what it needs")
         return
     share = float((novelty > 1).mean())
-    _log.log(
+    log.log(
         logging.WARNING if share > _MANY else logging.INFO,
         "%.1f %% of the cells are more unlike the reference than 99 %% of its own%s",
         100 * share,

@@ -226,9 +226,9 @@ def test_fits_are_aligned_before_their_edges_are_compared():
     partner = _measures.match_neurons(activations, activations[:, shuffle])
     assert np.array_equal(shuffle[partner], np.arange(15))
     moved = graphs.ring(15).permuted(shuffle).adjacency
-    assert _measures.edge_jaccard(adjacency(graphs.ring(15)), moved[partner][:, partner]) == 1
-    assert _measures.edge_jaccard(adjacency(graphs.ring(15)), moved) < 0.5
-    assert np.isnan(_measures.edge_jaccard(csr_matrix((3, 3)), csr_matrix((3, 3))))
+    assert graphs.edge_jaccard(adjacency(graphs.ring(15)), moved[partner][:, partner]) == 1
+    assert graphs.edge_jaccard(adjacency(graphs.ring(15)), moved) < 0.5
+    assert np.isnan(graphs.edge_jaccard(csr_matrix((3, 3)), csr_matrix((3, 3))))
 
 
 # Nulls

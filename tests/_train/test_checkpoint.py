@@ -185,7 +185,7 @@ def test_the_same_graph_drawn_otherwise_keeps_its_own_drawing(cells, tmp_path):
 
 
 def test_what_a_killed_process_left_is_cleared_away(cells, tmp_path):
-    old, young = tmp_path / ".checkpoint.safetensors.1.tmp", tmp_path / ".checkpoint.safetensors.2.tmp"
+    old, young = tmp_path / ".checkpoint.1.part.safetensors", tmp_path / ".checkpoint.2.part.safetensors"
     for path in (old, young):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))

@@ -11,9 +11,9 @@ from anndata import AnnData
 
 from scgsr import _random, graphs
 from scgsr._model import Autoencoder, AutoencoderConfig
+from scgsr._train._config import TrainConfig, annealing
 from scgsr._train._graph_learner import GraphLearner
 from scgsr._train._learn import split, train
-from scgsr._train._config import TrainConfig, annealing
 from scgsr._train._run import edgeless
 from scgsr._values._batches import Batches
 

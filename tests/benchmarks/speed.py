@@ -171,7 +171,7 @@ PARTS = {
     "activations of all cells": ([("scgsr/_fitted.py", "activations")], []),
     "modules": ([("scgsr/_modules.py", "find")], []),
     "novelty calibration": ([("tl/_fit.py", "_typical")], []),
-    "reading and checking": ([("scgsr/_view.py", "view"), ("scgsr/_guards.py", "look_at")], []),
+    "reading and checking": ([("scgsr/_view.py", "view"), ("scgsr/_guards.py", "warn_of_raw_values")], []),
     "storing": ([("_store/_fit.py", "write")], []),
 }
 

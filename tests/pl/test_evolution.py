@@ -11,7 +11,7 @@ from matplotlib.colors import same_color, to_rgba
 from scipy import sparse
 
 from scgsr import _adata, graphs, pl
-from scgsr._measures import edge_jaccard
+from scgsr.graphs import edge_jaccard
 
 N = 30
 
