@@ -40,7 +40,7 @@ def circular_agreement(activations: np.ndarray, angle: np.ndarray) -> tuple[floa
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import circular_agreement
+    >>> from scgsr._measures import circular_agreement
     >>> angle = np.linspace(0, 2 * np.pi, 100, endpoint=False)
     >>> bumps = np.exp(3 * np.cos(angle[:, None] + np.arange(20) * 2 * np.pi / 20))  # the other way around
     >>> resultant, winding = circular_agreement(bumps, angle)
@@ -86,7 +86,7 @@ def rank_agreement(activations: np.ndarray, coordinate: np.ndarray, truth: np.nd
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import rank_agreement
+    >>> from scgsr._measures import rank_agreement
     >>> float(round(rank_agreement(np.eye(4), np.arange(4), np.array([9.0, 3, 2, 1])), 6))
     1.0
     """
@@ -169,7 +169,7 @@ def match_neurons(activations: np.ndarray, other: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import match_neurons
+    >>> from scgsr._measures import match_neurons
     >>> match_neurons(np.eye(3), np.eye(3)[:, [2, 0, 1]])
     array([1, 2, 0])
     """

@@ -27,7 +27,7 @@ def feature_correlation(features: np.ndarray, activations: np.ndarray) -> np.nda
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import feature_correlation
+    >>> from scgsr._measures import feature_correlation
     >>> neurons = np.array([[0.0, 2.0, 1.0], [1.0, 1.0, 1.0], [2.0, 0.0, 1.0]])
     >>> feature_correlation(np.array([[1.0], [2.0], [3.0]]), neurons)
     array([[ 1., -1., nan]])

@@ -44,7 +44,7 @@ def permutation_null(
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import morans_i, permutation_null
+    >>> from scgsr._measures import morans_i, permutation_null
     >>> from scgsr.graphs import path
     >>> halves = np.repeat([[1.0, 0.0]], 10, axis=1)
     >>> statistic = lambda pictures: morans_i(pictures, path(20).adjacency).mean()
@@ -80,7 +80,7 @@ def p_value(null: np.ndarray, observed: float) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import p_value
+    >>> from scgsr._measures import p_value
     >>> p_value(np.arange(9.0), 7.0)
     0.3
     """
@@ -127,7 +127,7 @@ def reorder(activations: np.ndarray, adjacency: csr_matrix, *, n_starts: int = 3
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import neighbour_correlation, reorder
+    >>> from scgsr._measures import neighbour_correlation, reorder
     >>> from scgsr.graphs import path
     >>> waves = np.exp(-np.subtract.outer(np.linspace(0, 9, 90), np.arange(10)) ** 2)[:, [3, 8, 0, 5, 9, 1, 7, 2, 6, 4]]
     >>> order = reorder(waves, path(10).adjacency, n_starts=5, rng=0)

@@ -45,7 +45,7 @@ def morans_i(activations: np.ndarray, adjacency: csr_matrix) -> np.ndarray:
     On a ring of six: two halves, and light and dark in turn.
 
     >>> import numpy as np
-    >>> from scgsr._metrics import morans_i
+    >>> from scgsr._measures import morans_i
     >>> from scgsr.graphs import ring
     >>> morans_i(np.array([[1.0, 1, 1, 0, 0, 0], [1, 0, 1, 0, 1, 0]]), ring(6).adjacency).round(3)
     array([ 0.333, -1.   ])
@@ -82,7 +82,7 @@ def low_frequency_share(activations: np.ndarray, adjacency: csr_matrix, *, share
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import low_frequency_share
+    >>> from scgsr._measures import low_frequency_share
     >>> from scgsr.graphs import path
     >>> slope, turns = np.arange(8.0), np.arange(8) % 2
     >>> low_frequency_share(np.stack([slope, turns]), path(8).adjacency).round(2)
@@ -115,7 +115,7 @@ def neighbour_correlation(activations: np.ndarray, adjacency: csr_matrix) -> flo
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import neighbour_correlation
+    >>> from scgsr._measures import neighbour_correlation
     >>> from scgsr.graphs import path
     >>> neighbour_correlation(np.array([[0.0, 0, 1], [1, 2, 0]]), path(3).adjacency)  # correlations 1 and -1
     0.0
@@ -149,7 +149,7 @@ def localisation(activations: np.ndarray, adjacency: csr_matrix, *, hops: int = 
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import localisation
+    >>> from scgsr._measures import localisation
     >>> from scgsr.graphs import path
     >>> localisation(np.array([[2.0, 1, 0, 1, 0], [0, 0, 0, 0, 0]]), path(5).adjacency)  # (4 + 1) / (4 + 1 + 1)
     array([0.83333333,        nan])

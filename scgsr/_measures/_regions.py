@@ -29,7 +29,7 @@ def segments(means: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import segments
+    >>> from scgsr._measures import segments
     >>> segments(np.array([[6.0, 2, 2, 0], [1, 1, 2, 0]]))  # shares 0.6 0.2 0.2 0 and 0.25 0.25 0.5 0
     array([ 0,  1,  1, -1])
     """
@@ -63,7 +63,7 @@ def segment_connectivity(means: np.ndarray, adjacency: csr_matrix) -> np.ndarray
     Group 0 owns the neurons 0, 1 and 3 of a path, group 1 the neuron 2 between them.
 
     >>> import numpy as np
-    >>> from scgsr._metrics import segment_connectivity
+    >>> from scgsr._measures import segment_connectivity
     >>> from scgsr.graphs import path
     >>> segment_connectivity(np.array([[3.0, 3, 1, 3], [1, 1, 5, 1]]), path(4).adjacency).round(2)
     array([0.67, 1.  ])
@@ -98,7 +98,7 @@ def mean_cosine(means: np.ndarray) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import mean_cosine
+    >>> from scgsr._measures import mean_cosine
     >>> mean_cosine(np.array([[1.0, 0, 0], [0, 2, 0], [0, 0, 0]])), mean_cosine(np.array([[1.0, 2], [2, 4]]))
     (0.0, 1.0)
     """
@@ -135,7 +135,7 @@ def module_auroc(responses: np.ndarray, labels: np.ndarray) -> pd.Series:
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import module_auroc
+    >>> from scgsr._measures import module_auroc
     >>> responses = np.array([[3.0, 0], [2, 0], [1, 1], [0, 1]])
     >>> module_auroc(responses, np.array(["B", "B", "T", None], dtype=object)).to_dict()
     {'B': 1.0, 'T': 1.0}

@@ -47,7 +47,7 @@ def graph_spectrum(
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._metrics import graph_spectrum
+    >>> from scgsr._measures import graph_spectrum
     >>> from scgsr.graphs import ring
     >>> wave = np.cos(2 * np.pi * np.arange(6) / 6)
     >>> frequencies, shares, expected = graph_spectrum(np.stack([wave, wave**2]), ring(6).adjacency)

@@ -57,7 +57,7 @@ def judge(values: Mapping[str, float], p: float, context: Context) -> tuple[str,
 
     Examples
     --------
-    >>> from scgsr._metrics import Context, judge
+    >>> from scgsr._measures import Context, judge
     >>> good = {"validation_r2": 0.9, "dead_neurons": 0.0, "silent_cells": 0.0}
     >>> cheat = {"mean_cosine": 0.99, "morans_i": 0.78, "segment_connectivity": 1.0}
     >>> verdict, advice = judge(good | cheat, 0.001, Context(n_permutations=1000))
