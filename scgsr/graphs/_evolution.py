@@ -67,7 +67,6 @@ def edge_jaccard(adjacency: sparse.csr_matrix, other: sparse.csr_matrix) -> floa
     Examples
     --------
     >>> from scgsr.graphs import edge_jaccard, path, ring
-    >>> from scgsr.graphs import edge_jaccard, path, ring
     >>> edge_jaccard(path(4).adjacency, ring(4).adjacency)  # 3 of 4 edges
     0.75
     """
