@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 from scgsr import _checks
+from scgsr._checks import about
 
 PRECISIONS = ("tf32", "bf16")
 # Data may take this share of the memory that is free on a device.
@@ -54,7 +55,7 @@ def check_precision(precision: str | None, device: torch.device) -> str | None:
         msg = (
             f"`precision`='tf32' is a format of CUDA devices, and this is {device.type}; leave it None, or take 'bf16'."
         )
-        raise ValueError(msg)
+        raise about("precision", ValueError(msg))
     return precision
 
 
@@ -72,17 +73,24 @@ def multiplying(precision: str | None) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+def low_precision(precision: str | None, device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which dense layers compute in bfloat16, if that is asked for; their weights stay float32."""
+    if precision != "bf16" or not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
 def _usable(device: str | torch.device) -> torch.device:
     if not isinstance(device, str | torch.device):
         msg = (
             f"`device` must be None, a name such as 'cpu' or 'cuda:0', or a torch.device, got {type(device).__name__}."
         )
-        raise TypeError(msg)
+        raise about("device", TypeError(msg))
     try:
         chosen = torch.device(device)
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         msg = f"`device`={str(device)!r} cannot be used here ({reason}); leave `device=None` to choose what there is."
-        raise ValueError(msg) from error
+        raise about("device", ValueError(msg)) from error
     return chosen

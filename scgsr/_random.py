@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from scgsr._checks import about
+
 Rng = int | np.integer | np.random.SeedSequence | np.random.Generator
 
 
@@ -25,10 +27,10 @@ def seed_from(rng: Rng) -> int:
         return int(rng.generate_state(1, np.uint64)[0] >> np.uint64(1))
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
         msg = f"`rng` must be an integer, a SeedSequence or a Generator of NumPy, got {rng!r} of {type(rng).__name__}."
-        raise TypeError(msg)
+        raise about("rng", TypeError(msg))
     if not 0 <= rng < 2**63:
         msg = f"`rng` must be an integer from 0 to 2**63 - 1, got {rng}."
-        raise ValueError(msg)
+        raise about("rng", ValueError(msg))
     return int(rng)
 
 

@@ -12,6 +12,7 @@ from scgsr import _checks, _model
 from scgsr._adata._keys import Keys
 from scgsr._checks import log
 from scgsr._model import FittedModel
+from scgsr._modules import Labels
 from scgsr.graphs import Evolution, NeuronGraph
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def write(
     keys: Keys,
     fitted: FittedModel,
     activations: np.ndarray,
+    labels: Labels,
     *,
     held_out: np.ndarray | None,
     novelty: np.ndarray | None = None,
@@ -63,22 +65,34 @@ def write(
 ) -> None:
     """Write one fit's slots; what an earlier fit left under the same key goes, and a failure leaves all as it was.
 
-    `held_out` tells which cells the network was not trained on, None if nobody knows. `novelty` belongs to cells that a
-    fit has not seen; to them, too, labels have the categories of the fit. `colors` are those of the labels, if they are
-    to have others than Scanpy would choose.
+    Parameters
+    ----------
+    adata
+        The object to write to.
+    keys
+        Names of the slots.
+    fitted
+        The fit, with the modules by which the cells are labelled.
+    activations, labels
+        Those of the cells, (n_obs, n_neurons) and (n_obs,).
+    held_out
+        Which cells the network was not trained on, (n_obs,) bool; None if nobody knows.
+    novelty
+        Of cells that the fit has not seen, (n_obs,). Their labels, too, have the categories of the fit.
+    colors
+        Those of the labels, if they are to have others than Scanpy would choose.
     """
     tell_of_view(adata)
     if keys.record in adata.uns or keys.activations in adata.obsm:
         log.info("overwriting the results under key %r", keys.key)
-    labels, confidence = fitted.modules.assign(activations)
     n_labels = max(1, fitted.modules.n_modules)
-    categories = pd.Categorical.from_codes(labels, categories=[str(module) for module in range(n_labels)])
+    categories = pd.Categorical.from_codes(labels.codes, categories=[str(module) for module in range(n_labels)])
     undo = snapshot(adata, keys)
     try:
         _remove(adata, keys)
         adata.obsm[keys.activations] = np.ascontiguousarray(activations, dtype=np.float32)
         adata.obs[keys.labels] = pd.Series(categories, index=adata.obs_names)
-        adata.obs[keys.confidence] = confidence
+        adata.obs[keys.confidence] = labels.confidence
         for column, values in ((keys.held_out, held_out), (keys.novelty, novelty)):
             if values is not None:
                 adata.obs[column] = values
@@ -149,7 +163,7 @@ def read_model(adata: AnnData, key: str) -> FittedModel:
     """Return the fitted model."""
     record = read_record(adata, key)
     _model.check_schema(record, where=f"`key`={key!r}")
-    return FittedModel.from_record(_model.current(record))
+    return FittedModel.from_record(_model.in_current_form(record))
 
 
 def read_model_that_fires(adata: AnnData, key: str) -> FittedModel:

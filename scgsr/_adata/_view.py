@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr import _checks
+from scgsr._adata import _arcsinh
 from scgsr._checks import log
 from scgsr._values import Matrix, MatrixView, check_finite, check_values, moments, varying
 
@@ -72,7 +73,14 @@ def view(
         sd = np.ones_like(sd)
     elif use_rep is not None:  # the relative spread of its columns is information
         sd = np.full_like(sd, np.sqrt(np.mean(sd**2)))
-    return MatrixView(matrix, features, mean.astype(np.float32), sd.astype(np.float32), width)
+    return MatrixView(
+        matrix=matrix,
+        features=features,
+        mean=mean.astype(np.float32),
+        scale=sd.astype(np.float32),
+        width=width,
+        cofactor=_arcsinh.read_cofactors(adata, layer, features, embedding=use_rep is not None),
+    )
 
 
 def names_of_representation(adata: AnnData, use_rep: str) -> list[str]:
@@ -98,7 +106,8 @@ def features(adata: AnnData, layer: str | None) -> tuple[MatrixView, np.ndarray]
     check_values(matrix, names)
     mean, sd = moments(matrix)
     varies = varying(mean, sd, names)
-    return MatrixView(matrix, names, mean, np.where(varies, sd, 0), adata.n_vars), varies
+    view = MatrixView(matrix=matrix, features=names, mean=mean, scale=np.where(varies, sd, 0), width=adata.n_vars)
+    return view, varies
 
 
 def groups(adata: AnnData, argument: str, column: str) -> pd.Categorical:

@@ -1,22 +1,25 @@
 """What a fit is: the network, all that is needed to apply it to new cells, and the record that files hold."""
 
+from scgsr._model._apply import coordinates, encode, errors
 from scgsr._model._files import digest, pack, replace_file, unpack, written_whole
 from scgsr._model._fitted import FittedModel
-from scgsr._model._network import NEGATIVE_SLOPE, Autoencoder, AutoencoderConfig
+from scgsr._model._network import Autoencoder, AutoencoderConfig
 from scgsr._model._novelty import NoveltyReference
-from scgsr._model._record import check_schema, current, graph_from_dict, graph_to_dict, versions
+from scgsr._model._record import check_schema, graph_from_dict, graph_to_dict, in_current_form, versions
 
 __all__ = [
-    "NEGATIVE_SLOPE",
     "Autoencoder",
     "AutoencoderConfig",
     "FittedModel",
     "NoveltyReference",
     "check_schema",
-    "current",
+    "coordinates",
     "digest",
+    "encode",
+    "errors",
     "graph_from_dict",
     "graph_to_dict",
+    "in_current_form",
     "pack",
     "replace_file",
     "unpack",

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import sparse
 
 from scgsr import _checks
-from scgsr._model import _files, _record
+from scgsr._model import _apply, _files, _record
 from scgsr._model._network import Autoencoder, AutoencoderConfig
 from scgsr._model._novelty import NoveltyReference
 from scgsr._modules import Modules
-from scgsr._values import Batches, Matrix, checked, filled, rows_at_once, slices
+from scgsr._values import Batches, Matrix, checked
 from scgsr.graphs import Evolution, NeuronGraph
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class FittedModel:
     """A trained network with its graph, features, scaling and modules; made by :func:`scgsr.tl.fit`.
 
@@ -38,12 +37,10 @@ class FittedModel:
         What is subtracted from each column and what it is divided by, (n_features,).
     modules
         The neurons' modules.
-    likelihood
-        The reconstruction term that was minimised.
     cofactor
         Of the inverse hyperbolic sine that the columns had been transformed with, as :func:`scgsr.pp.arcsinh`
         recorded it, (n_features,); NaN: none on record.
-    typical
+    novelty_reference
         How the cells of the fit look, which novelty is measured against; None in fits stored by older versions.
     coactivation
         How many cells two neurons share, (n_neurons, n_neurons).
@@ -72,8 +69,7 @@ class FittedModel:
     modules: Modules
     coactivation: sparse.csr_matrix
     cofactor: np.ndarray
-    typical: NoveltyReference | None = None
-    likelihood: str = "gaussian"
+    novelty_reference: NoveltyReference | None = None
     evolution: Evolution = field(default_factory=Evolution)
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -101,7 +97,6 @@ class FittedModel:
             f"({self.graph.name}), {self.modules.n_modules} modules)"
         )
 
-    @torch.no_grad()
     def activations(self, matrix: Matrix) -> np.ndarray:
         """Return the structured activations, float32: (n_cells, n_features) -> (n_cells, n_neurons).
 
@@ -121,10 +116,8 @@ class FittedModel:
         ValueError
             If the number of columns differs from the number of features, or a value is not finite.
         """
-        encoded = (self.network.encode(rows) for rows in self._blocks(matrix))
-        return filled(encoded, (matrix.shape[0], self.graph.n_neurons))
+        return _apply.encode(self.network, self._batches(matrix))
 
-    @torch.no_grad()
     def reconstruct(self, matrix: Matrix) -> np.ndarray:
         """Return the reconstruction in input units, float32: (n_cells, n_features) -> the same shape.
 
@@ -146,20 +139,12 @@ class FittedModel:
         """
         return self.decode(self.activations(matrix))
 
-    @torch.no_grad()
     def decode(self, activations: np.ndarray) -> np.ndarray:
         """Return features in input units from activations: (n_cells, n_neurons) -> (n_cells, n_features)."""
-        blocks = slices(len(activations), rows_at_once(len(self.features)))
-        decoded = (self.network.decode(torch.as_tensor(activations[rows], device=self._device)) for rows in blocks)
-        features = filled(decoded, (len(activations), len(self.features)))
+        features = _apply.decode(self.network, activations)
         features *= self.scale
         features += self.mean
         return features
-
-    @torch.no_grad()
-    def place(self, activations: np.ndarray) -> np.ndarray:
-        """Return where the decoder puts cells, up to a rotation: (n_cells, n_neurons) -> (n_cells, n_dims) float32."""
-        return self.network.place(torch.as_tensor(activations, device=self._device)).cpu().numpy()
 
     def novelty(self, matrix: Matrix, *, activations: np.ndarray | None = None) -> np.ndarray:
         """Return how unlike the cells of the fit each cell is: (n_cells, n_features) -> (n_cells,) float32.
@@ -185,23 +170,13 @@ class FittedModel:
         TypeError, ValueError
             As by :meth:`activations`, or if the fit was stored by a version that did not keep what this needs.
         """
-        if self.typical is None:
+        if self.novelty_reference is None:
             msg = "`novelty` needs a fit of this version of scgsr: this one was stored without; fit again."
             raise ValueError(msg)
         if activations is None:
             activations = self.activations(matrix)
-        return self.typical.novelty(activations, self.errors(matrix, activations))
-
-    @torch.no_grad()
-    def errors(self, matrix: Matrix, activations: np.ndarray) -> np.ndarray:
-        """Return the mean squared error of the reconstruction of each cell, in standardised features, (n_cells,)."""
-        errors = np.empty(len(activations), dtype=np.float32)
-        start = 0
-        for features in self._blocks(matrix):
-            part = slice(start, start := start + len(features))
-            misfit = features.sub_(self.network.decode(torch.as_tensor(activations[part], device=self._device)))
-            errors[part] = misfit.square_().mean(dim=1).cpu().numpy()
-        return errors
+        errors = _apply.errors(self.network, self._batches(matrix).in_order(), activations)
+        return self.novelty_reference.novelty(activations, errors)
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the model into a folder, as safetensors and JSON: to be read without the data, and without pickle.
@@ -261,17 +236,15 @@ class FittedModel:
         record = _files.read_folder(folder)
         _record.check_schema(record, where=f"`folder`={os.fspath(folder)!r}")
         try:
-            return cls.from_record(_record.current(record))
+            return cls.from_record(_record.in_current_form(record))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
             raise _files.damaged(folder, error) from error
 
     def to_record(self) -> dict[str, Any]:
         """Return all of the model as values that h5ad, zarr and safetensors with JSON can hold."""
-        config = {"network": self.network.config.to_dict(), "likelihood": self.likelihood}
         weights = {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
         scaling = {"mean": self.mean, "scale": self.scale, "cofactor": self.cofactor}
-        typical = {} if self.typical is None else self.typical.to_arrays()
-        arrays = {**weights, **scaling, **self.modules.to_arrays(), **typical}
+        reference = {} if self.novelty_reference is None else self.novelty_reference.to_arrays()
         return {
             "schema": _record.SCHEMA,
             "params": _record.plain(self.params),
@@ -280,7 +253,10 @@ class FittedModel:
             "evolution": self.evolution.to_dict(self.graph.n_neurons),
             "modules": self.modules.labels,
             "history": self.history.set_axis(self.history.index.astype(str), axis="index"),
-            "model": {"config": json.dumps(config), "arrays": arrays},
+            "model": {
+                "config": json.dumps({"network": self.network.config.to_dict()}),
+                "arrays": {**weights, **scaling, **self.modules.to_arrays(), **reference},
+            },
             "features": np.array(self.features, dtype=object),
             "versions": dict(self.versions),
         }
@@ -288,32 +264,25 @@ class FittedModel:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> FittedModel:
         """Return the model that `to_record` made a record of."""
-        config = json.loads(str(record["model"]["config"]))
+        config = AutoencoderConfig.from_dict(json.loads(str(record["model"]["config"]))["network"])
         graph = _record.graph_from_dict(record["graph"])
         arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
-        mean, scale, cofactor = (arrays.pop(name) for name in ("mean", "scale", "cofactor"))
+        scaling = {name: arrays.pop(name) for name in ("mean", "scale", "cofactor")}
         modules = Modules.from_arrays(np.array(record["modules"]), arrays)
-        typical = NoveltyReference.from_arrays(arrays)
+        reference = NoveltyReference.from_arrays(arrays)
         return cls(
-            Autoencoder.restored(AutoencoderConfig.from_dict(config["network"]), graph, arrays),
-            graph,
-            tuple(str(name) for name in record["features"]),
-            mean,
-            scale,
-            modules,
-            sparse.csr_matrix(record["coactivation"]),
-            cofactor,
-            typical,
-            str(config["likelihood"]),
-            Evolution.from_dict(record["evolution"]),
+            network=Autoencoder.with_weights(config, graph, arrays),  # what is left in `arrays`
+            graph=graph,
+            features=tuple(str(name) for name in record["features"]),
+            **scaling,
+            modules=modules,
+            coactivation=sparse.csr_matrix(record["coactivation"]),
+            novelty_reference=reference,
+            evolution=Evolution.from_dict(record["evolution"]),
             history=record["history"].copy(),
             params=dict(record["params"]),
             versions=dict(record["versions"]),
         )
 
-    def _blocks(self, matrix: Any) -> Iterator[torch.Tensor]:
-        return Batches(checked(matrix, len(self.features)), self.mean, self.scale, self._device).in_order()
-
-    @property
-    def _device(self) -> torch.device:
-        return self.network.output.weight.device
+    def _batches(self, matrix: Any) -> Batches:
+        return Batches(checked(matrix, len(self.features)), self.mean, self.scale, self.network.device)

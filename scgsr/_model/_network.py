@@ -73,6 +73,16 @@ class Autoencoder(nn.Module):
         self.decoder = _stack(mirrored)
         self.output = nn.Linear(mirrored[-1], config.n_features)
 
+    @property
+    def n_neurons(self) -> int:
+        """Width of the structured layer."""
+        return self.layer.linear.out_features
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.output.weight.device
+
     @classmethod
     def initialised(cls, config: AutoencoderConfig, graph: NeuronGraph, seed: int) -> Autoencoder:
         """Return a network whose weights are drawn from `seed`; global random state stays as it was."""
@@ -80,7 +90,9 @@ class Autoencoder(nn.Module):
             return cls(config, graph)
 
     @classmethod
-    def restored(cls, config: AutoencoderConfig, graph: NeuronGraph, weights: Mapping[str, np.ndarray]) -> Autoencoder:
+    def with_weights(
+        cls, config: AutoencoderConfig, graph: NeuronGraph, weights: Mapping[str, np.ndarray]
+    ) -> Autoencoder:
         """Return the network with these weights, in evaluation mode; nothing larger than they are is ever made."""
         with torch.device("meta"):
             network = cls(config, graph)
@@ -96,11 +108,12 @@ class Autoencoder(nn.Module):
         """Return the reconstruction: (batch, n_neurons) -> (batch, n_features)."""
         return self.output(self.decoder(activations))
 
-    def place(self, activations: Tensor) -> Tensor:
-        """Return where the decoder puts cells: (batch, n_neurons) -> (batch, n_dims), in float32.
+    def coordinates(self, activations: Tensor) -> Tensor:
+        """Return coordinates of the reconstruction: (batch, n_neurons) -> (batch, n_dims), in float32.
 
-        That is their reconstruction, or, where there are more features than units in the last hidden layer, as many
-        coordinates as units in which the cells lie equally far from each other: a linear layer adds no dimension.
+        Cells lie as far from each other in these coordinates as their reconstructions do. They are the reconstruction
+        itself, or, where there are more features than units in the last hidden layer, as many numbers as units: the
+        linear layer after it adds no dimension.
         """
         hidden = self.decoder(activations)  # (batch, n_units)
         weight = self.output.weight  # (n_features, n_units)
@@ -118,12 +131,16 @@ class Autoencoder(nn.Module):
         noise = self.config.noise
         if noise in (0, FixedNoise(0)):
             return activations
-        drawn = torch.empty_like(activations).normal_(generator=rng)
-        if isinstance(noise, FixedNoise):
-            return drawn.mul_(noise.sd).add_(activations)
-        # In units of each neuron's spread: information must sit in which neurons fire, not in faint differences.
-        spread = (activations - activations.mean(dim=0)).square_().mean(dim=0).sqrt_()  # (n_neurons,)
-        return drawn.mul_(spread * noise).add_(activations)
+        with torch.no_grad():  # the network must not learn to lower the noise
+            drawn = torch.empty_like(activations).normal_(generator=rng)
+            if isinstance(noise, FixedNoise):
+                drawn.mul_(noise.sd)
+            else:
+                # In units of each neuron's spread, so that information sits in which neurons fire, not in faint
+                # differences.
+                spread = (activations - activations.mean(dim=0)).square_().mean(dim=0).sqrt_()  # (n_neurons,)
+                drawn.mul_(spread * noise)
+        return activations + drawn
 
 
 def _layer(config: AutoencoderConfig, in_features: int, graph: NeuronGraph) -> StructuredLayer | SpectralBottleneck:
@@ -135,5 +152,5 @@ def _layer(config: AutoencoderConfig, in_features: int, graph: NeuronGraph) -> S
 def _stack(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
-        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(NEGATIVE_SLOPE)]
+        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)]
     return nn.Sequential(*layers)

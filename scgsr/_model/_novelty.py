@@ -14,10 +14,12 @@ import numpy as np
 from scgsr._values import slices
 
 # The logarithm of an error or distance of zero would be infinite.
-_LEAST = 1e-12
+_FLOOR = 1e-12
 # Novelty 1 is reached by this share of the fit's own cells.
 _UNUSUAL = 0.01
-_BLOCK = 1 << 14
+_CELLS_AT_ONCE = 1 << 14
+# Of the names in files.
+_PREFIX = "typical_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +58,15 @@ class NoveltyReference:
         precision = np.linalg.pinv(covariance, hermitian=True)
         logs = _logs(held_out, errors, location, precision)
         middle, high = np.quantile(logs, [0.5, 1 - _UNUSUAL], axis=0)
-        reach = np.where(high > middle + _LEAST, high - middle, np.inf)
+        reach = np.where(high > middle + _FLOOR, high - middle, np.inf)
         limits = np.quantile(((logs - middle) / reach).max(axis=1), [0.5, 1 - _UNUSUAL])
-        return cls(location, precision, middle, reach, np.array([limits[0], max(limits[1], limits[0] + _LEAST)]))
+        return cls(
+            location=location,
+            precision=precision,
+            middle=middle,
+            reach=reach,
+            limits=np.array([limits[0], max(limits[1], limits[0] + _FLOOR)]),
+        )
 
     def novelty(self, activations: np.ndarray, errors: np.ndarray) -> np.ndarray:
         """Return the novelty of cells, (n_cells,) float32: 0 typical, 1 as one in a hundred of the fit's own."""
@@ -68,31 +76,28 @@ class NoveltyReference:
         return ((larger - low) / (high - low)).astype(np.float32)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the parts under names for files."""
-        return {f"typical_{part.name}": getattr(self, part.name) for part in fields(self)}
+        """Return the parts under the names that files have for them."""
+        return {f"{_PREFIX}{part.name}": getattr(self, part.name) for part in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Any]) -> NoveltyReference | None:
         """Take the parts out of `arrays`; None if they are not there."""
-        names = [f"typical_{part.name}" for part in fields(cls)]
-        if names[0] not in arrays:
+        names = [part.name for part in fields(cls)]
+        if f"{_PREFIX}{names[0]}" not in arrays:
             return None
-        found = cls(*(arrays.pop(name) for name in names))
-        n_neurons = len(found.location)
-        if found.precision.shape != (n_neurons, n_neurons) or {
-            len(found.middle),
-            len(found.reach),
-            len(found.limits),
-        } != {2}:
+        reference = cls(**{name: arrays.pop(f"{_PREFIX}{name}") for name in names})
+        n_neurons = len(reference.location)
+        n_measures = {len(values) for values in (reference.middle, reference.reach, reference.limits)}
+        if reference.precision.shape != (n_neurons, n_neurons) or n_measures != {2}:
             msg = "what novelty is measured against must be of all neurons and two measures"
             raise ValueError(msg)
-        return found
+        return reference
 
 
 def _logs(activations: np.ndarray, errors: np.ndarray, location: np.ndarray, precision: np.ndarray) -> np.ndarray:
     """Return the logarithms of squared distance and error, (n_cells, 2)."""
     distances = np.empty(len(activations))
-    for rows in slices(len(activations), _BLOCK):
+    for rows in slices(len(activations), _CELLS_AT_ONCE):
         centred = activations[rows] - location
         distances[rows] = np.einsum("cn,cn->c", centred @ precision, centred)
-    return np.log(np.column_stack([np.maximum(distances, 0), errors]) + _LEAST)
+    return np.log(np.column_stack([np.maximum(distances, 0), errors]) + _FLOOR)

@@ -16,7 +16,7 @@ from scipy import sparse
 from scgsr.graphs import NeuronGraph
 
 # Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates.
-SCHEMA = 3
+SCHEMA = 4
 _OLDEST = 2
 
 _PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
@@ -32,7 +32,7 @@ def check_schema(record: Mapping[str, Any], *, where: str) -> None:
         raise ValueError(msg)
 
 
-def current(record: Mapping[str, Any]) -> dict[str, Any]:
+def in_current_form(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a record in the current form: an older one is completed."""
     record = dict(record)
     if record["schema"] == 2:  # knew neither a transform, nor how typical cells look, nor how a graph was learned

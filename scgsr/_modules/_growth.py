@@ -1,8 +1,8 @@
 """Modules grow together: of all neighbours those merge first that the shallowest valley keeps apart, again and again.
 
-Valleys take most of the time, and most of them need not be looked for: none is shallower than 0. So a pair waits as if
-its separation was 0, is looked at when its turn has come, and waits again with what was found. The order of the merges
-is the one that looking at every pair gives.
+Finding valleys takes most of the time, and most of them need not be found: no separation is below 0. So a pair enters
+the queue with separation 0, is measured when it comes first, and enters again with its own separation. The order of
+the merges is the one that measuring every pair gives.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from scgsr._modules import _valleys
 
 # Modules are neighbours if more than this share of the smaller one's cells lies between them.
-_BORDER = 0.03
+_BORDER_SHARE = 0.03
 # So many cells of a module are looked at for a valley: more of a huge one would drown a small neighbour.
-_LOOKED_AT = 1000
+_CELLS_PER_MODULE = 1000
 
 
 class _Border(NamedTuple):
@@ -59,14 +59,14 @@ def grow(
     n_modules = len(between)
     growing = _Growing(points, module, n_modules, rng)
     n_cells = np.bincount(module, minlength=n_modules)
-    neighbours = np.triu(between > _BORDER * np.minimum.outer(n_cells, n_cells), k=1)
+    neighbours = np.triu(between > _BORDER_SHARE * np.minimum.outer(n_cells, n_cells), k=1)
     for one, other in np.argwhere(neighbours).tolist():
         growing.meet((one, other), int(between[one, other]))
     merges, separations = [], []
-    while found := growing.closest():
-        merges.append(found.border.pair)
-        separations.append(found.separation)
-        growing.merge(found.border.pair, n_modules + len(merges) - 1)
+    while candidate := growing.closest():
+        merges.append(candidate.border.pair)
+        separations.append(candidate.separation)
+        growing.merge(candidate.border.pair, n_modules + len(merges) - 1)
     return np.array(merges, dtype=int).reshape(-1, 2), np.array(separations, dtype=float)
 
 
@@ -97,9 +97,9 @@ class _Growing:
                 continue  # one of them has merged with another
             if first.known:
                 return first
-            one, other = (self._points[self._cells[number][:_LOOKED_AT]] for number in first.border.pair)
-            found = first._replace(separation=_valleys.separation(one, other), known=True)
-            heapq.heappush(self._queue, found)
+            one, other = (self._points[self._cells[number][:_CELLS_PER_MODULE]] for number in first.border.pair)
+            measured = first._replace(separation=_valleys.separation(one, other), known=True)
+            heapq.heappush(self._queue, measured)
         return None
 
     def merge(self, pair: tuple[int, int], made: int) -> None:

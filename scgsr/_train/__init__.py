@@ -1,6 +1,6 @@
-"""How a fit comes about: training on a given or a learned graph, checkpoints."""
+"""How a fit comes about: one pure way from a view of the cells to the fitted model and the labels."""
 
 from scgsr._train._config import TrainConfig
-from scgsr._train._learn import train
+from scgsr._train._learn import Learned, learn
 
-__all__ = ["TrainConfig", "train"]
+__all__ = ["Learned", "TrainConfig", "learn"]

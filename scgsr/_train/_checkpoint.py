@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from scgsr import _checks, _model
-from scgsr._checks import log
+from scgsr._checks import about, log
 from scgsr._values import Matrix
 
 _FILE = "checkpoint.safetensors"
 # Raised when the state changes its form.
-_FORM = 4
+_FORM = 5
 # How many letters of a setting an error message spells out.
-_SHOWN = 60
+_LETTERS_SHOWN = 60
 
 
 class Checkpoint:
@@ -30,16 +30,16 @@ class Checkpoint:
         _checks.instance("checkpoint", folder, (str, os.PathLike))
         if not os.fspath(folder):
             msg = "`checkpoint` must name a folder, got ''."
-            raise ValueError(msg)
+            raise about("checkpoint", ValueError(msg))
         self.path = Path(folder) / _FILE
         if self.path.parent.exists() and not self.path.parent.is_dir():
             msg = f"`checkpoint`={os.fspath(folder)!r} is a file; name a folder."
-            raise ValueError(msg)
+            raise about("checkpoint", ValueError(msg))
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             msg = f"`checkpoint`={os.fspath(folder)!r} cannot be made a folder: {error.strerror}."
-            raise type(error)(msg) from error
+            raise about("checkpoint", type(error)(msg)) from error
         # As it will be read.
         self.identity = json.loads(json.dumps({"form": _FORM, **identity}, default=lambda value: value.tolist()))
 
@@ -55,7 +55,7 @@ class Checkpoint:
                 f"`checkpoint`={str(self.path.parent)!r} holds the state of another run: it differs in {shown}; name "
                 "another folder, or delete it."
             )
-            raise ValueError(msg)
+            raise about("checkpoint", ValueError(msg))
         if state["machine"] != machine():
             log.warning("the checkpoint was written with %s, not %s: bits may differ", state["machine"], machine())
         return state
@@ -82,7 +82,7 @@ class Checkpoint:
             return json.loads(metadata["identity"]), _model.unpack(json.loads(metadata["state"]), arrays)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
             msg = f"`checkpoint`: {self.path} is damaged or of something else ({error}); delete it to start anew."
-            raise ValueError(msg) from error
+            raise about("checkpoint", ValueError(msg)) from error
 
 
 def _digest_of(content: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
@@ -98,39 +98,15 @@ def machine() -> dict[str, Any]:
 
 def digest(*values: Matrix) -> str:
     """Return a short text that differs where the values do."""
-    found = hashlib.sha256()
+    sha = hashlib.sha256()
     for value in values:
         parts = [value] if isinstance(value, np.ndarray) else [value.data, value.indices, value.indptr]
         for part in parts:
-            found.update(f"{part.dtype}{part.shape}".encode())
-            found.update(np.ascontiguousarray(part).data)
-    return found.hexdigest()[:16]
-
-
-def tensors_to_arrays(state: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    """Return the weights of a module."""
-    return {name: value.cpu().numpy().copy() for name, value in state.items()}
-
-
-def arrays_to_tensors(state: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """Return them again."""
-    return {name: torch.tensor(value) for name, value in state.items()}
-
-
-def optimiser_to_dict(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the state of an optimiser as arrays and plain values."""
-    state = optimiser.state_dict()
-    moments = {str(place): tensors_to_arrays(values) for place, values in state["state"].items()}
-    return {"state": moments, "param_groups": state["param_groups"]}
-
-
-def optimiser_from_dict(optimiser: torch.optim.Optimizer, stored: Mapping[str, Any]) -> None:
-    """Put it back."""
-    moments = {int(place): arrays_to_tensors(values) for place, values in stored["state"].items()}
-    groups = [{**group, "betas": tuple(group["betas"])} for group in stored["param_groups"]]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+            sha.update(f"{part.dtype}{part.shape}".encode())
+            sha.update(np.ascontiguousarray(part).data)
+    return sha.hexdigest()[:16]
 
 
 def _short(value: Any) -> str:
     text = json.dumps(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= _LETTERS_SHOWN else f"{text[:_LETTERS_SHOWN]}..."

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
 from scgsr import _checks
-from scgsr._train._regularizer import factors_of
+from scgsr._checks import about
+from scgsr._train._regularizer import factors_of, uses_graph
 from scgsr._values import n_batches
-from scgsr.nn import Decay, checked_laplacian
+from scgsr.graphs import LearnedGraph, NeuronGraph
+from scgsr.nn import Decay, GraphSpectralPenalty
+
+STARTS = ("ordered", "random")
 
 # An epoch count that is not given is chosen so that training takes about this many steps, within bounds.
 _DEFAULT_STEPS = 1200
 _MIN_EPOCHS, _MAX_EPOCHS = 6, 200
 # The one-cycle schedule raises the rate for this share of the steps and lowers it for the rest.
 _RATE_RISES_FOR = 0.3
-# Early stopping compares epochs from this share of the training on, when the rate has come down from its peak, and
-# waits for that share without improvement.
-EARLY_STOP_FROM, PATIENCE = 0.5, 0.2
-# Smoothness starts so many times stronger than asked for and falls to its value by this share of the steps: order
-# comes first, detail later.
-_ANNEAL_FROM, _ANNEALED_BY = 10.0, 0.5
+# The annealed smoothness has come down to its value after this share of the steps.
+_ANNEALED_BY = 0.5
+# Early stopping compares epochs from this share of the training on, when the rate has come down from its peak.
+EARLY_STOP_FROM = 0.5
+# It stops after this share of the epochs, or so many, without improvement.
+_PATIENCE, _LEAST_PATIENCE = 0.2, 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How to train; independent of the network and of the data."""
 
     smoothness: float | Decay
+    start: str | None  # None: as `on` decides
+    anneal: float
     penalty: str | Mapping[str, float]
     laplacian: str
     n_epochs: int | None
@@ -41,59 +47,90 @@ class TrainConfig:
     precision: str | None
 
     def __post_init__(self) -> None:
-        # NumPy's numbers are accepted and kept as Python's, which torch and JSON want.
-        if not isinstance(self.smoothness, Decay):
-            object.__setattr__(self, "smoothness", _checks.number("smoothness", self.smoothness, minimum=0))
         factors = factors_of(self.penalty)
-        if isinstance(self.penalty, Mapping):
-            object.__setattr__(self, "penalty", factors)
-        checked_laplacian(self.laplacian)
-        if self.n_epochs is not None:
-            object.__setattr__(self, "n_epochs", _checks.positive_int("n_epochs", self.n_epochs))
-        object.__setattr__(self, "batch_size", _checks.positive_int("batch_size", self.batch_size, minimum=2))
-        rate = _checks.number("learning_rate", at_first(self.learning_rate), minimum=0, exclusive=True)
+        rate = _checks.number("learning_rate", value_at(self.learning_rate, 0), minimum=0, exclusive=True)
+        # NumPy's numbers are accepted and kept as Python's, which torch and JSON want.
+        checked = {
+            "anneal": _checks.number("anneal", self.anneal, minimum=1),
+            "penalty": factors if isinstance(self.penalty, Mapping) else self.penalty,
+            "n_epochs": None if self.n_epochs is None else _checks.positive_int("n_epochs", self.n_epochs),
+            "batch_size": _checks.positive_int("batch_size", self.batch_size, minimum=2),
+            "validation_fraction": _checks.number(
+                "validation_fraction", self.validation_fraction, minimum=0, maximum=0.9
+            ),
+        }
+        if not isinstance(self.smoothness, Decay):
+            checked["smoothness"] = _checks.number("smoothness", self.smoothness, minimum=0)
         if not isinstance(self.learning_rate, Decay):
-            object.__setattr__(self, "learning_rate", rate)
-        share = _checks.number("validation_fraction", self.validation_fraction, minimum=0, maximum=0.9)
-        object.__setattr__(self, "validation_fraction", share)
+            checked["learning_rate"] = rate
+        if self.start is not None:
+            _checks.one_of("start", self.start, STARTS)
+        GraphSpectralPenalty.check_laplacian(self.laplacian)
         _checks.instance("early_stopping", self.early_stopping, bool)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def on(self, graph: NeuronGraph | LearnedGraph) -> TrainConfig:
+        """Return the settings for this graph, with the start that was left open decided; an impossible one is refused.
+
+        Training starts from neurons in order where a given graph has edges and a penalty looks at it.
+        """
+        has_edges = isinstance(graph, NeuronGraph) and graph.n_edges > 0
+        if self.start == "ordered" and not has_edges:
+            msg = (
+                "`start`='ordered' needs a given graph with edges, on which neurons can be put in order; leave it out, "
+                "or give a graph such as (10, 10)."
+            )
+            raise about("start", ValueError(msg))
+        if self.start is not None:
+            return self
+        return replace(self, start="ordered" if has_edges and self.uses_graph else "random")
+
+    @property
+    def penalises(self) -> bool:
+        """Whether there is any penalty at all."""
+        return value_at(self.smoothness, 0) > 0
+
+    @property
+    def uses_graph(self) -> bool:
+        """Whether a penalty looks at the graph."""
+        return self.penalises and uses_graph(self.penalty)
 
     def epochs(self, n_train: int) -> int:
         """Return the number of epochs for `n_train` cells."""
         if self.n_epochs is not None:
             return self.n_epochs
-        wanted = -(-_DEFAULT_STEPS // n_batches(n_train, self.batch_size))
-        return min(max(wanted, _MIN_EPOCHS), _MAX_EPOCHS)
+        epochs = -(-_DEFAULT_STEPS // n_batches(n_train, self.batch_size))
+        return min(max(epochs, _MIN_EPOCHS), _MAX_EPOCHS)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values; a decay of nothing is no smoothness."""
         return asdict(self) if self.penalises else {**asdict(self), "smoothness": 0.0}
 
-    @property
-    def penalises(self) -> bool:
-        """Whether there is any penalty at all."""
-        return at_first(self.smoothness) > 0
-
     def smoothness_at(self, step: int, n_steps: int) -> float:
-        """Return the smoothness at a step."""
-        if isinstance(self.smoothness, Decay):
-            return self.smoothness.at(step)
-        return self.smoothness * annealing(step / n_steps)
+        """Return the smoothness at a step: `anneal` times as much at first, as much as asked for from half-way on."""
+        return value_at(self.smoothness, step) * annealing(self.anneal, step / n_steps)
+
+    def schedule(self, optimiser: torch.optim.Optimizer, n_steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+        """Return what sets the learning rate at each step."""
+        rate = self.learning_rate
+        if isinstance(rate, Decay):
+            return torch.optim.lr_scheduler.StepLR(optimiser, step_size=rate.every, gamma=rate.factor)
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, max_lr=rate, total_steps=n_steps, pct_start=_RATE_RISES_FOR
+        )
 
 
-def annealing(progress: float) -> float:
-    """Return how many times stronger than asked for the penalty is: from 10 to 1, then 1 (progress from 0 to 1)."""
-    return _ANNEAL_FROM ** max(0.0, 1 - progress / _ANNEALED_BY)
+def annealing(times: float, progress: float) -> float:
+    """Return how many times stronger than asked for the penalty is: from `times` to 1 (progress from 0 to 1)."""
+    return times ** max(0.0, 1 - progress / _ANNEALED_BY)
 
 
-def at_first(value: float | Decay) -> float:
-    return value.start if isinstance(value, Decay) else value
+def patience(n_epochs: int) -> int:
+    """Return after how many epochs without improvement training stops."""
+    return max(_LEAST_PATIENCE, round(_PATIENCE * n_epochs))
 
 
-def schedule(
-    optimiser: torch.optim.Optimizer, rate: float | Decay, n_steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """Return what sets the learning rate at each step."""
-    if isinstance(rate, Decay):
-        return torch.optim.lr_scheduler.StepLR(optimiser, step_size=rate.every, gamma=rate.factor)
-    return torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rate, total_steps=n_steps, pct_start=_RATE_RISES_FOR)
+def value_at(value: float | Decay, step: int) -> float:
+    """Return the value of a number or a schedule at a step."""
+    return value.at(step) if isinstance(value, Decay) else value

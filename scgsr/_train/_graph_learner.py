@@ -57,7 +57,7 @@ class GraphLearner:
         return int(pieces) - int((~_live(self.similarity)).sum())
 
     @property
-    def settled(self) -> float:
+    def final_from(self) -> float:
         """From which share of the training on the graph is final, as far as is known."""
         stop = self.recipe.stop
         share = not isinstance(stop, UntilFragmented) and stop <= 1
@@ -100,14 +100,14 @@ class GraphLearner:
         return replace(graph, adjacency=adjacency)
 
     def state(self) -> dict[str, Any]:
-        """Return what a later run needs to go on."""
+        """Return the state as values that a checkpoint can hold."""
         known = {} if self.similarity is None else {"similarity": self.similarity}
         evolution = self.evolution.to_dict(self.recipe.n_neurons)
         moments = {"last_step": self.last_step, "fragmented": self.fragmented}
         return {"edge_jaccard": np.array(self.edge_jaccard), "evolution": evolution, **moments, **known}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a state that `state` returned."""
         self.similarity = state.get("similarity")
         self.edge_jaccard = float(state["edge_jaccard"])
         self.evolution = Evolution.from_dict(state["evolution"])

@@ -1,122 +1,154 @@
-"""Training: fixed or learned graph, checkpoints, what comes out. It knows nothing of AnnData."""
+"""From a view of the cells to all that a fit knows: train, encode, find modules, label, calibrate novelty."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import torch
 
-from scgsr import _random
+from scgsr import _device, _model, _modules, _random
 from scgsr._checks import log
-from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._modules import Modules
-from scgsr._train import _checkpoint, _start
-from scgsr._train._checkpoint import Checkpoint
+from scgsr._model import Autoencoder, AutoencoderConfig, FittedModel, NoveltyReference
+from scgsr._modules import Labels
 from scgsr._train._config import TrainConfig
-from scgsr._train._run import Run, edgeless
-from scgsr._values import Batches
-from scgsr.graphs import Evolution, LearnedGraph, NeuronGraph, layout
-from scgsr.nn import Decay, warn_of_constant_image
+from scgsr._train._training import train
+from scgsr._values import Batches, MatrixView
+from scgsr.graphs import LearnedGraph, NeuronGraph
 
 # Below this share of explained variance on held-out cells the code says next to nothing.
-_COLLAPSED = 0.01
+_COLLAPSED_R2 = 0.01
+# Novelty is calibrated on held-out cells if there are so many, else on all cells.
+_ENOUGH_HELD_OUT = 20
+# Novelty is estimated and calibrated on at most so many cells each.
+_NOVELTY_CELLS = 20_000
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What training gives: the network in evaluation mode, its final graph, one history row per epoch.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Learned:
+    """A fit, and what it says of the cells that it was made from."""
 
-    `validation_r2` is that of the network that was kept, NaN without held-out cells, whose row numbers are `held_out`;
-    `evolution` has the estimates of a learned graph.
-    """
+    fitted: FittedModel
+    activations: np.ndarray  # (n_cells, n_neurons) float32
+    labels: Labels
+    held_out: np.ndarray  # (n_cells,) bool: cells from which neither network nor modules were made
+    validation_r2: float  # NaN without held-out cells
 
-    network: Autoencoder
-    graph: NeuronGraph
-    history: pd.DataFrame
-    validation_r2: float
-    held_out: np.ndarray
-    evolution: Evolution
-
-    def report(self, activations: np.ndarray, modules: Modules) -> None:
-        """Say in the log how the fit went, and warn of a code that carries little; activations of all cells."""
-        dead = int((modules.labels < 0).sum())
-        silent = 1 - float(activations.any(axis=1).mean())
-        r2 = self.validation_r2
-        held_out = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
-        log.info("%d epochs, %s, %d modules of neurons", len(self.history), held_out, modules.n_modules)
-        if r2 < _COLLAPSED or dead > len(modules.labels) / 2 or silent > 1 / 2:
+    def report(self) -> None:
+        """Say in the log how the fit went, and warn of a code that carries little."""
+        modules, r2 = self.fitted.modules, self.validation_r2
+        n_dead = int((modules.labels < 0).sum())
+        silent = 1 - float(self.activations.any(axis=1).mean())
+        validation = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
+        log.info("%d epochs, %s, %d modules of neurons", len(self.fitted.history), validation, modules.n_modules)
+        if r2 < _COLLAPSED_R2 or n_dead > len(modules.labels) / 2 or silent > 1 / 2:
             log.warning(
                 "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
                 "lower `smoothness` or `threshold`, or train longer",
-                held_out,
-                dead,
+                validation,
+                n_dead,
                 len(modules.labels),
                 100 * silent,
             )
 
 
-def split(n_cells: int, validation_fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return row numbers for training and validation; at least two cells train."""
-    n_validation = min(int(n_cells * validation_fraction), n_cells - 2)
-    order = rng.permutation(n_cells)
-    return np.sort(order[n_validation:]), np.sort(order[:n_validation])
-
-
-def train(
-    batches: Batches,
+def learn(
+    view: MatrixView,
     graph: NeuronGraph | LearnedGraph,
-    model_config: AutoencoderConfig,
+    network_config: AutoencoderConfig,
     config: TrainConfig,
     *,
+    resolution: float,
     seed: int,
+    device: torch.device,
+    source: Mapping[str, Any],
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
-) -> Trained:
-    """Train an autoencoder whose layer lives on `graph`; with a `checkpoint`, go on where a run was killed."""
-    init_seed, split_seed, order_seed, noise_seed = _random.spawn(seed, 4)
-    rows = split(batches.matrix.shape[0], config.validation_fraction, _random.generator(split_seed))
-    start = graph if isinstance(graph, NeuronGraph) else edgeless(graph.n_neurons)
-    network = Autoencoder.initialised(model_config, start, init_seed).to(batches.device)
-    run = Run(batches, rows, network, graph, config, order_seed=order_seed, noise_seed=noise_seed)
-    kept = None
-    if checkpoint is not None:
-        kept = Checkpoint(checkpoint, _identity(batches, graph, model_config, config, seed))
-        run.restore(kept.read())
-    # Without a penalty the graph must play no part at all; a schedule is trained as it is, from random weights.
-    ordered = config.penalises and not isinstance(config.smoothness, Decay) and run.regularizer.has_graph
-    if not run.history and isinstance(graph, NeuronGraph) and graph.n_edges and ordered:
-        _start.organise(network, graph, run.sample(_start.CELLS))
-    run.fit(kept, progress)
-    run.calibrate()
-    learner, final = run.learner, run.graph
-    if learner is not None:
-        final = replace(final, positions=layout(final.adjacency))
-        if final.n_edges == 0:
-            log.warning(
-                "the learned graph has no edges: no two neurons fired together, or each is a module of its own; train "
-                "longer, or lower `threshold` or `n_modules`"
-            )
-        elif learner.n_pieces > 1:
-            log.info("the learned graph is in %d pieces, without an edge between them", learner.n_pieces)
-    if config.penalises and run.regularizer.has_graph:
-        warn_of_constant_image(final, config.laplacian)
-    evolution = Evolution() if learner is None else learner.evolution
-    r2 = run.validate()["validation_r2"]
-    return Trained(network.eval(), final, run.kept_history(), r2, run.validation_rows, evolution)
+) -> Learned:
+    """Train on the cells of a view, and return the fit with its activations and labels.
+
+    The matrix is wrapped once, every cell is encoded once and labelled once.
+
+    Parameters
+    ----------
+    view
+        The values, checked, with what standardises them.
+    graph
+        A given graph, or the recipe of a learned one.
+    network_config, config
+        The network, and how to train it on this graph (:meth:`TrainConfig.on`).
+    resolution
+        Higher keeps more modules apart.
+    seed
+        Seed of all that is drawn.
+    device
+        Where to compute.
+    source
+        Which values of the user's object the view holds; recorded among the parameters.
+    checkpoint
+        Folder for the state after each epoch, from which a fit that was killed goes on.
+    progress
+        Show a progress bar; None: only in a terminal.
+    """
+    train_seed, module_seed, novelty_seed = _random.spawn(seed, 3)
+    batches = Batches(view.matrix, view.mean, view.scale, device)
+    with _device.multiplying(config.precision):
+        trained = train(
+            batches, graph, network_config, config, seed=train_seed, checkpoint=checkpoint, progress=progress
+        )
+    network = trained.network
+    activations = _model.encode(network, batches)
+    held_out = np.zeros(len(activations), dtype=bool)
+    held_out[trained.held_out] = True
+    (modules, labels), coactivation = _modules.find(
+        activations,
+        np.flatnonzero(~held_out),
+        lambda some: _model.coordinates(network, some),
+        resolution=resolution,
+        seed=module_seed,
+    )
+    no_cofactor = np.full(len(view.features), np.nan, dtype=np.float32)
+    fitted = FittedModel(
+        network=network,
+        graph=trained.graph,
+        features=view.features,
+        mean=view.mean,
+        scale=view.scale,
+        cofactor=no_cofactor if view.cofactor is None else view.cofactor,
+        modules=modules,
+        coactivation=coactivation,
+        novelty_reference=_novelty_reference(network, batches, activations, held_out, novelty_seed),
+        evolution=trained.evolution,
+        history=trained.history,
+        params={
+            **network_config.to_dict(),
+            **config.to_dict(),
+            **source,
+            "width": view.width,
+            "seed": seed,
+            "resolution": resolution,
+        },
+        versions=_model.versions(),
+    )
+    return Learned(
+        fitted=fitted,
+        activations=activations,
+        labels=labels,
+        held_out=held_out,
+        validation_r2=trained.validation_r2,
+    )
 
 
-def _identity(
-    batches: Batches, graph: NeuronGraph | LearnedGraph, model: AutoencoderConfig, config: TrainConfig, seed: int
-) -> dict[str, Any]:
-    """Return all that decides what a run comes to, apart from the machine."""
-    return {
-        "data": _checkpoint.digest(batches.matrix, *batches.moments),
-        "graph": asdict(graph) if isinstance(graph, LearnedGraph) else _checkpoint.digest(graph.adjacency),
-        **model.to_dict(),
-        **asdict(config),
-        "seed": seed,
-        "device": batches.device.type,
-    }
+def _novelty_reference(
+    network: Autoencoder, batches: Batches, activations: np.ndarray, held_out: np.ndarray, seed: int
+) -> NoveltyReference:
+    """Return how training cells look, calibrated on held-out cells if there are enough of them."""
+    rng = _random.generator(seed)
+    enough = held_out.sum() >= _ENOUGH_HELD_OUT
+    groups = np.flatnonzero(~held_out), np.flatnonzero(held_out) if enough else np.arange(len(activations))
+    training, calibration = (np.sort(rng.permutation(rows)[:_NOVELTY_CELLS]) for rows in groups)
+    errors = _model.errors(network, batches.in_order(calibration), activations[calibration])
+    return NoveltyReference.learn(activations[training], activations[calibration], errors)

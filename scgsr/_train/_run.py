@@ -1,4 +1,4 @@
-"""One training run: its settings, the state that changes from step to step, and the steps."""
+"""One training run: the state that changes from epoch to epoch, and the epochs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from scipy import sparse
 from scgsr import _model, _random
 from scgsr._checks import log
 from scgsr._model import Autoencoder
-from scgsr._train import _checkpoint
-from scgsr._train._backprop import Gradient
-from scgsr._train._best import BestKeeper
+from scgsr._train._best import BestNetwork
 from scgsr._train._checkpoint import Checkpoint
-from scgsr._train._config import EARLY_STOP_FROM, PATIENCE, TrainConfig, at_first, schedule
+from scgsr._train._config import EARLY_STOP_FROM, TrainConfig, patience
 from scgsr._train._graph_learner import GraphLearner
-from scgsr._train._losses import Loss, squared_error
+from scgsr._train._losses import squared_error
 from scgsr._train._regularizer import Regularizer, factors_of
+from scgsr._train._state import arrays_to_tensors, load_optimiser, optimiser_to_dict, tensors_to_arrays
+from scgsr._train._step import Stepper
 from scgsr._values import Batches, n_batches
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.nn import StructuredLayer, unit_pictures
 
 
 class Run:
-    """The state of one training run: network, penalty, optimiser, schedule."""
+    """The state of one training run: network, penalty, steps, learned graph, history."""
 
     def __init__(
         self,
@@ -47,123 +47,107 @@ class Run:
         self.order_rng = _random.generator(order_seed)
         self.noise_rng = _random.torch_generator(noise_seed, batches.device)
         self.n_epochs = config.epochs(len(self.train_rows))
-        n_steps_per_epoch = n_batches(len(self.train_rows), config.batch_size)
-        self.n_steps = self.n_epochs * n_steps_per_epoch
-        # One kernel for all weights, where there is one.
-        fused = batches.device.type in ("cpu", "cuda")
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=at_first(config.learning_rate), fused=fused)
-        self.schedule = schedule(self.optimiser, config.learning_rate, self.n_steps)
-        largest = -(-len(self.train_rows) // n_steps_per_epoch)
-        self.gradient = Gradient(network, self.regularizer, largest, config.precision)
-        self.step = 0
-        self.learner = GraphLearner(graph, self.n_steps, config.laplacian) if isinstance(graph, LearnedGraph) else None
-        self.best = BestKeeper(network, patience=max(3, round(PATIENCE * self.n_epochs)))
+        n_steps = self.n_epochs * n_batches(len(self.train_rows), config.batch_size)
+        self.stepper = Stepper(network, self.regularizer, config, n_steps)
+        self.learner = GraphLearner(graph, n_steps, config.laplacian) if isinstance(graph, LearnedGraph) else None
+        self.best = BestNetwork(network, patience=patience(self.n_epochs))
         self.history: list[dict[str, float]] = []
         self.stopped = False
 
     def state(self) -> dict[str, Any]:
-        """Return all that changes from epoch to epoch."""
+        """Return all that changes from epoch to epoch, as values that a checkpoint can hold."""
         return {
-            "network": _checkpoint.tensors_to_arrays(self.network.state_dict()),
-            "regularizer": _checkpoint.tensors_to_arrays(self.regularizer.state_dict()),
-            "optimiser": _checkpoint.optimiser_to_dict(self.optimiser),
-            "schedule": self.schedule.state_dict(),
+            "network": tensors_to_arrays(self.network.state_dict()),
+            "regularizer": tensors_to_arrays(self.regularizer.state_dict()),
+            "optimiser": optimiser_to_dict(self.stepper.optimiser),
+            "schedule": self.stepper.schedule.state_dict(),
             "graph": _model.graph_to_dict(self.graph),
             "learner": {} if self.learner is None else self.learner.state(),
             "best": self.best.state(),
             "history": pd.DataFrame(self.history),
             "order_rng": self.order_rng.bit_generator.state,
             "noise_rng": self.noise_rng.get_state().numpy(),
-            "step": self.step,
+            "step": self.stepper.n_done,
             "stopped": self.stopped,
         }
 
-    def restore(self, state: Mapping[str, Any] | None) -> None:
-        """Put it back, if there is any."""
-        if state is None:
-            return
-        self.network.load_state_dict(_checkpoint.arrays_to_tensors(state["network"]))
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a state that `state` returned, so that the run goes on after its last epoch."""
+        self.network.load_state_dict(arrays_to_tensors(state["network"]))
         if self.learner is not None:  # a given graph may be drawn in another way now
             self.set_graph(_model.graph_from_dict(state["graph"]))
-        self.regularizer.load_state_dict(_checkpoint.arrays_to_tensors(state["regularizer"]))
-        _checkpoint.optimiser_from_dict(self.optimiser, state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        if self.learner is not None:
-            self.learner.restore(state["learner"])
-        self.best.load(state["best"])
+            self.learner.load_state(state["learner"])
+        self.regularizer.load_state_dict(arrays_to_tensors(state["regularizer"]))
+        load_optimiser(self.stepper.optimiser, state["optimiser"])
+        self.stepper.schedule.load_state_dict(state["schedule"])
+        self.best.load_state(state["best"])
         self.history = state["history"].to_dict("records")
         self.order_rng.bit_generator.state = state["order_rng"]
         self.noise_rng.set_state(torch.tensor(state["noise_rng"]))
-        self.step, self.stopped = state["step"], state["stopped"]
+        self.stepper.n_done, self.stopped = state["step"], state["stopped"]
         log.info("going on after epoch %d of %d", len(self.history), self.n_epochs)
 
     def set_graph(self, graph: NeuronGraph) -> None:
+        """Replace the graph, as a learned one is at each refresh."""
         self.graph = graph
         self.network.layer.set_graph(graph)
         self.regularizer.set_graph(graph)
 
     def fit(self, checkpoint: Checkpoint | None, progress: bool | None) -> None:
-        """Run the epochs that are left, or fewer if the objective stops improving; keep the best network."""
+        """Train for the epochs that are left, or fewer if the objective stops improving; keep the best network."""
         from tqdm.auto import trange
 
-        final_smoothness = self.config.smoothness_at(self.n_steps, self.n_steps)
         disable = None if progress is None else not progress
-        done = self.n_epochs if self.stopped else len(self.history)
-        epochs = trange(done, self.n_epochs, desc="scgsr", unit="epoch", disable=disable, leave=False)
-        for epoch in epochs:
+        n_done = self.n_epochs if self.stopped else len(self.history)
+        for epoch in trange(n_done, self.n_epochs, desc="scgsr", unit="epoch", disable=disable, leave=False):
             row = {"epoch": epoch, **self.train_epoch(epoch), **self.validate()}
             self.history.append(row)
-            self.stopped = self.learner is not None and self.learner.is_over(self.step)
-            # Until a learned graph is final the objective itself changes, so epochs cannot be compared.
-            settled = self.n_epochs * (
-                EARLY_STOP_FROM if self.learner is None else max(EARLY_STOP_FROM, self.learner.settled)
-            )
-            if self.config.early_stopping and len(self.validation_rows) and epoch >= settled:
-                objective = row["validation_reconstruction"] + final_smoothness * row["validation_penalty"]
-                self.stopped |= self.best.should_stop(epoch, objective)
+            self.stopped = self._is_over(row)
             if checkpoint is not None:
                 checkpoint.write(self.state())
             if self.stopped:
                 break
-        self.best.restore()
+        self.best.give_back()
+
+    def _is_over(self, row: Mapping[str, float]) -> bool:
+        """Return whether training ends after the epoch of this row of the history; store its network if it is best."""
+        over = self.learner is not None and self.learner.is_over(self.stepper.n_done)
+        # Until a learned graph is final the objective itself changes, so epochs cannot be compared.
+        final_from = 0.0 if self.learner is None else self.learner.final_from
+        comparable = row["epoch"] >= self.n_epochs * max(EARLY_STOP_FROM, final_from)
+        if not (self.config.early_stopping and len(self.validation_rows) and comparable):
+            return over
+        smoothness = self.config.smoothness_at(self.stepper.n_steps, self.stepper.n_steps)
+        objective = row["validation_reconstruction"] + smoothness * row["validation_penalty"]
+        self.best.update(int(row["epoch"]), objective)
+        return over or self.best.patience_is_over
 
     def kept_history(self) -> pd.DataFrame:
         """Return one row per epoch, and which epoch's network was kept."""
         history = pd.DataFrame(self.history)
-        last = history["epoch"].iloc[-1] if self.best.epoch is None else self.best.epoch
-        return history.assign(kept=history["epoch"] == last)
+        kept = history["epoch"].iloc[-1] if self.best.epoch is None else self.best.epoch
+        return history.assign(kept=history["epoch"] == kept)
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
+        """Train on every training cell once; return the epoch's mean losses and its last learning rate."""
         self.network.train()
         self.regularizer.train()
-        reconstruction_sum, penalty_sum = torch.zeros(2, device=self.batches.device)
-        learner = self.learner
-        for n_seen, features in enumerate(  # noqa: B007 (the count is read after the loop)
-            self.batches.shuffled(self.train_rows, self.config.batch_size, self.order_rng), start=1
-        ):
-            if learner is not None and learner.is_due(self.step):
-                self.set_graph(learner.refreshed(self.graph, self.pictures(), epoch, self.step))
-            loss = self.train_step(features)
-            reconstruction_sum += loss.reconstruction
-            penalty_sum += loss.penalty
-            if learner is not None and learner.is_over(self.step):
+        sums = torch.zeros(2, device=self.batches.device)
+        n_steps, learner = 0, self.learner
+        for features in self.batches.shuffled(self.train_rows, self.config.batch_size, self.order_rng):
+            if learner is not None and learner.is_due(self.stepper.n_done):
+                self.set_graph(learner.refreshed(self.graph, self.pictures(), epoch, self.stepper.n_done))
+            sums += torch.stack(self.stepper.step(features, self.noise_rng))
+            n_steps += 1
+            if learner is not None and learner.is_over(self.stepper.n_done):
                 break
+        reconstruction, penalty = (sums / n_steps).tolist()
         row: dict[str, float] = {
-            "train_reconstruction": float(reconstruction_sum) / n_seen,
-            "train_penalty": float(penalty_sum) / n_seen,
-            "learning_rate": float(self.schedule.get_last_lr()[0]),
+            "train_reconstruction": reconstruction,
+            "train_penalty": penalty,
+            "learning_rate": float(self.stepper.schedule.get_last_lr()[0]),
         }
-        if learner is None:
-            return row
-        return {**row, "edge_jaccard": learner.edge_jaccard, "components": learner.n_pieces}
-
-    def train_step(self, features: torch.Tensor) -> Loss:
-        smoothness = self.config.smoothness_at(self.step, self.n_steps)
-        loss = self.gradient.of(features, smoothness, self.noise_rng)
-        self.optimiser.step()
-        self.schedule.step()
-        self.step += 1
-        return loss
+        return row if learner is None else {**row, "edge_jaccard": learner.edge_jaccard, "components": learner.n_pieces}
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -199,7 +183,10 @@ class Run:
 
     @torch.no_grad()
     def pictures(self) -> np.ndarray:
-        """Return the code before diffusion, so that a learned graph does not confirm itself, all cells as bright."""
+        """Return pictures of some cells, (n_cells, n_neurons), from which a learned graph is estimated.
+
+        They are taken before diffusion, so that the graph does not confirm itself, and all cells are equally bright.
+        """
         self.network.eval()
         layer = self.network.layer
         assert isinstance(layer, StructuredLayer)  # a spectral bottleneck has a given graph
@@ -217,9 +204,9 @@ class Run:
         self.network.eval()
         total = squares = torch.zeros(layer.linear.out_features, dtype=torch.float64)
         for features in self.batches.in_order(self.train_rows):
-            pre = layer.linear(self.network.encoder(features)).cpu().double()
-            total = total + pre.sum(dim=0)
-            squares = squares + pre.square().sum(dim=0)
+            inputs = layer.linear(self.network.encoder(features)).cpu().double()
+            total = total + inputs.sum(dim=0)
+            squares = squares + inputs.square().sum(dim=0)
         mean = total / len(self.train_rows)
         moments = {"running_mean": mean, "running_var": squares / len(self.train_rows) - mean.square()}
         norm.load_state_dict({**norm.state_dict(), **moments})

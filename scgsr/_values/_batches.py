@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,46 +24,46 @@ class Batches:
 
     def __init__(self, matrix: Matrix, mean: np.ndarray, scale: np.ndarray, device: torch.device) -> None:
         self.matrix = matrix
+        self.moments = mean.astype(np.float32), scale.astype(np.float32)
         self.device = device
-        self._mean = torch.as_tensor(mean, dtype=torch.float32, device=device)
-        self._scale = torch.as_tensor(scale, dtype=torch.float32, device=device)
+        self._mean, self._scale = (torch.as_tensor(moment, device=device) for moment in self.moments)
         self._resident = _Resident(matrix, device) if _device.has_room_for(n_bytes(matrix), device) else None
 
-    @property
-    def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is subtracted and what is divided by, (n_features,) each."""
-        return self._mean.cpu().numpy(), self._scale.cpu().numpy()
-
-    def rows(self, index: np.ndarray | Tensor | slice, out: Tensor | None = None) -> Tensor:
+    def rows(self, index: np.ndarray, out: Tensor | None = None) -> Tensor:
         """Return the rows `index`, standardised; in the first rows of `out`, if it is given."""
-        if isinstance(index, slice):
-            index = np.arange(*index.indices(self.matrix.shape[0]))
+        on_device = None if self._resident is None else torch.as_tensor(index, device=self.device)
+        return self._standardised(index, on_device, out)
+
+    def shuffled(self, index: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
+        """Yield the rows `index` in random order, in batches of nearly equal size, each valid until the next."""
+        order = rng.permutation(index)
+        n_parts = n_batches(len(index), batch_size)
+        parts = np.array_split(order, n_parts)
+        on_device: Sequence[Tensor | None] = [None] * n_parts
+        if self._resident is not None:  # copied once an epoch, not in every step
+            on_device = torch.from_numpy(order).to(self.device).tensor_split(n_parts)
+        buffer = torch.empty(len(parts[0]), self.matrix.shape[1], device=self.device)  # the first part is the largest
+        for part, part_on_device in zip(parts, on_device, strict=True):
+            yield self._standardised(part, part_on_device, buffer)
+
+    def in_order(self, index: np.ndarray | None = None) -> Iterator[Tensor]:
+        """Yield the rows `index` (all by default) in order, in blocks."""
+        index = np.arange(self.matrix.shape[0]) if index is None else index
+        for part in slices(len(index), rows_at_once(self.matrix.shape[1])):
+            yield self.rows(index[part])
+
+    def _standardised(self, index: np.ndarray, on_device: Tensor | None, out: Tensor | None) -> Tensor:
+        """Return the rows `index`; a matrix on the device takes its copy `on_device` of the index."""
         if out is None:
             out = torch.empty(len(index), self.matrix.shape[1], device=self.device)
         out = out[: len(index)]
-        if self._resident is not None:
-            self._resident.gather(torch.as_tensor(index, device=self.device), out)
+        if self._resident is not None and on_device is not None:
+            self._resident.gather(on_device, self._resident.n_stored(index), out)
         else:
             on_host = out if self.device.type == "cpu" else torch.empty(out.shape)
-            _gather(self.matrix, np.asarray(index), on_host.numpy())
-            out.copy_(on_host)  # nothing, if it is there
+            _gather(self.matrix, index, on_host.numpy())
+            out.copy_(on_host)  # does nothing where both are the same
         return out.sub_(self._mean).div_(self._scale)
-
-    def shuffled(self, index: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
-        """Yield the rows `index` in random order, in batches of nearly equal size; each is there until the next."""
-        order = torch.from_numpy(rng.permutation(index))
-        if self._resident is not None:  # once an epoch, not in every step
-            order = order.to(self.device)
-        parts = order.tensor_split(n_batches(len(index), batch_size))
-        buffer = torch.empty(len(parts[0]), self.matrix.shape[1], device=self.device)  # the first is the largest
-        for part in parts:
-            yield self.rows(part, out=buffer)
-
-    def in_order(self, index: np.ndarray | None = None, batch_size: int | None = None) -> Iterator[Tensor]:
-        """Yield the rows `index` (all by default) in order."""
-        step = rows_at_once(self.matrix.shape[1]) if batch_size is None else batch_size
-        for part in slices(self.matrix.shape[0] if index is None else len(index), step):
-            yield self.rows(part if index is None else index[part])
 
 
 class _Resident:
@@ -71,24 +71,32 @@ class _Resident:
 
     def __init__(self, matrix: Matrix, device: torch.device) -> None:
         if isinstance(matrix, np.ndarray):
-            kept: list[tuple[np.ndarray, Any]] = [(matrix, np.float32)]
+            arrays: list[tuple[np.ndarray, Any]] = [(matrix, np.float32)]
+            self._row_lengths = None
         else:
-            kept = [(matrix.data, np.float32), (matrix.indices, matrix.indices.dtype), (matrix.indptr, np.int64)]
-        self.parts = [torch.tensor(np.asarray(values, dtype=dtype), device=device) for values, dtype in kept]
+            arrays = [(matrix.data, np.float32), (matrix.indices, matrix.indices.dtype), (matrix.indptr, np.int64)]
+            self._row_lengths = np.diff(matrix.indptr)  # stays on the host
+        self.parts = [torch.tensor(np.asarray(values, dtype=dtype), device=device) for values, dtype in arrays]
 
-    def gather(self, index: Tensor, out: Tensor) -> None:
-        """Write the rows `index` into `out`."""
+    def n_stored(self, index: np.ndarray) -> int:
+        """Return how many entries the rows `index` of a CSR matrix store, 0 for a dense one."""
+        return 0 if self._row_lengths is None else int(self._row_lengths[index].sum())
+
+    def gather(self, index: Tensor, n_stored: int, out: Tensor) -> None:
+        """Write the rows `index`, which store so many entries, into `out`; nothing is read back to the host."""
         if len(self.parts) == 1:
             torch.index_select(self.parts[0], 0, index, out=out)
             return
         values, columns, starts = self.parts
-        first, n_stored = starts[index], starts[index + 1] - starts[index]
-        row = torch.repeat_interleave(torch.arange(len(index), device=out.device), n_stored)
-        # Places in the matrix: each row's stored values follow each other from its first.
-        before = n_stored.cumsum(0) - n_stored
-        place = torch.arange(len(row), device=out.device) + (first - before)[row]
+        first, lengths = starts[index], starts[index + 1] - starts[index]
+        rows = torch.arange(len(index), device=out.device)
+        # Without the size of its result, the device would have to tell it to the host in every step.
+        row = torch.repeat_interleave(rows, lengths, output_size=n_stored)
+        # The entries of a row follow each other from its first one.
+        before = lengths.cumsum(0) - lengths
+        entry = torch.arange(n_stored, device=out.device) + (first - before)[row]
         # Entries that are stored twice add up, as they do in SciPy.
-        out.zero_().index_put_((row, columns[place].long()), values[place], accumulate=True)
+        out.zero_().index_put_((row, columns[entry].long()), values[entry], accumulate=True)
 
 
 def _gather(matrix: Matrix, index: np.ndarray, out: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from scgsr._checks import log
+from scgsr._checks import listed, log
 from scgsr._values._batches import Matrix
 
 # Fewer cells than this are too few to learn from.
@@ -16,7 +16,6 @@ _FEW_CELLS = 200
 # Larger values, or whole numbers up to more than that, have not been transformed as the squared error wants them.
 _LARGE, _COUNTS = 1000, 3
 _VALUES_AT_ONCE = 1 << 20
-_NAMES_SHOWN = 5
 
 
 def warn_of_raw_values(matrix: Matrix, features: Sequence[str], *, embedding: bool) -> None:
@@ -50,14 +49,12 @@ def warn_of_raw_values(matrix: Matrix, features: Sequence[str], *, embedding: bo
     elif max(high, -low) > _LARGE:
         peak = np.maximum(_of_columns(matrix.max(axis=0)), -_of_columns(matrix.min(axis=0)))
         names = [features[column] for column in np.argsort(-peak) if peak[column] > _LARGE]
-        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
         log.warning(
-            "values up to %.6g are large, as untransformed intensities are (%s%s): a few bright cells will rule the "
+            "values up to %.6g are large, as untransformed intensities are (%s): a few bright cells will rule the "
             "error; call `scgsr.pp.arcsinh(adata, 5)` for mass, `scgsr.pp.arcsinh(adata, 150)` for fluorescence "
             "cytometry first, `sc.pp.log1p(adata)` for normalised counts, or leave such channels out with `mask_var`",
             peak.max(),
-            ", ".join(names[:_NAMES_SHOWN]),
-            more,
+            listed(names),
         )
 
 

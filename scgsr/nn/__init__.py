@@ -3,6 +3,7 @@
 - `StructuredLayer`: selective neurons that are the nodes of a graph. `SpectralBottleneck`: activations composed of
   atoms, each at home in one place of the graph.
 - `GraphSpectralPenalty`: makes neighbouring neurons of any layer agree, by its activations or by its weights.
+- `unit_pictures`: activations of each cell regardless of their brightness.
 - `Decay`, `FixedNoise`: values for `scgsr.tl.fit`.
 
 The graph connects neurons, not cells.
@@ -14,13 +15,9 @@ https://doi.org/10.1007/978-3-030-44584-3_40
 """
 
 from scgsr.nn._bottleneck import SpectralBottleneck
-from scgsr.nn._checks import checked_laplacian as checked_laplacian
-from scgsr.nn._checks import warn_of_constant_image as warn_of_constant_image
-from scgsr.nn._penalty import ON_ACTIVATIONS as ON_ACTIVATIONS
-from scgsr.nn._penalty import ON_WEIGHTS as ON_WEIGHTS
 from scgsr.nn._penalty import GraphSpectralPenalty
-from scgsr.nn._pictures import unit_pictures as unit_pictures
+from scgsr.nn._pictures import unit_pictures
 from scgsr.nn._settings import Decay, FixedNoise
 from scgsr.nn._structured import StructuredLayer
 
-__all__ = ["Decay", "FixedNoise", "GraphSpectralPenalty", "SpectralBottleneck", "StructuredLayer"]
+__all__ = ["Decay", "FixedNoise", "GraphSpectralPenalty", "SpectralBottleneck", "StructuredLayer", "unit_pictures"]

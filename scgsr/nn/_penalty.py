@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,14 +14,10 @@ from torch.utils.hooks import RemovableHandle
 from scgsr import _checks
 from scgsr.graphs import NeuronGraph
 from scgsr.nn._checks import check_size, checked_laplacian, warn_of_constant_image
-from scgsr.nn._pictures import FAINT, brightness
+from scgsr.nn._laplacian_product import LaplacianProduct
+from scgsr.nn._penalties import ON_ACTIVATIONS, ON_WEIGHTS
 from scgsr.nn._spectrum import SparseSpectrum
 
-ON_ACTIVATIONS = ("correlation", "quadratic", "rayleigh", "spectrum")
-ON_WEIGHTS = ("weight", "weight_cosine")
-
-# A Laplacian with at most this share of entries multiplies as a sparse matrix.
-_SPARSE = 0.1
 # A standard deviation below this share of a typical neuron's counts as no variation at all.
 _SD_FLOOR = 1e-3
 
@@ -91,8 +87,9 @@ class GraphSpectralPenalty(nn.Module):
     >>> loss.backward()
     """
 
-    laplacian_matrix: Tensor
     running_var: Tensor
+    ON_ACTIVATIONS: ClassVar[tuple[str, ...]] = tuple(ON_ACTIVATIONS)
+    ON_WEIGHTS: ClassVar[tuple[str, ...]] = tuple(ON_WEIGHTS)
 
     def __init__(
         self,
@@ -115,7 +112,6 @@ class GraphSpectralPenalty(nn.Module):
             raise TypeError(msg)
         self.kernel = kernel
         self.momentum = _checks.number("momentum", momentum, minimum=0, maximum=1, exclusive=True)
-        self.register_buffer("laplacian_matrix", torch.empty(0), persistent=False)
         self.register_buffer("running_var", torch.zeros(graph.n_neurons))
         self._value: Tensor | None = None
         self._handle: RemovableHandle | None = None
@@ -131,20 +127,22 @@ class GraphSpectralPenalty(nn.Module):
             raise RuntimeError(msg)
         return self._value
 
+    @staticmethod
+    def check_laplacian(laplacian: str) -> str:
+        """Return the kind of a Laplacian, refused as by the constructor if it cannot be a penalty."""
+        return checked_laplacian(laplacian)
+
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh."""
         check_size(graph, len(self.running_var))
         self._graph = graph
-        sparse = graph.laplacian(self.laplacian)
-        matrix, known = sparse.toarray(), self.running_var
-        self._trace = float(np.trace(matrix))
-        if self.penalty == "correlation":  # a neuron agrees with itself
-            np.fill_diagonal(matrix, 0)
-        self.laplacian_matrix = torch.as_tensor(matrix, dtype=known.dtype, device=known.device)
-        self._few_edges = np.count_nonzero(matrix) <= _SPARSE * matrix.size
-        self._sparse: Tensor | None = None
+        laplacian = graph.laplacian(self.laplacian)
+        operator: LaplacianProduct | SparseSpectrum
         if self.penalty == "spectrum":
-            self.spectrum = SparseSpectrum(sparse, self.kernel).to(known)
+            operator = SparseSpectrum(laplacian, self.kernel)
+        else:  # a neuron agrees with itself, so that correlations leave the diagonal out
+            operator = LaplacianProduct(laplacian, diagonal=self.penalty != "correlation")
+        self.operator = operator.to(self.running_var)
 
     def watch(self, module: nn.Module, *, pick: Callable[[Any], Tensor] | None = None) -> RemovableHandle:
         """Leave in `value`, at each forward pass of a module of any network, the penalty of its output or its weights.
@@ -187,87 +185,43 @@ class GraphSpectralPenalty(nn.Module):
         activations = self._checked(activations)
         if not self._warned:
             self._warned = True
-            warn_of_constant_image(self._graph, self.laplacian)
+            self.warn_of_constant_image()
         if activations.device != self.running_var.device:
             self.to(activations.device)  # it is no part of the network that was moved
-        activations = activations.to(self.laplacian_matrix.dtype)  # those of a layer in low precision, for example
+        activations = activations.to(self.running_var.dtype)  # those of a layer in low precision, for example
         before = self.running_var.clone()
         with torch.autocast(activations.device.type, enabled=False):
-            known = self.value_and_gradient(activations)
+            value = self.penalise(activations)
         # What one batch with an infinity leaves, whose step mixed precision skips, must not stay.
         self.running_var.copy_(torch.where(self.running_var.isfinite(), self.running_var, before))
-        value: Tensor = _Known.apply(activations, *known)  # type: ignore[no-untyped-call]  # torch's own
+        return value
+
+    def penalise(self, values: Tensor) -> Tensor:
+        """Return what `forward` returns, without its checks, of float32 values on the device of the penalty."""
+        value: Tensor = _Known.apply(values, *self.value_and_gradient(values))  # type: ignore[no-untyped-call]
         return value
 
     @torch.no_grad()
-    def value_and_gradient(self, activations: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the penalty of a batch, (batch, n_neurons) -> scalar, or of weights, and its gradient, of their shape.
+    def value_and_gradient(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the penalty of a batch, (batch, n_neurons), or of weights, a scalar, and its gradient."""
+        if not self._graph.n_edges:  # nothing to disagree about
+            return values.new_zeros(()), torch.zeros_like(values)
+        formula: Any = {**ON_ACTIVATIONS, **ON_WEIGHTS}[self.penalty]
+        return formula(values, self.operator, self._scale_of)
 
-        Autograd would find the gradient from a record of dozens of small operations; written out it takes half the
-        time, and a step of training on few features is made of little else.
-        """
-        if self._trace == 0:  # no edges, nothing to disagree about
-            return activations.new_zeros(()), torch.zeros_like(activations)
-        if self.penalty == "spectrum":
-            return self.spectrum.value_and_gradient(activations)
-        if self.penalty in ON_WEIGHTS:
-            return self._of_weights(activations)
-        if self.penalty == "correlation":
-            return self._correlation(activations)
-        product = self._times_laplacian(activations)
-        energy = (activations * product).sum(dim=1, keepdim=True)  # (batch, 1)
-        if self.penalty == "quadratic":
-            return energy.mean(), product.mul_(2 / len(activations))
-        norm = activations.square().sum(dim=1, keepdim=True).clamp_min_(torch.finfo(energy.dtype).tiny)
-        quotient = energy / norm
-        return quotient.mean(), (product - quotient * activations).mul_(2 / len(activations) / norm)
+    def warn_of_constant_image(self) -> None:
+        """Log that a constant image has a penalty, where it has: with the symmetric Laplacian of an irregular graph."""
+        warn_of_constant_image(self._graph, self.laplacian)
 
-    def _of_weights(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        size, sign = weight.abs(), weight.sign()
-        if self.penalty == "weight":
-            product = self._times_laplacian(size.t()).t()
-            return (size * product).sum(), product.mul(2).mul_(sign)
-        norm = torch.linalg.vector_norm(size, dim=1, keepdim=True).clamp_min_(torch.finfo(size.dtype).tiny)
-        unit = size / norm
-        product = self._times_laplacian(unit.t()).t() / self._trace
-        share = (unit * product).sum(dim=1, keepdim=True)
-        return share.sum(), (product - share * unit).mul_(sign).mul_(2 / norm)
-
-    def _correlation(self, activations: Tensor) -> tuple[Tensor, Tensor]:
-        n_cells, tiny = len(activations), torch.finfo(activations.dtype).tiny
-        norm, light = brightness(activations)  # (batch, 1) each
-        pictures = activations / light
-        scaled, scale, moves = self._standardised(pictures)
-        product = self._times_laplacian(scaled)
-        share = (scaled * product).mean(dim=0)  # (n_neurons,): what each adds to sum_(i != j) L_ij corr_ij
-        value = 1 + share.sum() / self._trace
-        # To the pictures; that their mean is taken off changes nothing, as product and scaled have columns of mean 0.
-        gradient = torch.addcmul(product, scaled, share * moves, value=-1).mul_(scale * (2 / n_cells / self._trace))
-        # To the activations, which also make each picture darker, and a little all others.
-        darker = (gradient * pictures).sum(dim=1, keepdim=True).div_(light)
-        darker = darker.add_(FAINT * darker.mean()).div_(norm.clamp_min_(tiny))
-        return value, gradient.div_(light).addcmul_(activations, darker, value=-1)
-
-    def _standardised(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (u - mean) * scale, (batch, n_neurons), the scale, and for which neurons it follows this batch."""
-        centred = pictures - pictures.mean(dim=0)
-        var = centred.square().mean(dim=0)  # (n_neurons,)
+    def _scale_of(self, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what scales each neuron to unit variance, (n_neurons,), and whether that follows this batch's."""
         if self.training:
-            self.running_var.lerp_(var, self.momentum)
+            self.running_var.lerp_(variance, self.momentum)
         # A neuron that happens to be rarer in this batch than usual is scaled by its usual spread: no spike.
-        larger = torch.maximum(var, self.running_var)
+        larger = torch.maximum(variance, self.running_var)
         usual = torch.maximum(self.running_var, _SD_FLOOR**2 * larger.mean())
-        scale = torch.maximum(larger, usual).clamp_min_(torch.finfo(var.dtype).tiny).rsqrt_()
-        return centred.mul_(scale), scale, var >= usual
-
-    def _times_laplacian(self, rows: Tensor) -> Tensor:
-        """Return rows @ L, without the diagonal for correlations: (batch, n_neurons) -> (batch, n_neurons)."""
-        if not self._few_edges or rows.device.type not in ("cpu", "cuda"):
-            return rows @ self.laplacian_matrix
-        dense = self.laplacian_matrix
-        if self._sparse is None or (self._sparse.device, self._sparse.dtype) != (dense.device, dense.dtype):
-            self._sparse = dense.to_sparse()
-        return (self._sparse @ rows.t().contiguous()).t()
+        scale = torch.maximum(larger, usual).clamp_min_(torch.finfo(variance.dtype).tiny).rsqrt_()
+        return scale, variance >= usual
 
     def _checked(self, activations: Any) -> Tensor:
         """Return activations, or weights as a matrix, of the right shape."""
@@ -293,7 +247,7 @@ class GraphSpectralPenalty(nn.Module):
         if self.penalty in ON_WEIGHTS:
             self._value = self(module.weight)
             return
-        self.train(module.training)  # what cells for testing look like is not learned
+        self.train(module.training)  # cells that are only tested must not move the running variances
         self._value = self(output if pick is None else pick(output))
 
     def __getstate__(self) -> dict[str, Any]:

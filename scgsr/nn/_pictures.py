@@ -10,7 +10,29 @@ FAINT = 0.1
 
 
 def unit_pictures(activations: Tensor) -> Tensor:
-    """Return each cell's activations regardless of their brightness: (batch, n_neurons) -> (batch, n_neurons)."""
+    """
+    Return each cell's activations regardless of their brightness.
+
+    Activations x become x / (|x| + 0.1 mean |x|): of about unit norm, but near zero for a cell that is nearly silent.
+
+    Parameters
+    ----------
+    activations
+        One cell per row, (batch, n_neurons).
+
+    Returns
+    -------
+    Tensor (batch, n_neurons).
+
+    Examples
+    --------
+    >>> import torch, scgsr
+    >>> pictures = scgsr.nn.unit_pictures(torch.tensor([[3.0, 4.0], [300.0, 400.0], [0.0, 0.0]]))
+    >>> bool(torch.allclose(pictures[0] / pictures[0].norm(), pictures[1] / pictures[1].norm()))
+    True
+    >>> pictures[2]
+    tensor([0., 0.])
+    """
     return activations / brightness(activations)[1]
 
 

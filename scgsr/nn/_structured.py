@@ -52,8 +52,8 @@ class StructuredLayer(nn.Module):
         in_features: int,
         graph: NeuronGraph,
         *,
-        threshold: float | None = 1.0,
-        diffusion: int = 1,
+        threshold: float | None = 0.5,
+        diffusion: int = 0,
     ) -> None:
         super().__init__()
         _checks.positive_int("in_features", in_features)

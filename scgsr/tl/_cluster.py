@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scgsr import _adata, _checks, _modules, _random
+from scgsr import _adata, _checks, _modules
 from scgsr._adata import DEFAULT_KEY, Keys
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-    from scgsr._random import Rng
 
 
 def cluster(
@@ -20,7 +18,6 @@ def cluster(
     resolution: float = 1.0,
     key: str = DEFAULT_KEY,
     key_added: str | None = None,
-    rng: Rng = 0,
     copy: bool = False,
 ) -> AnnData | None:
     """Cut the neurons of a fit into other modules and relabel the cells; nothing is trained.
@@ -39,8 +36,6 @@ def cluster(
         The fit's `key_added`.
     key_added
         Name of the new results, a full set of slots beside the old ones. None replaces those under `key`.
-    rng
-        Recorded beside the resolution; cutting the stored tree draws nothing.
     copy
         Return a copy with the results instead of writing to `adata`.
 
@@ -71,11 +66,10 @@ def cluster(
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
     keys = Keys(key if key_added is None else key_added)
     fitted, activations = _adata.read_model(adata, key), _adata.read_activations(adata, key)
-    seed = _random.seed_from(rng)
-    modules = _modules.cut(fitted.modules.tree, fitted.modules.templates, activations, resolution=resolution)
+    modules, labels = _modules.cut(fitted.modules.tree, fitted.modules.templates, activations, resolution=resolution)
     _adata.check_free(adata, keys)
-    params = {**fitted.params, "resolution": resolution, "cluster_seed": seed}
-    fitted, held_out = replace(fitted, modules=modules, params=params), _adata.read_held_out(adata, key)
+    fitted = replace(fitted, modules=modules, params={**fitted.params, "resolution": resolution})
+    held_out, novelty = _adata.read_held_out(adata, key), _adata.read_novelty(adata, key)
     target = adata.copy() if copy else adata
-    _adata.write(target, keys, fitted, activations.copy(), held_out=held_out, novelty=_adata.read_novelty(adata, key))
+    _adata.write(target, keys, fitted, activations.copy(), labels, held_out=held_out, novelty=novelty)
     return target if copy else None

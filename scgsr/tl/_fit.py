@@ -1,4 +1,4 @@
-"""The verb `fit`: view, train, find modules, store."""
+"""The verb `fit`: validate, view, learn, report, store."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
-from scgsr import _adata, _checks, _device, _model, _modules, _random, _values
-from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import log
-from scgsr._model import AutoencoderConfig, FittedModel, NoveltyReference
-from scgsr._modules import Modules
-from scgsr._train import TrainConfig, train
-from scgsr._values import Batches, Matrix
-from scgsr.graphs import LearnedGraph, NeuronGraph, grid, learned
+from scgsr import _adata, _checks, _device, _random, _values
+from scgsr._adata import DEFAULT_KEY, UNSET, Keys, Unset
+from scgsr._checks import about, log
+from scgsr._model import AutoencoderConfig
+from scgsr._train import TrainConfig, learn
+from scgsr.graphs import LearnedGraph, NeuronGraph, grid
+from scgsr.graphs import learned as learned_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
 
 # The default, which a spectral bottleneck takes as not given.
 _THRESHOLD = 0.5
-# Novelty is calibrated on held-out cells if there are so many, and never on more than the other number.
-_CALIBRATED, _LOOKED_AT = 20, 20_000
 
 
 def fit(
@@ -39,10 +35,12 @@ def fit(
     graph: NeuronGraph | LearnedGraph | tuple[int, int] | None = None,
     *,
     smoothness: float | Decay = 0.1,
+    start: str | None = None,
+    anneal: float = 10.0,
+    scale: bool = True,
     layer: str | None = None,
     use_rep: str | None = None,
-    mask_var: np.ndarray | str | _adata.Unset | None = _adata.UNSET,
-    scale: bool = True,
+    mask_var: np.ndarray | str | Unset | None = UNSET,
     hidden: int | Sequence[int] = (256,),
     threshold: float | None = _THRESHOLD,
     noise: float | FixedNoise = 0.25,
@@ -80,10 +78,17 @@ def fit(
         A sheet such as ``(10, 10)`` is the easiest to read. None learns a graph of 100 neurons from their
         co-activations, which gives the best labels.
     smoothness
-        Weight of the penalty against the reconstruction error; with the defaults both have no unit. Training starts
-        with ten times as much and comes down to it half-way, on a given graph from neurons in order. A
-        :class:`scgsr.nn.Decay` is taken as it is instead, from random weights. 0 trains the same network without any
-        use of the graph; next to nothing, 1e-9, is the ordered start alone.
+        Weight of the penalty against the reconstruction error; with the defaults both have no unit. A
+        :class:`scgsr.nn.Decay` lets it fall with the steps. 0 trains the same network without a penalty.
+    start
+        Where the neurons start. ``"ordered"``: on a given graph, as a self-organising map of some cells, so that
+        neighbours respond to similar cells from the beginning. ``"random"``: from random weights. None: ``"ordered"``
+        where a penalty looks at a given graph, else ``"random"``; so at `smoothness` 0 the graph plays no part.
+    anneal
+        How many times stronger than `smoothness` the penalty is at the first step. It comes down to `smoothness` by
+        half of the training. 1: not at all.
+    scale
+        Divide each feature by its standard deviation.
     layer
         Layer to train on instead of `.X`.
     use_rep
@@ -91,8 +96,6 @@ def fit(
     mask_var
         Features to use: a boolean array or the name of a boolean column of `.var`. Unset: ``"highly_variable"``
         where it exists. None: all.
-    scale
-        Divide each feature by its standard deviation.
     hidden
         Widths of the hidden layers of the encoder; the decoder mirrors them.
     threshold
@@ -190,74 +193,48 @@ def fit(
     >>> adata.obsm["X_gsr"].shape
     (700, 64)
     """
-    from anndata import AnnData
-
-    keys = Keys(key_added)
-    neurons = _as_graph(graph)
-    _checks.number("resolution", resolution, minimum=0, exclusive=True)
-    seed = _random.seed_from(rng)
-    train_seed, label_seed, typical_seed = _random.spawn(seed, 3)
-    chosen = _device.choose(device)
+    keys, neurons, seed = Keys(key_added), _as_graph(graph), _random.seed_from(rng)
+    chosen_device = _device.choose(device)
+    _check(adata, keys, resolution=resolution, scale=scale, copy=copy)
     training = TrainConfig(
-        smoothness,
-        penalty,
-        laplacian,
-        n_epochs,
-        batch_size,
-        learning_rate,
-        validation_fraction,
-        early_stopping,
-        _device.check_precision(precision, chosen),
-    )
-    _checks.instance("adata", adata, AnnData)
-    for name, flag in (("scale", scale), ("copy", copy)):
-        _checks.instance(name, flag, bool)
-    _adata.check_free(adata, keys)
+        smoothness=smoothness,
+        start=start,
+        anneal=anneal,
+        penalty=penalty,
+        laplacian=laplacian,
+        n_epochs=n_epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        validation_fraction=validation_fraction,
+        early_stopping=early_stopping,
+        precision=_device.check_precision(precision, chosen_device),
+    ).on(neurons)
     view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     _values.warn_of_raw_values(view.matrix, view.features, embedding=use_rep is not None)
-    cofactor = _adata.read_cofactors(adata, layer, view.features, embedding=use_rep is not None)
-    config = _checked(AutoencoderConfig(len(view.features), hidden, threshold, noise, diffusion, atoms), neurons)
-    log.info("training on %s", _device.describe(chosen))
-    batches = Batches(view.matrix, view.mean, view.scale, chosen)
-    with _device.multiplying(precision):
-        trained = train(batches, neurons, config, training, seed=train_seed, checkpoint=checkpoint, progress=progress)
-
-    source = {"layer": layer, "use_rep": use_rep, "width": view.width, "scale": scale}
-    params = {**config.to_dict(), **training.to_dict(), **source, "seed": seed, "resolution": resolution}
-    fitted = FittedModel(
-        trained.network,
-        trained.graph,
-        view.features,
-        view.mean,
-        view.scale,
-        Modules.none(trained.graph.n_neurons),
-        sparse.csr_matrix(trained.graph.adjacency.shape),
-        cofactor,
-        evolution=trained.evolution,
-        history=trained.history,
-        params=params,
-        versions=_model.versions(),
+    network = _network_config(neurons, len(view.features), hidden, threshold, noise, diffusion, atoms)
+    log.info("training on %s", _device.describe(chosen_device))
+    source = {"layer": layer, "use_rep": use_rep, "scale": scale}
+    learned = learn(
+        view,
+        neurons,
+        network,
+        training,
+        resolution=resolution,
+        seed=seed,
+        device=chosen_device,
+        source=source,
+        checkpoint=checkpoint,
+        progress=progress,
     )
-    activations = fitted.activations(view.matrix)
-
-    held_out = np.zeros(adata.n_obs, dtype=bool)
-    held_out[trained.held_out] = True
-    training_rows = np.flatnonzero(~held_out)
-    modules, coactivation = _modules.find(
-        activations, training_rows, fitted.place, resolution=resolution, seed=label_seed
-    )
-    typical = _typical(fitted, view.matrix, activations, training_rows, trained.held_out, typical_seed)
-    fitted = replace(fitted, modules=modules, coactivation=coactivation, typical=typical)
-    trained.report(activations, modules)
-
+    learned.report()
     target = adata.copy() if copy else adata
-    _adata.write(target, keys, fitted, activations, held_out=held_out)
+    _adata.write(target, keys, learned.fitted, learned.activations, learned.labels, held_out=learned.held_out)
     return target if copy else None
 
 
 def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> NeuronGraph | LearnedGraph:
     if graph is None:
-        return learned()
+        return learned_graph()
     if isinstance(graph, tuple) and len(graph) == 2:
         return grid(*graph)
     _checks.instance(
@@ -269,8 +246,30 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     return graph
 
 
-def _checked(config: AutoencoderConfig, graph: NeuronGraph | LearnedGraph) -> AutoencoderConfig:
-    """Return the settings of the network, without what has no meaning together with atoms and is refused."""
+def _check(adata: AnnData, keys: Keys, *, resolution: float, scale: bool, copy: bool) -> None:
+    """Refuse, before any work, what is of the wrong type, and a name that belongs to something else."""
+    from anndata import AnnData
+
+    _checks.number("resolution", resolution, minimum=0, exclusive=True)
+    _checks.instance("adata", adata, AnnData)
+    _checks.instance("scale", scale, bool)
+    _checks.instance("copy", copy, bool)
+    _adata.check_free(adata, keys)
+
+
+def _network_config(
+    graph: NeuronGraph | LearnedGraph,
+    n_features: int,
+    hidden: int | Sequence[int],
+    threshold: float | None,
+    noise: float | FixedNoise,
+    diffusion: int,
+    atoms: Atoms | None,
+) -> AutoencoderConfig:
+    """Return the settings of the network; what has no meaning together with atoms is refused, and left out."""
+    config = AutoencoderConfig(
+        n_features=n_features, hidden=hidden, threshold=threshold, noise=noise, diffusion=diffusion, atoms=atoms
+    )
     if config.atoms is None:
         return config
     if isinstance(graph, LearnedGraph):
@@ -278,26 +277,9 @@ def _checked(config: AutoencoderConfig, graph: NeuronGraph | LearnedGraph) -> Au
             "`atoms` need a given graph, such as (10, 10): a graph learned from activations that are made of its own "
             "atoms would only confirm itself."
         )
-        raise ValueError(msg)
+        raise about("atoms", ValueError(msg))
     for name, value, default in (("threshold", config.threshold, _THRESHOLD), ("diffusion", config.diffusion, 0)):
         if value != default:
             msg = f"`{name}`={value!r} has no meaning with `atoms`, whose layer has none; leave it out."
-            raise ValueError(msg)
+            raise about(name, ValueError(msg))
     return replace(config, threshold=None)
-
-
-def _typical(
-    fitted: FittedModel,
-    matrix: Matrix,
-    activations: np.ndarray,
-    training: np.ndarray,
-    held_out: np.ndarray,
-    seed: int,
-) -> NoveltyReference:
-    """Return how cells look, calibrated on cells that were held out if there are enough; both are row numbers."""
-    rng = _random.generator(seed)
-    fresh = held_out if len(held_out) >= _CALIBRATED else np.arange(len(activations))
-    seen, fresh = (np.sort(rng.permutation(some)[:_LOOKED_AT]) for some in (training, fresh))
-    return NoveltyReference.learn(
-        activations[seen], activations[fresh], fitted.errors(matrix[fresh], activations[fresh])
-    )

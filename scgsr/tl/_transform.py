@@ -109,15 +109,16 @@ def transform(
     for rows, values in query.blocks():
         activations[rows] = fitted.activations(values)
         _check_finite(activations[rows])
-        if fitted.typical is not None:
+        if fitted.novelty_reference is not None:
             novelty[rows] = fitted.novelty(values, activations=activations[rows])
             _check_finite(novelty[rows, None])
-    _report(novelty, known=fitted.typical is not None)
+    _report(novelty, known=fitted.novelty_reference is not None)
     held_out = _held_out(adata, reference, fitted, activations, key=key, key_added=key_added)
     fitted = replace(fitted, params={**fitted.params, "fill": fill, "mapped": True})
     target = adata.copy() if copy else adata
     colors = _adata.read_colors(reference, key) if isinstance(reference, AnnData) else None
-    _adata.write(target, keys, fitted, activations, held_out=held_out, novelty=novelty, colors=colors)
+    labels = fitted.modules.assign(activations)
+    _adata.write(target, keys, fitted, activations, labels, held_out=held_out, novelty=novelty, colors=colors)
     return target if copy else None
 
 

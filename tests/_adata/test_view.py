@@ -10,7 +10,6 @@ import pytest
 from scipy import sparse
 
 from scgsr._adata import _view
-from scgsr._values import _matrix_view
 
 
 @pytest.mark.parametrize("n_obs", [240, 3000])  # one block of rows, and several
@@ -45,15 +44,6 @@ def test_entries_that_are_stored_in_parts_are_one(cells):
     assert np.array_equal(got.mean, expected.mean)
     assert np.array_equal(got.scale, expected.scale)
     assert parts.nnz == 2 * coo.nnz  # the user's matrix stays as it was
-
-
-def test_moments_of_many_entries_are_taken_in_blocks(cells, monkeypatch):
-    dense = np.random.default_rng(0).poisson(0.5, size=(300, 9)).astype(np.float32)
-    whole = _view.view(type(cells)(sparse.csr_matrix(dense)))
-    monkeypatch.setattr(_matrix_view, "_ENTRIES_AT_ONCE", 50)
-    blocks = _view.view(type(cells)(sparse.csr_matrix(dense)))
-    np.testing.assert_allclose(blocks.mean, whole.mean, rtol=1e-6)
-    np.testing.assert_allclose(blocks.scale, whole.scale, rtol=1e-6)
 
 
 def test_scale_false_only_centres(cells):

@@ -31,8 +31,18 @@ def activations(group):
     return (values + rng.uniform(0, 0.05, size=values.shape) * (home >= 0)).astype(np.float32)
 
 
-def found(activations, decode=lambda rows: rows, *, resolution=1.0, seed=0):
-    return _find.find(activations, np.arange(len(activations)), decode, resolution=resolution, seed=seed)
+def found(activations, coordinates=lambda rows: rows, *, resolution=1.0, seed=0):
+    """The modules and the co-activation graph; the labels are those that the modules give."""
+    rows = np.arange(len(activations))
+    (modules, labels), coactivation = _find.find(activations, rows, coordinates, resolution=resolution, seed=seed)
+    assert_labels_are_those_of(modules, labels, activations)
+    return modules, coactivation
+
+
+def assert_labels_are_those_of(modules, labels, activations):
+    assigned = modules.assign(activations)
+    assert np.array_equal(labels.codes, assigned.codes)
+    np.testing.assert_allclose(labels.confidence, assigned.confidence, atol=1e-6)
 
 
 def find(activations, seed=0, resolution=1.0):
@@ -85,7 +95,10 @@ def test_resolution_splits():
     activations = np.exp(-((where - np.linspace(-3, 15, 30)) ** 2)).astype(np.float32)
     decode = lambda rows: rows @ np.linspace(-3, 15, 30)[:, None] / rows.sum(axis=1, keepdims=True)
     tree, templates = (modules := found(activations, decode)[0]).tree, modules.templates
-    counts = [_find.cut(tree, templates, activations, resolution=value).n_modules for value in (0.2, 1.0, 2.4, 1e6)]
+    cuts = [_find.cut(tree, templates, activations, resolution=value) for value in (0.2, 1.0, 2.4, 1e6)]
+    for modules, labels in cuts:
+        assert_labels_are_those_of(modules, labels, activations)
+    counts = [modules.n_modules for modules, _ in cuts]
     assert counts == sorted(counts)
     assert counts[0] == 2
     assert counts[-1] == tree.fine.max() + 1 > counts[0]
@@ -106,7 +119,8 @@ def test_held_out_cells_do_not_shape_modules(activations):
     training, changed = np.arange(0, len(activations), 2), activations.copy()
     changed[1::2] = np.random.default_rng(1).permutation(changed[1::2].ravel()).reshape(changed[1::2].shape)
     one, other = (
-        _find.find(values, training, lambda rows: rows, resolution=1.0, seed=0)[0] for values in (activations, changed)
+        _find.find(values, training, lambda rows: rows, resolution=1.0, seed=0)[0].modules
+        for values in (activations, changed)
     )
     assert np.array_equal(one.templates, other.templates)
     assert np.array_equal(one.tree.merges, other.tree.merges)
@@ -243,7 +257,7 @@ def test_modules_without_neighbours_stay_alone():
 def test_leiden_ends_where_ties_gain_rounding_errors():
     # In a process of its own, because what it guards against never ends.
     script = (
-        "from scipy import sparse; from scgsr import _modules; import sys;"
+        "from scipy import sparse; from scgsr._modules import _find; import sys;"
         "_find.leiden(sparse.load_npz(sys.argv[1]), resolution=30.0, seed=4852961352588442935)"
     )
     ties = Path(__file__).parents[1] / "fixtures" / "leiden_with_ties.npz"

@@ -16,7 +16,7 @@ import torch
 from scipy import sparse
 
 from scgsr import graphs, tl
-from scgsr._train import _run
+from scgsr._train import _run, _step
 
 QUICK = {"hidden": (16,), "n_epochs": 8, "batch_size": 40, "progress": False}
 GRAPHS = [(4, 5), graphs.learned(20, n_neighbors=4)]
@@ -24,16 +24,24 @@ GRAPHS = [(4, 5), graphs.learned(20, n_neighbors=4)]
 
 def killed_after(n_epochs, monkeypatch):
     """Let the process be interrupted in the epoch after so many."""
-    whole, seen = _run.Run.train_step, []
+    validate, step = _run.Run.validate, _step.Stepper.step
+    n_validated, steps_since = 0, 0
 
-    def step(self, features):
-        if len(self.history) >= n_epochs:
-            seen.append(1)
-            if len(seen) == 3:  # in the middle of an epoch
+    def counted_validate(self):
+        nonlocal n_validated
+        n_validated += 1
+        return validate(self)
+
+    def interrupted_step(self, features, noise_rng):
+        nonlocal steps_since
+        if n_validated >= n_epochs:
+            steps_since += 1
+            if steps_since == 3:  # in the middle of an epoch
                 raise KeyboardInterrupt
-        return whole(self, features)
+        return step(self, features, noise_rng)
 
-    monkeypatch.setattr(_run.Run, "train_step", step)
+    monkeypatch.setattr(_run.Run, "validate", counted_validate)
+    monkeypatch.setattr(_step.Stepper, "step", interrupted_step)
 
 
 def assert_same(one, other):

@@ -60,6 +60,8 @@ def test_they_are_the_released_ones():
         "penalty": "quadratic",
         "laplacian": "symmetric",
         "smoothness": Decay(1e-3),
+        "start": "random",
+        "anneal": 1,
         "learning_rate": Decay(1e-3),
         "batch_size": 32,
         "early_stopping": False,

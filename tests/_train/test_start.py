@@ -13,7 +13,7 @@ from scgsr._train import _start
 
 
 def network(graph, n_features):
-    config = AutoencoderConfig(n_features, (64,), threshold=0.5, noise=0.0, diffusion=0)
+    config = AutoencoderConfig(n_features=n_features, hidden=(64,), threshold=0.5, noise=0.0, diffusion=0)
     return Autoencoder.initialised(config, graph, 0)
 
 

@@ -8,6 +8,7 @@ import torch
 from scipy import sparse
 
 from scgsr import _device
+from scgsr._values import _batches
 from scgsr._values._batches import Batches, n_batches, n_bytes
 
 CPU = torch.device("cpu")
@@ -60,7 +61,7 @@ def resident(request, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-@pytest.mark.parametrize("index", [np.array([3, 0, 99]), np.array([5, 5]), slice(90, 200), np.array([], dtype=int)])
+@pytest.mark.parametrize("index", [np.array([3, 0, 99]), np.array([5, 5]), np.arange(90, 101), np.array([], dtype=int)])
 def test_every_kind_of_matrix_gives_the_same_standardised_rows(matrix, moments, kind, index, resident):
     matrix[0] = 0  # an empty row
     batches = Batches(kind(matrix), *moments, CPU)
@@ -90,12 +91,15 @@ def test_data_on_a_device_takes_what_is_said(matrix, moments, monkeypatch):
         assert sum(part.nbytes for part in parts) == n_bytes(kind(matrix))
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 100, 101, 5000, None])
-def test_chunks_in_order_make_the_whole(matrix, moments, batch_size):
+@pytest.mark.parametrize("rows_at_once", [1, 7, 100, 101, 5000])
+def test_blocks_in_order_make_the_whole(matrix, moments, rows_at_once, monkeypatch):
+    monkeypatch.setattr(_batches, "_ROWS_AT_ONCE", rows_at_once)
     batches = Batches(sparse.csr_matrix(matrix), *moments, CPU)
-    assert torch.equal(torch.cat(list(batches.in_order(batch_size=batch_size))), batches.rows(slice(None)))
+    blocks = list(batches.in_order())
+    assert max(map(len, blocks)) == min(rows_at_once, len(matrix))
+    assert torch.equal(torch.cat(blocks), batches.rows(np.arange(len(matrix))))
     index = np.array([5, 3, 88])
-    assert torch.equal(torch.cat(list(batches.in_order(index, batch_size=batch_size))), batches.rows(index))
+    assert torch.equal(torch.cat(list(batches.in_order(index))), batches.rows(index))
 
 
 @pytest.mark.parametrize("batch_size", [2, 3, 32])

@@ -247,7 +247,7 @@ def test_no_diffusion_returns_the_code():
 
 
 def test_a_new_graph_changes_the_diffusion_and_not_the_weights():
-    layer = make_layer(3, graphs.path(9)).eval()
+    layer = make_layer(3, graphs.path(9), diffusion=1).eval()
     hidden = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     code, before = layer.code(hidden), layer(hidden)
     layer.set_graph(graphs.star(9))

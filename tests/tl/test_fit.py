@@ -260,7 +260,7 @@ def test_the_model_applied_to_the_training_cells_gives_the_stored_activations(fi
 class TestFailuresLoseNothing:
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
     @pytest.mark.parametrize(
-        "where", ["scgsr.tl._fit.train", "scgsr._modules._find.leiden", "scgsr._adata._fit._palette"]
+        "where", ["scgsr._train._learn.train", "scgsr._modules._find.leiden", "scgsr._adata._fit._palette"]
     )
     @pytest.mark.parametrize("fitted_before", [False, True])
     def test_whatever_stops_a_fit(self, cells, monkeypatch, error, where, fitted_before):
@@ -525,10 +525,10 @@ class TestCluster:
 
     def test_provenance_of_the_training_stays(self, fitted):
         fitted.uns["gsr"]["versions"]["torch"] = "older"
-        tl.cluster(fitted, rng=7)
+        tl.cluster(fitted, resolution=2)
         assert fitted.uns["gsr"]["versions"]["torch"] == "older"
         assert fitted.uns["gsr"]["params"]["seed"] == 0
-        assert fitted.uns["gsr"]["params"]["cluster_seed"] == 7
+        assert fitted.uns["gsr"]["params"]["resolution"] == 2
 
     def test_another_key_is_a_full_set_of_results(self, fitted):
         before = state(fitted)

@@ -13,13 +13,15 @@ from scgsr import _random, graphs
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._train._config import TrainConfig, annealing
 from scgsr._train._graph_learner import GraphLearner
-from scgsr._train._learn import split, train
 from scgsr._train._run import edgeless
+from scgsr._train._training import split, train
 from scgsr._values._batches import Batches
 
 CPU = torch.device("cpu")
 SETTINGS = {
     "smoothness": 0.1,
+    "start": None,
+    "anneal": 10.0,
     "penalty": "correlation",
     "laplacian": "combinatorial",
     "n_epochs": 10,
@@ -34,9 +36,12 @@ SETTINGS = {
 def run(cells, graph=None, *, rows=None, seed=0, threshold=1.0, noise=0.25, diffusion=0, **settings):
     matrix = cells.X if rows is None else cells.X[:rows]
     batches = Batches(matrix, matrix.mean(axis=0), np.maximum(matrix.std(axis=0), 1e-3), CPU)
-    model = AutoencoderConfig(matrix.shape[1], (16,), threshold, noise, diffusion)
+    model = AutoencoderConfig(
+        n_features=matrix.shape[1], hidden=(16,), threshold=threshold, noise=noise, diffusion=diffusion
+    )
     graph = graphs.grid(4) if graph is None else graph
-    return train(batches, graph, model, TrainConfig(**{**SETTINGS, **settings}), seed=seed, progress=False)
+    config = TrainConfig(**{**SETTINGS, **settings}).on(graph)
+    return train(batches, graph, model, config, seed=seed, progress=False)
 
 
 @pytest.mark.parametrize(("n", "fraction"), [(2, 0.5), (3, 0.9), (10, 0.1), (101, 0.25), (50, 0.0)])
@@ -68,10 +73,11 @@ def test_smoothness_makes_neighbours_agree(cells):
 
 
 def test_the_penalty_is_annealed_to_what_was_asked_for():
-    multiples = [annealing(progress) for progress in np.linspace(0, 1, 21)]
+    multiples = [annealing(10, progress) for progress in np.linspace(0, 1, 21)]
     assert multiples[0] == 10
     assert multiples == sorted(multiples, reverse=True)
     assert set(multiples[10:]) == {1}
+    assert {annealing(1, progress) for progress in np.linspace(0, 1, 21)} == {1}
 
 
 def test_smoothness_zero_runs_the_same_network(cells):
@@ -247,7 +253,7 @@ def test_the_graph_before_it_falls_apart_is_kept():
     assert not learner.is_due(20)
     assert [learner.is_over(step) for step in (18, 19)] == [False, True]
     other = GraphLearner(recipe, 100, "symmetric")
-    other.restore(learner.state())
+    other.load_state(learner.state())
     assert (other.fragmented, other.is_due(20), other.is_over(19)) == (True, False, True)
 
 

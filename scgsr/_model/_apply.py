@@ -1,0 +1,62 @@
+"""A trained network over all cells, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scgsr._model._network import Autoencoder
+from scgsr._values import Batches, filled, rows_at_once, slices
+
+
+@torch.no_grad()
+def encode(network: Autoencoder, batches: Batches) -> np.ndarray:
+    """Return the activations of all cells, (n_cells, n_neurons) float32."""
+    encoded = (network.encode(features) for features in batches.in_order())
+    return filled(encoded, (batches.matrix.shape[0], network.n_neurons))
+
+
+@torch.no_grad()
+def decode(network: Autoencoder, activations: np.ndarray) -> np.ndarray:
+    """Return the reconstruction of standardised features: (n_cells, n_neurons) -> (n_cells, n_features) float32."""
+    n_features = network.config.n_features
+    decoded = (
+        network.decode(_tensor(network, activations[rows]))
+        for rows in slices(len(activations), rows_at_once(n_features))
+    )
+    return filled(decoded, (len(activations), n_features))
+
+
+@torch.no_grad()
+def coordinates(network: Autoencoder, activations: np.ndarray) -> np.ndarray:
+    """Return coordinates of the reconstruction, see :meth:`Autoencoder.coordinates`, (n_cells, n_dims) float32."""
+    return network.coordinates(_tensor(network, activations)).cpu().numpy()
+
+
+@torch.no_grad()
+def errors(network: Autoencoder, blocks: Iterable[Tensor], activations: np.ndarray) -> np.ndarray:
+    """Return the mean squared error of each cell's reconstruction, in standardised features, (n_cells,) float32.
+
+    Parameters
+    ----------
+    network
+        The network that gave the activations.
+    blocks
+        The cells as the network sees them, (batch, n_features) each; they are overwritten.
+    activations
+        Those of the same cells, (n_cells, n_neurons).
+    """
+    result = np.empty(len(activations), dtype=np.float32)
+    start = 0
+    for features in blocks:
+        rows = slice(start, start := start + len(features))
+        misfit = features.sub_(network.decode(_tensor(network, activations[rows])))
+        result[rows] = misfit.square_().mean(dim=1).cpu().numpy()
+    return result
+
+
+def _tensor(network: Autoencoder, activations: np.ndarray) -> Tensor:
+    return torch.as_tensor(activations, device=network.device)

@@ -1,0 +1,64 @@
+"""One step of training: the objective on a batch, its gradient, the update of the weights."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from scgsr import _device
+from scgsr._model import Autoencoder
+from scgsr._train._config import TrainConfig, value_at
+from scgsr._train._losses import squared_error
+from scgsr._train._regularizer import Regularizer
+
+# Devices on which one kernel updates all weights.
+_WITH_FUSED_ADAM = ("cpu", "cuda")
+
+
+class Losses(NamedTuple):
+    """The parts of the objective, reconstruction + smoothness * penalty, each a scalar tensor without a gradient."""
+
+    reconstruction: Tensor
+    penalty: Tensor
+
+
+class Stepper:
+    """Lowers reconstruction + smoothness * penalty by one step for each batch.
+
+    Nothing here is read back from the device, so that a GPU is never kept waiting.
+    """
+
+    def __init__(self, network: Autoencoder, regularizer: Regularizer, config: TrainConfig, n_steps: int) -> None:
+        self.network, self.regularizer, self.config, self.n_steps = network, regularizer, config, n_steps
+        self.optimiser = torch.optim.Adam(
+            network.parameters(),
+            lr=value_at(config.learning_rate, 0),
+            fused=network.device.type in _WITH_FUSED_ADAM,
+        )
+        self.schedule = config.schedule(self.optimiser, n_steps)
+        self.n_done = 0
+
+    def step(self, features: Tensor, noise_rng: torch.Generator) -> Losses:
+        """Update the weights by a batch, (batch, n_features), and return the losses before the update."""
+        smoothness = self.config.smoothness_at(self.n_done, self.n_steps)
+        # Gradients stay where they are: fresh memory for those of wide layers costs more than zeros.
+        self.optimiser.zero_grad(set_to_none=False)
+        reconstruction, penalty = self._losses(features, noise_rng)
+        torch.add(reconstruction, penalty, alpha=smoothness).backward()
+        self.optimiser.step()
+        self.schedule.step()
+        self.n_done += 1
+        return Losses(reconstruction.detach(), penalty.detach())
+
+    def _losses(self, features: Tensor, noise_rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return reconstruction error and penalty; what makes the layer structured is always computed in float32."""
+        network, layer = self.network, self.network.layer
+        with _device.low_precision(self.config.precision, features.device):
+            inputs = layer.linear(network.encoder(features))  # (batch, n_neurons)
+        activations = layer.respond(inputs.float())
+        penalty = self.regularizer(activations, layer.linear.weight)
+        with _device.low_precision(self.config.precision, features.device):
+            reconstruction = network.decode(network.noisy(activations, noise_rng))
+        return squared_error(features, reconstruction.float()), penalty

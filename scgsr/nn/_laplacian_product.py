@@ -1,0 +1,37 @@
+"""Multiplication of a batch by the Laplacian of the neuron graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from torch import Tensor, nn
+
+# A Laplacian with at most this share of entries multiplies as a sparse matrix, on devices that have them.
+_SPARSE_UP_TO = 0.1
+_WITH_SPARSE = ("cpu", "cuda")
+
+
+class LaplacianProduct(nn.Module):
+    """rows -> rows @ L, (batch, n_neurons) -> (batch, n_neurons); without the diagonal of L if that is asked for."""
+
+    matrix: Tensor
+
+    def __init__(self, laplacian: csr_matrix, *, diagonal: bool = True) -> None:
+        super().__init__()
+        dense = laplacian.toarray()
+        self.trace = float(np.trace(dense))
+        if not diagonal:
+            np.fill_diagonal(dense, 0)
+        self.is_sparse = np.count_nonzero(dense) <= _SPARSE_UP_TO * dense.size
+        # It follows from the graph, so it is not part of the saved state.
+        self.register_buffer("matrix", torch.as_tensor(dense, dtype=torch.float32), persistent=False)
+        # Found on the host: on a GPU a search for the entries would stop the step until their number has come back.
+        self._entries = self.matrix.to_sparse() if self.is_sparse else None
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return rows @ L."""
+        if self._entries is None or rows.device.type not in _WITH_SPARSE:
+            return rows @ self.matrix
+        self._entries = self._entries.to(device=rows.device, dtype=rows.dtype)  # once, where the penalty has moved
+        return (self._entries @ rows.t().contiguous()).t()
