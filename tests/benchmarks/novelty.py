@@ -43,8 +43,10 @@ def measures(model: scgsr.FittedModel, cells: AnnData) -> pd.DataFrame:
     """Return the measures of cells that `transform` has mapped."""
     rows = cells[:, list(model.features)].to_df().to_numpy()
     activations = cells.obsm["X_gsr"]
-    typical = model.typical
-    logs = _logs(activations, model.errors(rows, activations), typical.location, typical.precision)
+    reference = model.novelty_reference
+    features = ((rows - model.mean) / model.scale).astype(np.float32)
+    misfit = features - (model.decode(activations) - model.mean) / model.scale
+    logs = _logs(activations, (misfit**2).mean(axis=1), reference.location, reference.precision)
     laplacian = model.graph.laplacian().toarray()
     energy = np.einsum("cn,cn->c", activations @ laplacian, activations)
     energy /= np.square(activations).sum(axis=1) + 1e-9

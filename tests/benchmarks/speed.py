@@ -158,21 +158,21 @@ def throughput(bench: Bench) -> Iterator[Goal]:
 
 # Part of a fit: functions whose time it is, as file and name, and those inside them that are other parts.
 GRAPH_REFRESHES = [
-    ("scgsr/_graph_learner.py", "refreshed"),
-    ("scgsr/_run.py", "pictures"),
-    ("scgsr/_run.py", "set_graph"),
+    ("_train/_graph_learner.py", "refreshed"),
+    ("_train/_run.py", "pictures"),
+    ("_train/_run.py", "set_graph"),
 ]
 PARTS = {
-    "training steps": ([("scgsr/_run.py", "train_epoch")], GRAPH_REFRESHES),
-    "validation": ([("scgsr/_run.py", "validate")], []),
+    "training steps": ([("_train/_run.py", "train_epoch")], GRAPH_REFRESHES),
+    "validation": ([("_train/_run.py", "validate")], []),
     "graph refreshes": (GRAPH_REFRESHES, []),
-    "start": ([("scgsr/_start.py", "organise")], []),
-    "exact moments": ([("scgsr/_run.py", "calibrate")], []),
-    "activations of all cells": ([("scgsr/_fitted.py", "activations")], []),
-    "modules": ([("scgsr/_modules.py", "find")], []),
-    "novelty calibration": ([("tl/_fit.py", "_typical")], []),
-    "reading and checking": ([("scgsr/_view.py", "view"), ("scgsr/_guards.py", "warn_of_raw_values")], []),
-    "storing": ([("_store/_fit.py", "write")], []),
+    "start": ([("_train/_start.py", "organise")], []),
+    "exact moments": ([("_train/_run.py", "calibrate")], []),
+    "activations of all cells": ([("_model/_apply.py", "encode")], []),
+    "modules": ([("_modules/_find.py", "find")], []),
+    "novelty calibration": ([("_train/_learn.py", "_novelty_reference")], []),
+    "reading and checking": ([("_adata/_view.py", "view"), ("_values/_guards.py", "warn_of_raw_values")], []),
+    "storing": ([("_adata/_fit.py", "write")], []),
 }
 
 

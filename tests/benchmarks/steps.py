@@ -2,8 +2,7 @@
 
     python tests/benchmarks/steps.py [--repeats 9]
 
-Each row alternates the two in one process; numbers are medians. The state in which the layers and the penalty are left
-to autograd is that of a plain PyTorch loop.
+Each row alternates the two in one process; numbers are medians.
 """
 
 from __future__ import annotations
@@ -21,12 +20,11 @@ from torch import Tensor
 
 from scgsr import graphs
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._train._losses import squared_error
-from scgsr._train._run import Run, TrainConfig
-from scgsr._values._batches import Batches
+from scgsr._train._config import TrainConfig
+from scgsr._train._regularizer import Regularizer
+from scgsr._train._step import Stepper
 from scgsr.graphs import NeuronGraph
-from scgsr.nn import GraphSpectralPenalty
-from scgsr.nn._pictures import unit_pictures
+from scgsr.nn import GraphSpectralPenalty, unit_pictures
 
 SHEET = graphs.grid(10)
 # Features and cells per step: a mass cytometry panel, and highly variable genes.
@@ -57,7 +55,8 @@ def rows() -> Iterator[tuple[str, str, Step, Step]]:
     """Yield choice, case, the step without it and the step with it."""
     for size in SIZES:
         name = "{} features, {} cells".format(*size)
-        yield "own gradients", name, left_to_autograd(*size), own(*size)
+        yield "gradients stay in their memory", name, own(*size, in_place=False), own(*size)
+        yield "the penalty's own gradient, whole step", name, own(*size, penalty=plain(SHEET)), own(*size)
     for graph, n_cells in ((SHEET, 256), (graphs.grid(32), 256)):
         yield "the penalty's own gradient", _told(graph), penalty_by_autograd(graph, n_cells), penalty(graph, n_cells)
     for graph in (SHEET, neighbours(100), graphs.grid(32), neighbours(1024)):
@@ -71,28 +70,42 @@ def rows() -> Iterator[tuple[str, str, Step, Step]]:
 # --- Whole steps ------------------------------------------------------------------------------------------------------
 
 
-def own(n_features: int, n_cells: int, precision: str | None = None) -> Step:
-    """Return a step of training as it is."""
-    run, features = _run(n_features, n_cells, precision)
-    return lambda: run.train_step(features)
+def own(
+    n_features: int,
+    n_cells: int,
+    precision: str | None = None,
+    *,
+    in_place: bool = True,
+    penalty: Callable[[Tensor], Tensor] | None = None,
+) -> Step:
+    """Return a step of training as it is; or with fresh memory for gradients, or with another penalty."""
+    config = AutoencoderConfig(n_features=n_features, hidden=256, threshold=0.5, noise=0.25, diffusion=0)
+    network = Autoencoder.initialised(config, SHEET, 0).train()
+    regularizer = Regularizer(SHEET, {"correlation": 1.0}, "combinatorial")
+    stepper = Stepper(network, regularizer, _config(n_cells, precision), n_steps=10**7)
+    if penalty is not None:
+        stepper.regularizer = lambda activations, _: penalty(activations)
+    zero_grad = stepper.optimiser.zero_grad
+    stepper.optimiser.zero_grad = lambda set_to_none: zero_grad(set_to_none=not in_place)
+    features = torch.randn(n_cells, n_features, generator=torch.Generator().manual_seed(0))
+    noise_rng = torch.Generator().manual_seed(0)
+    return lambda: stepper.step(features, noise_rng)
 
 
-def left_to_autograd(n_features: int, n_cells: int) -> Step:
-    """Return the same step with a record of all operations."""
-    run, features = _run(n_features, n_cells, None)
-    network, smooth = run.network, plain(SHEET)
-
-    def step() -> None:
-        activations = network.encode(features)
-        with torch.no_grad():
-            noise = network.noisy(activations, run.noise_rng) - activations
-        reconstruction = network.decode(activations + noise)
-        run.optimiser.zero_grad(set_to_none=True)
-        (squared_error(features, reconstruction) + smooth(activations)).backward()
-        run.optimiser.step()
-        run.schedule.step()
-
-    return step
+def _config(batch_size: int, precision: str | None) -> TrainConfig:
+    return TrainConfig(
+        smoothness=0.1,
+        start="random",
+        anneal=1.0,
+        penalty="correlation",
+        laplacian="combinatorial",
+        n_epochs=1,
+        batch_size=batch_size,
+        learning_rate=5e-3,
+        validation_fraction=0.0,
+        early_stopping=False,
+        precision=precision,
+    )
 
 
 def on_one_thread(step: Step) -> Step:
@@ -107,17 +120,6 @@ def on_one_thread(step: Step) -> Step:
     return alone
 
 
-def _run(n_features: int, n_cells: int, precision: str | None) -> tuple[Run, Tensor]:
-    values = np.random.default_rng(0).normal(size=(n_cells, n_features)).astype(np.float32)
-    batches = Batches(values, values.mean(axis=0), values.std(axis=0), torch.device("cpu"))
-    network = Autoencoder.initialised(AutoencoderConfig(n_features, 256, 0.5, 0.25, 0), SHEET, 0)
-    config = TrainConfig(0.1, "correlation", "combinatorial", 10**7, n_cells, 5e-3, 0.0, False, precision)
-    rows = np.arange(n_cells), np.arange(0)
-    run = Run(batches, rows, network, SHEET, config, order_seed=0, noise_seed=0)
-    network.train()
-    return run, batches.rows(rows[0])
-
-
 # --- The penalty alone ------------------------------------------------------------------------------------------------
 
 
@@ -125,7 +127,7 @@ def penalty(graph: NeuronGraph, n_cells: int, *, sparse: bool | None = None) -> 
     """Return the penalty and its gradient as they are, or with one form of the Laplacian."""
     module, activations = GraphSpectralPenalty(graph), _activations(graph, n_cells)
     if sparse is not None:
-        module._few_edges = sparse
+        module.operator._entries = module.operator.matrix.to_sparse() if sparse else None
     return lambda: module.value_and_gradient(activations)
 
 

@@ -25,6 +25,8 @@ PUBLISHED: dict[str, Any] = {
     "threshold": None,
     "noise": 0,
     "penalty": "quadratic",
+    "start": "random",
+    "anneal": 1,
     "learning_rate": Decay(1e-4),
     "batch_size": 500,
     "early_stopping": False,
@@ -36,6 +38,8 @@ RELEASED: dict[str, Any] = {
     "noise": FixedNoise(0.5),
     "penalty": "quadratic",
     "laplacian": "symmetric",
+    "start": "random",
+    "anneal": 1,
     "learning_rate": Decay(1e-3),
     "batch_size": 32,
     "early_stopping": False,
@@ -53,7 +57,7 @@ def released_graph(warm_up: int) -> LearnedGraph:
 
 def published(smoothness: float, **changed: Any) -> dict[str, Any]:
     """Return the arguments of `scgsr.tl.fit` in the published setting, at a constant smoothness."""
-    return {**PUBLISHED, "smoothness": Decay(smoothness), **changed}
+    return {**PUBLISHED, "smoothness": smoothness, **changed}
 
 
 def fitted(adata: AnnData, graph: NeuronGraph | LearnedGraph | None, **arguments: Any) -> tuple[np.ndarray, float]:

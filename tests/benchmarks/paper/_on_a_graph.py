@@ -11,7 +11,6 @@ from _common import SMOOTHNESS, fitted, printed, published, reordered
 from anndata import AnnData
 
 from scgsr.graphs import NeuronGraph
-from scgsr.nn import Decay
 
 # Beside smoothness 0: its neurons put in order afterwards. Beside the defaults, which start from neurons in order on
 # the graph and anneal: the same penalty without either, and the start without a penalty (next to none, which is what
@@ -47,8 +46,8 @@ def fits(
     for seed in seeds:
         adata = cells(seed)
         runs = [("published", f"{s:g}", published(s, n_epochs=n_epochs, **changed)) for s in SMOOTHNESS]
-        runs += [("defaults", "0", {"smoothness": 0}), ("defaults", RANDOM, {"smoothness": Decay(0.1)})]
-        runs += [("defaults", START, {"smoothness": 1e-9}), ("defaults", "0.1", {})]
+        runs += [("defaults", "0", {"smoothness": 0}), ("defaults", RANDOM, {"start": "random", "anneal": 1})]
+        runs += [("defaults", START, {"smoothness": 0, "start": "ordered"}), ("defaults", "0.1", {})]
         for setting, smoothness, arguments in runs:
             activations, r2 = fitted(adata, graph, rng=seed, **arguments)
             about = {"setting": setting, "smoothness": smoothness, "seed": seed, "R2": r2}

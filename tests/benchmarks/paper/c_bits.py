@@ -29,7 +29,6 @@ from sklearn.metrics import adjusted_rand_score
 
 import scgsr
 from scgsr.graphs import LearnedGraph, NeuronGraph, coactivation, correlation, learned
-from scgsr.nn import Decay
 
 N_CELLS, N_NEURONS = 1000, 100
 # Numbers of bits, and the one that is drawn.
@@ -52,8 +51,8 @@ BASELINES = {
 def settings(n_bits: int) -> dict[str, tuple[LearnedGraph, dict[str, Any]]]:
     """Return the neuron graph and the arguments of each setting."""
     return {
-        "released, smoothness 0": (RECIPE, {**RELEASED, "n_epochs": EPOCHS, "smoothness": Decay(0)}),
-        "released": (RECIPE, {**RELEASED, "n_epochs": EPOCHS, "smoothness": Decay(1e-3)}),
+        "released, smoothness 0": (RECIPE, {**RELEASED, "n_epochs": EPOCHS, "smoothness": 0}),
+        "released": (RECIPE, {**RELEASED, "n_epochs": EPOCHS, "smoothness": 1e-3}),
         "defaults, smoothness 0": (learned(N_NEURONS), {"smoothness": 0}),
         "defaults": (learned(N_NEURONS), {}),
         "modular": (learned(N_NEURONS, n_modules=n_bits), {}),

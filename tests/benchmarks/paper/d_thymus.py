@@ -40,7 +40,6 @@ import scgsr
 from scgsr import _measures
 from scgsr.graphs import grid, learned, path
 from scgsr.graphs._order import in_row
-from scgsr.nn import Decay
 
 PATH = path(10)
 FALLS_APART = released_graph(5000)
@@ -49,7 +48,7 @@ CYCLE: dict[str, Any] = {"learning_rate": 5e-3, "n_epochs": 45}
 # Name, graph, smoothness, arguments; the judged one of each name is its largest smoothness.
 FITS: list[tuple[str, Any, float, dict[str, Any]]] = [
     *(
-        ("learned, released", FALLS_APART, value, {**RELEASED, "n_epochs": 12, "smoothness": Decay(value)})
+        ("learned, released", FALLS_APART, value, {**RELEASED, "n_epochs": 12, "smoothness": value})
         for value in (0.0, 1e-3)
     ),
     *(("learned, defaults", learned(), value, {"smoothness": value}) for value in (0.0, 0.1)),

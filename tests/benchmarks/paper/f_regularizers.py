@@ -36,7 +36,6 @@ from sklearn.datasets import load_digits
 import scgsr
 from scgsr import _measures
 from scgsr.graphs import grid
-from scgsr.nn import Decay
 
 TORUS = grid(4, 8, periodic=True)
 PENALTIES = ("l1", "l2", "quadratic", "correlation")
@@ -95,7 +94,8 @@ def run(seed: int) -> Iterator[dict[str, Any]]:
             yield _row(layer, name, 0.0, seed, none, none, structure(placed, digits))
         for penalty in PENALTIES:
             for weight in WEIGHTS[layer]:
-                model, _ = fitted(train, **{**arguments, "penalty": penalty, "smoothness": Decay(weight)})
+                constant = {"penalty": penalty, "smoothness": weight, "start": "random", "anneal": 1}
+                model, _ = fitted(train, **{**arguments, **constant})
                 found = structure(model.activations(test), digits)
                 yield _row(layer, penalty, weight, seed, errors(model), none, found)
     model, _ = fitted(train, rng=seed)
