@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 
 from scgsr import _device, _model, _modules, _random
 from scgsr._checks import log
 from scgsr._model import Autoencoder, AutoencoderConfig, FittedModel, NoveltyReference
-from scgsr._modules import Labels
+from scgsr._modules import Labels, Modules
 from scgsr._train._config import TrainConfig
-from scgsr._train._training import train
+from scgsr._train._training import Trained, train
 from scgsr._values import Batches, MatrixView
 from scgsr.graphs import LearnedGraph, NeuronGraph
 
@@ -94,6 +95,7 @@ def learn(
         Show a progress bar; None: only in a terminal.
     """
     train_seed, module_seed, novelty_seed = _random.spawn(seed, 3)
+    log.info("training on %s", _device.describe(device))
     batches = Batches(view.matrix, view.mean, view.scale, device)
     with _device.multiplying(config.precision):
         trained = train(
@@ -110,9 +112,29 @@ def learn(
         resolution=resolution,
         seed=module_seed,
     )
+    reference = _novelty_reference(network, batches, activations, held_out, novelty_seed)
+    settings = {**network_config.to_dict(), **config.to_dict(), **source, "seed": seed, "resolution": resolution}
+    return Learned(
+        fitted=_fitted_model(view, trained, modules, coactivation, reference, settings),
+        activations=activations,
+        labels=labels,
+        held_out=held_out,
+        validation_r2=trained.validation_r2,
+    )
+
+
+def _fitted_model(
+    view: MatrixView,
+    trained: Trained,
+    modules: Modules,
+    coactivation: csr_matrix,
+    novelty_reference: NoveltyReference,
+    settings: Mapping[str, Any],
+) -> FittedModel:
+    """Return the fit as a whole."""
     no_cofactor = np.full(len(view.features), np.nan, dtype=np.float32)
-    fitted = FittedModel(
-        network=network,
+    return FittedModel(
+        network=trained.network,
         graph=trained.graph,
         features=view.features,
         mean=view.mean,
@@ -120,25 +142,11 @@ def learn(
         cofactor=no_cofactor if view.cofactor is None else view.cofactor,
         modules=modules,
         coactivation=coactivation,
-        novelty_reference=_novelty_reference(network, batches, activations, held_out, novelty_seed),
+        novelty_reference=novelty_reference,
         evolution=trained.evolution,
         history=trained.history,
-        params={
-            **network_config.to_dict(),
-            **config.to_dict(),
-            **source,
-            "width": view.width,
-            "seed": seed,
-            "resolution": resolution,
-        },
+        params={**settings, "width": view.width},
         versions=_model.versions(),
-    )
-    return Learned(
-        fitted=fitted,
-        activations=activations,
-        labels=labels,
-        held_out=held_out,
-        validation_r2=trained.validation_r2,
     )
 
 

@@ -13,7 +13,7 @@ from scgsr._values._batches import Matrix
 
 # Fewer cells than this are too few to learn from.
 _FEW_CELLS = 200
-# Larger values, or whole numbers up to more than that, have not been transformed as the squared error wants them.
+# Values above the first, or whole numbers up to more than the second, are not transformed as the squared error wants.
 _LARGE, _COUNTS = 1000, 3
 _VALUES_AT_ONCE = 1 << 20
 
@@ -47,15 +47,19 @@ def warn_of_raw_values(matrix: Matrix, features: Sequence[str], *, embedding: bo
             high,
         )
     elif max(high, -low) > _LARGE:
-        peak = np.maximum(_of_columns(matrix.max(axis=0)), -_of_columns(matrix.min(axis=0)))
-        names = [features[column] for column in np.argsort(-peak) if peak[column] > _LARGE]
-        log.warning(
-            "values up to %.6g are large, as untransformed intensities are (%s): a few bright cells will rule the "
-            "error; call `scgsr.pp.arcsinh(adata, 5)` for mass, `scgsr.pp.arcsinh(adata, 150)` for fluorescence "
-            "cytometry first, `sc.pp.log1p(adata)` for normalised counts, or leave such channels out with `mask_var`",
-            peak.max(),
-            listed(names),
-        )
+        _warn_of_large_values(matrix, features)
+
+
+def _warn_of_large_values(matrix: Matrix, features: Sequence[str]) -> None:
+    peak = np.maximum(_of_columns(matrix.max(axis=0)), -_of_columns(matrix.min(axis=0)))
+    names = [features[column] for column in np.argsort(-peak) if peak[column] > _LARGE]
+    log.warning(
+        "values up to %.6g are large, as untransformed intensities are (%s): a few bright cells will rule the "
+        "error; call `scgsr.pp.arcsinh(adata, 5)` for mass, `scgsr.pp.arcsinh(adata, 150)` for fluorescence "
+        "cytometry first, `sc.pp.log1p(adata)` for normalised counts, or leave such channels out with `mask_var`",
+        peak.max(),
+        listed(names),
+    )
 
 
 def _whole(values: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from scgsr import _adata, _checks, _device, _random, _values
 from scgsr._adata import DEFAULT_KEY, UNSET, Keys, Unset
-from scgsr._checks import about, log
+from scgsr._checks import about
 from scgsr._model import AutoencoderConfig
 from scgsr._train import TrainConfig, learn
 from scgsr.graphs import LearnedGraph, NeuronGraph, grid
@@ -193,9 +193,9 @@ def fit(
     >>> adata.obsm["X_gsr"].shape
     (700, 64)
     """
-    keys, neurons, seed = Keys(key_added), _as_graph(graph), _random.seed_from(rng)
-    chosen_device = _device.choose(device)
+    keys, neurons, chosen_device = Keys(key_added), _as_graph(graph), _device.choose(device)
     _check(adata, keys, resolution=resolution, scale=scale, copy=copy)
+    seed = _random.seed_from(rng)
     training = TrainConfig(
         smoothness=smoothness,
         start=start,
@@ -212,8 +212,6 @@ def fit(
     view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     _values.warn_of_raw_values(view.matrix, view.features, embedding=use_rep is not None)
     network = _network_config(neurons, len(view.features), hidden, threshold, noise, diffusion, atoms)
-    log.info("training on %s", _device.describe(chosen_device))
-    source = {"layer": layer, "use_rep": use_rep, "scale": scale}
     learned = learn(
         view,
         neurons,
@@ -222,7 +220,7 @@ def fit(
         resolution=resolution,
         seed=seed,
         device=chosen_device,
-        source=source,
+        source={"layer": layer, "use_rep": use_rep, "scale": scale},
         checkpoint=checkpoint,
         progress=progress,
     )
