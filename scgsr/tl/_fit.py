@@ -193,9 +193,8 @@ def fit(
     >>> adata.obsm["X_gsr"].shape
     (700, 64)
     """
-    keys, neurons, chosen_device = Keys(key_added), _as_graph(graph), _device.choose(device)
+    keys, neurons, seed, device = Keys(key_added), _as_graph(graph), _random.seed_from(rng), _device.choose(device)
     _check(adata, keys, resolution=resolution, scale=scale, copy=copy)
-    seed = _random.seed_from(rng)
     training = TrainConfig(
         smoothness=smoothness,
         start=start,
@@ -207,7 +206,7 @@ def fit(
         learning_rate=learning_rate,
         validation_fraction=validation_fraction,
         early_stopping=early_stopping,
-        precision=_device.check_precision(precision, chosen_device),
+        precision=_device.check_precision(precision, device),
     ).on(neurons)
     view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     _values.warn_of_raw_values(view.matrix, view.features, embedding=use_rep is not None)
@@ -219,7 +218,7 @@ def fit(
         training,
         resolution=resolution,
         seed=seed,
-        device=chosen_device,
+        device=device,
         source={"layer": layer, "use_rep": use_rep, "scale": scale},
         checkpoint=checkpoint,
         progress=progress,
