@@ -10,7 +10,7 @@ import pandas as pd
 
 from scgsr import _checks, _model
 from scgsr._adata._keys import Keys
-from scgsr._checks import log
+from scgsr._checks import about, log
 from scgsr._model import FittedModel
 from scgsr._modules import Labels
 from scgsr.graphs import Evolution, NeuronGraph
@@ -25,14 +25,14 @@ def check_free(adata: AnnData, keys: Keys) -> None:
     record = adata.uns.get(keys.record)
     if adata.obs.index.name in (keys.labels, keys.confidence, keys.held_out, keys.novelty):
         msg = f"`key_added`={keys.key!r}: the index of `.obs` is named {adata.obs.index.name!r}; choose another name."
-        raise ValueError(msg)
+        raise about("key_added", ValueError(msg))
     earlier_fit = isinstance(record, Mapping) and {"schema", "model", "modules"} <= set(record)
     if earlier_fit or _lost_its_record(adata, keys):
         return
     taken = [name for mapping, name in _owned(adata, keys) if name in mapping]
     if taken:
         msg = f"`key_added`={keys.key!r} would overwrite {taken}, which no fit has written; choose another name."
-        raise ValueError(msg)
+        raise about("key_added", ValueError(msg))
 
 
 def _lost_its_record(adata: AnnData, keys: Keys) -> bool:
@@ -113,7 +113,7 @@ def read_record(adata: AnnData, key: str) -> dict[str, Any]:
             f"`key`={key!r}: .uns[{key!r}] is missing, though the activations are there; concatenation drops `.uns` "
             "unless told `uns_merge='same'`. Concatenate again, or call `scgsr.tl.fit`."
         )
-        raise KeyError(msg)
+        raise about("key", KeyError(msg))
     return _slot(adata.uns, Keys(key).record, "uns", key)
 
 
@@ -171,7 +171,7 @@ def read_model_that_fires(adata: AnnData, key: str) -> FittedModel:
     model = read_model(adata, key)
     if model.modules.n_modules == 0:
         msg = f"`key`={key!r}: this fit has no modules, as no neuron fires; call `scgsr.tl.fit` with other settings."
-        raise ValueError(msg)
+        raise about("key", ValueError(msg))
     return model
 
 
@@ -192,7 +192,7 @@ def _slot(mapping: Any, name: str, where: str, key: str) -> Any:
     if name not in mapping:
         call = f"scgsr.tl.fit(adata, key_added={key!r})"
         msg = f"`key`={key!r}: .{where}[{name!r}] is missing (found {list(mapping)}); call `{call}` first."
-        raise KeyError(msg)
+        raise about("key", KeyError(msg))
     return mapping[name]
 
 

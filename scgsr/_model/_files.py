@@ -114,7 +114,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a place beside `path` for a new file or folder, which replaces what is at `path` once it is complete.
+    """Give a path beside `path` for a new file or folder, which replaces what is at `path` once it is complete.
 
     Whatever happens, a crash of the machine included, `path` holds the old or the new content in full. A folder cannot
     be replaced in one step: the old one steps aside for the moment of the exchange.
@@ -170,10 +170,10 @@ def _remove_abandoned(path: Path) -> None:
 
 def digest(*contents: bytes) -> str:
     """Return a short text that differs where the contents do."""
-    found = hashlib.sha256()
+    sha = hashlib.sha256()
     for content in contents:
-        found.update(content)
-    return found.hexdigest()[:16]
+        sha.update(content)
+    return sha.hexdigest()[:16]
 
 
 def pack(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

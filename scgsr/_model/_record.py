@@ -15,7 +15,8 @@ from scipy import sparse
 
 from scgsr.graphs import NeuronGraph
 
-# Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates.
+# Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates. Form 3
+# named a likelihood in the settings of the network; form 4 has `start` and `anneal` among the parameters.
 SCHEMA = 4
 _OLDEST = 2
 
@@ -45,11 +46,11 @@ def in_current_form(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions of what runs now."""
-    found = {name: version(name) for name in _PACKAGES}
+    installed = {name: version(name) for name in _PACKAGES}
     try:
-        return {**found, "scgsr": version("scgsr")}
+        return {**installed, "scgsr": version("scgsr")}
     except PackageNotFoundError:  # run from a source tree that is not installed
-        return {**found, "scgsr": "not installed"}
+        return {**installed, "scgsr": "not installed"}
 
 
 def plain(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How clearly two groups of cells are separated, by the valley in the density of cells between them.
 
-Populations, as anyone who draws gates knows them, are separated by places where few cells are. Two groups that a
-clustering has cut out of one population have none: the cells between them are as dense as on either side.
+Populations are separated by regions of low density, as anyone knows who draws gates. Between two groups that a
+clustering has cut out of one population there is none: the cells between them are as dense as on either side.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import numpy as np
 import scipy
 
 # Fewer cells have no density to speak of.
-_FEWEST = 10
+_FEWEST_CELLS = 10
 # Share of the mean variance in the covariance, so that it can be inverted.
 _SHRINKAGE = 0.1
 _BINS = 200
 # Counts are taken so many standard errors against the valley: few cells must lie deeper apart.
-_DOUBT = 0.5
+_STANDARD_ERRORS = 0.5
 
 
 def separation(one: np.ndarray, other: np.ndarray) -> float:
@@ -34,7 +34,7 @@ def separation(one: np.ndarray, other: np.ndarray) -> float:
     -------
     From 0, no valley, to 1, nothing between.
     """
-    if min(len(one), len(other)) < _FEWEST:
+    if min(len(one), len(other)) < _FEWEST_CELLS:
         return 0.0
     halves = [_projected(one, other, half) for half in (0, 1)]
     if any(half is None for half in halves):
@@ -94,7 +94,7 @@ def _valley(low: np.ndarray, high: np.ndarray) -> float:
     if not between.any():
         return 1.0
     counts, peak = counts[between], peak[between]
-    ratio = (counts + _DOUBT * np.sqrt(counts + 1)) / (peak - _DOUBT * np.sqrt(peak))
+    ratio = (counts + _STANDARD_ERRORS * np.sqrt(counts + 1)) / (peak - _STANDARD_ERRORS * np.sqrt(peak))
     return float(min(ratio.min(), 1.0))
 
 

@@ -22,10 +22,11 @@ from scgsr.graphs import NeuronGraph, fourier_basis
 # Cells from which the start is made, and principal components in which they are compared.
 CELLS = 1500
 _COMPONENTS = 50
-# The neighbourhood shrinks from a good part of the graph to less than an edge in so many rounds. Heat spreads over
-# the whole graph in a time of one over the lowest frequency, and over one edge in one over the mean degree.
+# The neighbourhood shrinks in so many rounds.
 _ROUNDS = 60
-_WIDEST, _NARROWEST = 0.3, 0.3
+# It begins with heat that has spread for this share of the time that it takes over the whole graph, 1 / lowest frequency,
+# and ends with this share of the time that it takes over one edge, 1 / mean degree.
+_WIDEST_SHARE, _NARROWEST_EDGES = 0.3, 0.3
 # Modes below the first overtone (four times the lowest frequency, on a path) place the prototypes at first.
 _OVERTONE = 3.0
 _RIDGE = 1e-3
@@ -65,18 +66,18 @@ def prototypes(points: np.ndarray, graph: NeuronGraph) -> np.ndarray:
     lowest = frequencies[positive][0]
     slow = modes[:, 1:][:, frequencies[1:] <= _OVERTONE * lowest + 1e-9][:, : points.shape[1]]
     spread = points.std(axis=0)[: slow.shape[1]]
-    found = np.zeros((graph.n_neurons, points.shape[1]))
-    found[:, : slow.shape[1]] = slow * np.sqrt(graph.n_neurons) * spread
-    widest = _WIDEST / lowest
-    narrowest = min(_NARROWEST * graph.n_neurons / graph.adjacency.sum(), widest)
+    units = np.zeros((graph.n_neurons, points.shape[1]))  # the prototypes so far
+    units[:, : slow.shape[1]] = slow * np.sqrt(graph.n_neurons) * spread
+    widest = _WIDEST_SHARE / lowest
+    narrowest = min(_NARROWEST_EDGES * graph.n_neurons / graph.adjacency.sum(), widest)
     for time in np.geomspace(widest, narrowest, _ROUNDS):
         heat = np.maximum((modes * np.exp(-time * frequencies)) @ modes.T, 0)
         # Squared distance to each prototype, up to what is the same for all.
-        winner = (found**2).sum(axis=1) - 2 * points @ found.T
-        reached = heat[:, winner.argmin(axis=1)]  # (n_neurons, n_cells)
+        distance = (units**2).sum(axis=1) - 2 * points @ units.T
+        reached = heat[:, distance.argmin(axis=1)]  # (n_neurons, n_cells)
         weight = reached.sum(axis=1, keepdims=True)
-        found = np.divide(reached @ points, weight, out=found, where=weight > 1e-12)
-    return found
+        units = np.divide(reached @ points, weight, out=units, where=weight > 1e-12)
+    return units
 
 
 def _principal(centred: np.ndarray) -> np.ndarray:

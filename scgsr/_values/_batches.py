@@ -14,8 +14,8 @@ from scgsr import _device
 
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
-# Rows in a block where nothing is learned, or fewer of many features: enough to keep the cores busy, few enough to stay
-# in their cache.
+# Rows in a block where nothing is learned, and values in a block of many features: enough to keep the cores busy, few
+# enough to stay in their cache.
 _ROWS_AT_ONCE, _VALUES_AT_ONCE = 8192, 1 << 20
 
 

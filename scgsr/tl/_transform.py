@@ -11,7 +11,7 @@ import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import log
+from scgsr._checks import about, log
 from scgsr._model import FittedModel
 from scgsr._values import rows_at_once, slices
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 # Above this share of cells with novelty above 1 something is wrong with the values, or the cells are of another kind.
-_MANY = 0.5
+_MANY_NOVEL = 0.5
 
 
 def transform(
@@ -98,11 +98,11 @@ def transform(
     fitted = _model(reference, key)
     if reference is adata and key == key_added:
         msg = f"`key_added`={key_added!r} would overwrite the fit of the reference, `adata` itself; choose another."
-        raise ValueError(msg)
+        raise about("key_added", ValueError(msg))
     _adata.check_free(adata, keys)
     if adata.n_obs == 0:
         msg = "`adata` has no cells to map."
-        raise ValueError(msg)
+        raise about("adata", ValueError(msg))
     query = _adata.query(adata, fitted, fill=fill)
     activations = np.empty((adata.n_obs, fitted.graph.n_neurons), dtype=np.float32)
     novelty = np.full(adata.n_obs, np.nan, dtype=np.float32)
@@ -146,21 +146,21 @@ def _trained_in(reference: AnnData, adata: AnnData, activations: np.ndarray, key
     held_out = _adata.read_held_out(reference, key)
     if held_out is None or not reference.obs_names.is_unique:
         return np.empty(0, dtype=int)
-    place = reference.obs_names.get_indexer(adata.obs_names)
-    rows = np.flatnonzero(place >= 0)
-    rows = rows[~held_out[place[rows]]]
-    known = _adata.read_activations(reference, key)
+    row_in_reference = reference.obs_names.get_indexer(adata.obs_names)  # -1: not there
+    rows = np.flatnonzero(row_in_reference >= 0)
+    rows = rows[~held_out[row_in_reference[rows]]]
+    reference_activations = _adata.read_activations(reference, key)
     same = np.empty(len(rows), dtype=bool)
     for part in slices(len(rows), rows_at_once(activations.shape[1])):  # never all of them twice
-        one, other = known[place[rows[part]]], activations[rows[part]]
-        same[part] = np.isclose(one, other, rtol=1e-3, atol=1e-4).all(axis=1)
+        trained_on = reference_activations[row_in_reference[rows[part]]]
+        same[part] = np.isclose(trained_on, activations[rows[part]], rtol=1e-3, atol=1e-4).all(axis=1)
     return rows[same]
 
 
 def _check_finite(results: np.ndarray) -> None:
     if n_lost := int((~np.isfinite(results).all(axis=1)).sum()):
         msg = f"`adata` has {n_lost} cells with values too extreme for the network; remove them, or what marks them."
-        raise ValueError(msg)
+        raise about("adata", ValueError(msg))
 
 
 def _model(reference: Any, key: str) -> FittedModel:
@@ -182,8 +182,8 @@ def _report(novelty: np.ndarray, *, known: bool) -> None:
         return
     share = float((novelty > 1).mean())
     log.log(
-        logging.WARNING if share > _MANY else logging.INFO,
+        logging.WARNING if share > _MANY_NOVEL else logging.INFO,
         "%.1f %% of the cells are more unlike the reference than 99 %% of its own%s",
         100 * share,
-        "; were they measured, normalised and transformed in the same way?" if share > _MANY else "",
+        "; were they measured, normalised and transformed in the same way?" if share > _MANY_NOVEL else "",
     )
