@@ -24,8 +24,8 @@ CELLS = 1500
 _COMPONENTS = 50
 # The neighbourhood shrinks in so many rounds.
 _ROUNDS = 60
-# It begins with heat that has spread for this share of the time that it takes over the whole graph, 1 / lowest frequency,
-# and ends with this share of the time that it takes over one edge, 1 / mean degree.
+# It begins with heat that has spread for this share of the time that it takes over the whole graph (1 / lowest
+# frequency), and ends with this share of the time that it takes over one edge (1 / mean degree).
 _WIDEST_SHARE, _NARROWEST_EDGES = 0.3, 0.3
 # Modes below the first overtone (four times the lowest frequency, on a path) place the prototypes at first.
 _OVERTONE = 3.0
