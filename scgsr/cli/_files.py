@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,48 +63,14 @@ def read_anndata(path: Path) -> AnnData:
 
 def write(adata: AnnData, options: argparse.Namespace) -> None:
     """Write the cells; whatever happens, the output is there in full or as it was."""
+    from scgsr import _model, io
+
     path: Path = options.output
     if ending(path) == ".fcs":
-        _write_fcs(adata, options)
+        io.write_fcs(adata, path, key=options.key_added, overwrite=options.overwrite)
         return
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
+    with _model.written_whole(path) as unfinished:
         if ending(path) == ".h5ad":
-            adata.write_h5ad(temporary)
+            adata.write_h5ad(unfinished)
         else:
-            adata.write_zarr(temporary)
-        put(temporary, path)
-    finally:
-        _remove(temporary)
-
-
-def _write_fcs(adata: AnnData, options: argparse.Namespace) -> None:
-    from scgsr import io
-    from scgsr.cli._samples import with_samples
-
-    pooled = options.input.is_dir() and ending(options.input) not in ANNDATA
-    cells = with_samples(adata) if pooled else adata
-    io.write_fcs(cells, options.output, key=options.key_added, overwrite=options.overwrite)
-
-
-def put(new: Path, path: Path) -> None:
-    """Move what is new to `path`; a folder cannot be replaced at once, so that the old one steps aside until then."""
-    if not (new.is_dir() and os.path.lexists(path)):
-        new.replace(path)
-        return
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.old{path.suffix}")
-    try:
-        path.replace(aside)
-        new.replace(path)
-    finally:
-        if os.path.lexists(path):
-            _remove(aside)
-        else:
-            aside.replace(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+            adata.write_zarr(unfinished)

@@ -1,7 +1,7 @@
 """The TEXT segment -> keywords, and keywords -> numbers.
 
-Not by FlowIO, whose parser (which readfcs uses too) takes empty values for escaped delimiters and some delimiters for
-regular expressions, and drops every "$", so that a keyword of a vendor replaces the standard one of the same name.
+Empty values, escaped delimiters and keywords of vendors that lack the "$" of the standard ones are told apart here, as
+files in use need it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ import pytest
 from matplotlib.image import imread
 
 from scgsr import cli, io, tl
-from scgsr.cli._files import put
 from scgsr.cli._words import in_options
 
 
@@ -152,19 +151,6 @@ def test_help_explains(capsys, command, said):
     assert said in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_folder_takes_the_place_of_whatever_is_there(tmp_path):
-    (tmp_path / "file").write_text("")
-    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "old").write_text("")
-    for name in ("file", "link", "folder", "nothing"):
-        (tmp_path / "new").mkdir()
-        (tmp_path / "new" / "content").write_text("")
-        put(tmp_path / "new", tmp_path / name)
-        assert [path.name for path in (tmp_path / name).iterdir()] == ["content"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "link", "nothing"]
-
-
 QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 
 
@@ -176,7 +162,6 @@ def paths(cells, tmp_path):
 
 
 def fcs_folder(cells, folder):
-    pytest.importorskip("flowio", reason="FlowIO, of the extra `fcs`, is not installed")
     folder.mkdir()
     raw = ad.AnnData((5 * np.sinh(cells.X)).astype(np.float32), var=cells.var.copy())
     for name, rows in (("a", slice(0, 140)), ("b", slice(140, 240))):
@@ -327,7 +312,7 @@ class TestFitAndTransform:
         assert (sorted(paths.iterdir()), (paths / "out.h5ad").read_text()) == (before, "old")
 
     @pytest.mark.filterwarnings("ignore:Writing zarr v2")
-    @pytest.mark.parametrize("name", [f".z.{os.getpid()}.zarr", "z.zarr"])
+    @pytest.mark.parametrize("name", [f".z.{os.getpid()}.part.zarr", "z.zarr"])
     def test_an_interrupt_between_two_moves_leaves_the_old_zarr(self, cells, paths, monkeypatch, capsys, name):
         replace = Path.replace
 
