@@ -76,8 +76,9 @@ def check_folder(argument: str, folder: Path | None, *, output: Path | None = No
         raise
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    return one.absolute() == other.absolute() or (one.exists() and other.exists() and one.samefile(other))
+def _is_same(folder: Path, output: Path) -> bool:
+    same_name = folder.absolute() == output.absolute()
+    return same_name or (folder.exists() and output.exists() and folder.samefile(output))
 
 
 def _try_to_write(path: Path, description: str) -> None:

@@ -18,7 +18,7 @@ exit codes:
   130  interrupted"""
 
 
-# What a check of a value calls it.
+# The name of the argument in the message of a check.
 _VALUE = "value"
 
 
@@ -76,11 +76,11 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def _parsed(kind: Callable[[str], Any], text: str, what: str) -> Any:
+def _parsed(kind: Callable[[str], Any], text: str, kind_in_words: str) -> Any:
     try:
         return kind(text)
     except ValueError:
-        msg = f"must be {what}, got {text!r}"
+        msg = f"must be {kind_in_words}, got {text!r}"
         raise argparse.ArgumentTypeError(msg) from None
 
 

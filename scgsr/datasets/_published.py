@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-_POSITIVE = 2.0  # arcsinh scale: the valley between the modes of CD4 and of CD8
+_POSITIVE_FROM = 2.0  # arcsinh scale: the valley between the modes of CD4 and of CD8
 
 
 def thymus_masscyt() -> AnnData:
@@ -141,7 +141,7 @@ def paul15() -> AnnData:
 
 
 def _cd4_cd8_gate(expression: pd.DataFrame) -> pd.Categorical:
-    cd4, cd8 = (expression[marker].to_numpy() >= _POSITIVE for marker in ("CD4", "CD8"))
+    cd4, cd8 = (expression[marker].to_numpy() >= _POSITIVE_FROM for marker in ("CD4", "CD8"))
     gate = np.select([cd4 & cd8, cd4, cd8], ["DP", "CD4SP", "CD8SP"], default="DN")
     return pd.Categorical(gate, categories=["DN", "DP", "CD4SP", "CD8SP"])
 

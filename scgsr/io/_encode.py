@@ -18,7 +18,7 @@ _TEXT_START = 256
 _DATA_ALIGNMENT = 512  # values begin at a multiple of it
 _LARGEST_HEADER_OFFSET = 99_999_999  # the largest number of eight digits
 
-# Standard keywords about the sample and not about the layout of the file: carried over, with the "$" they need.
+# These standard keywords are about the sample and not the layout of the file; written, they begin with "$".
 STANDARD = re.compile(
     "abrt|btim|cells|com|cyt|cytsn|date|etim|exp|inst|last_modified|last_modifier|lost|op|originality|plateid|platename"
     "|proj|smno|src|sys|timestep|vol|wellid"
@@ -52,12 +52,12 @@ def header_and_text(n_events: int, parameters: Sequence[Parameter], keywords: Ma
         "$BYTEORD": "1,2,3,4", "$DATATYPE": "F", "$MODE": "L", "$PAR": str(len(parameters)), "$TOT": str(n_events),
     }  # fmt: skip
     for n, parameter in enumerate(parameters, start=1):
-        # $PnR is one more than the largest value, and what FlowJo scales its axis to.
+        # $PnR is one more than the largest value; FlowJo scales its axis to it.
         words |= {f"$P{n}N": parameter.channel, f"$P{n}B": "32", f"$P{n}E": "0,0"}
         words |= {f"$P{n}R": str(int(max(parameter.largest, 0)) + 1)}
         words |= {f"$P{n}S": parameter.marker} if parameter.marker else {}
     words |= keywords
-    # Offsets are part of the text whose length they depend on: leave room for long ones, then fill up with blanks.
+    # Offsets are part of the text whose length they depend on: room is left for long ones and filled with blanks.
     longest = "9" * 20
     text_size = len(_text({**words, "$BEGINDATA": longest, "$ENDDATA": longest}))
     start = -(-(_TEXT_START + text_size) // _DATA_ALIGNMENT) * _DATA_ALIGNMENT

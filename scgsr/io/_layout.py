@@ -85,7 +85,7 @@ def _span(version: str, in_header: tuple[int, int], keywords: Mapping[str, str])
     in_text = whole_number(keywords, "begindata", 0), whole_number(keywords, "enddata", 0)
     if not all(in_text):
         return in_header
-    # The end may differ: HEADER has no room for large offsets, and $TOT tells whether that of TEXT is right.
+    # The ends may differ, because the HEADER has no room for large ones: $TOT decides whether that of TEXT is right.
     if in_header[0] not in (0, in_text[0]):
         msg = f"its values begin at byte {in_header[0]} by the HEADER, but at $BEGINDATA = {in_text[0]}"
         raise DamageError(msg)

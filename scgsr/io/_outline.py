@@ -61,9 +61,10 @@ class DataSet(NamedTuple):
 def data_sets(path: str | os.PathLike[str]) -> Iterator[DataSet]:
     """Follow $NEXTDATA, which counts from where its data set begins."""
     with Path(path).open("rb") as handle:
+        size = handle.seek(0, os.SEEK_END)
         offset, step = 0, None
         while step != 0:
-            handle.seek(offset)
+            handle.seek(min(offset, size))
             if not (start := handle.read(HEADER_SIZE)).startswith(b"FCS"):
                 if not step:
                     msg = "it does not begin with 'FCS'"
@@ -71,7 +72,7 @@ def data_sets(path: str | os.PathLike[str]) -> Iterator[DataSet]:
                 log.warning("%s: $NEXTDATA = %d, but no data set begins there.", os.fspath(path), step)
                 return
             header = _header(start)
-            keywords = keywords_of(_text_segment(handle, offset, *header.text))
+            keywords = keywords_of(_text_segment(handle, size, offset, *header.text))
             step = whole_number(keywords, "nextdata", 0)
             if step < 0:
                 msg = f"$NEXTDATA = {step} leads backwards"
@@ -95,12 +96,12 @@ def _header(start: bytes) -> Header:
     return Header(known, (text_start, text_stop), (data_start, data_stop), offset_or_zero(fields[5].decode("latin-1")))
 
 
-def _text_segment(handle: BinaryIO, offset: int, start: int, stop: int) -> bytes:
-    """Return the TEXT segment, which is read only if the file is long enough to hold it."""
+def _text_segment(handle: BinaryIO, size: int, offset: int, start: int, stop: int) -> bytes:
+    """Return the TEXT segment of a data set at `offset`; it is read only if a file of `size` bytes can hold it."""
     if not 0 < start < stop:
         msg = f"its HEADER says that TEXT lies at bytes {start} to {stop}"
         raise DamageError(msg)
-    if offset + stop >= handle.seek(0, os.SEEK_END):
+    if offset + stop >= size:
         msg = f"it ends before its TEXT segment does, which the HEADER says lies at bytes {start} to {stop}"
         raise DamageError(msg)
     handle.seek(offset + start)

@@ -147,7 +147,7 @@ def _results(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], NDArray[np
         msg = f"`key`={key!r}: .obs[{keys.labels!r}] has no label for {n_missing} cells; leave these cells out."
         raise about("key", ValueError(msg))
     names = [str(name) for name in labels.categories]
-    renamed = not all(re.fullmatch("[0-9]{1,7}", name) for name in names)  # above, float32 has not every integer
+    renamed = not all(re.fullmatch("[0-9]{1,7}", name) for name in names)  # Float32 lacks some larger ones.
     numbers = np.arange(len(names)) if renamed else np.array(names, dtype=int)
     per_cell = {keys.labels: numbers[labels.codes]}
     per_cell |= {name: adata.obs[name].to_numpy() for name in (keys.confidence, keys.novelty) if name in adata.obs}

@@ -11,17 +11,17 @@ from scgsr import cli
 
 def test_demo_writes_and_says_what_it_did(tmp_path, capsys):
     cli.main(["demo", "--out", str(tmp_path / "new" / "folder")])
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     adata = ad.read_h5ad(tmp_path / "new" / "folder" / "pbmc.h5ad")
     assert adata.obsm["X_gsr"].shape == (700, 100)
     for name in ("activation_map", "neuron_graph", "segmentation", "history"):
         path = tmp_path / "new" / "folder" / f"{name}.png"
         assert imread(path).std() > 0.05
-        assert str(path) in said
-    assert "training on" in said
-    assert "fit and label:" in said
-    assert f"{adata.obs['gsr'].nunique()} clusters" in said
-    score = float(said.split("adjusted Rand index ")[1].split()[0])
+        assert str(path) in output
+    assert "training on" in output
+    assert "fit and label:" in output
+    assert f"{adata.obs['gsr'].nunique()} clusters" in output
+    score = float(output.split("adjusted Rand index ")[1].split()[0])
     assert score > 0.3
 
 

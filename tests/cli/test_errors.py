@@ -40,9 +40,9 @@ def test_what_is_written_is_said_when_the_model_is_not(paths, monkeypatch, capsy
     monkeypatch.setattr("scgsr.FittedModel.save", fail)
     with pytest.raises(SystemExit) as stop:
         cli.main(["fit", str(paths / "cells.h5ad"), str(out), "--save-model", str(model), *QUICK])
-    said = capsys.readouterr().err + str(stop.value.code)
-    assert f"written: {out}" in said
-    assert str(model) not in said
+    message = capsys.readouterr().err + str(stop.value.code)
+    assert f"written: {out}" in message
+    assert str(model) not in message
     assert "gsr" in ad.read_h5ad(out).obs
 
 

@@ -16,9 +16,9 @@ QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 def test_are_those_of_the_api(cells, paths, capsys, ending):
     out = paths / f"fitted.{ending}"
     cli.main(["fit", str(paths / "cells.h5ad"), str(out), "--smoothness", "0.3", "--rng", "4", *QUICK])
-    said = capsys.readouterr()
-    assert said.out == f"240 cells, {getattr(ad, f'read_{ending}')(out).obs['gsr'].nunique()} labels: {out}\n"
-    assert "training on cpu" in said.err
+    shown = capsys.readouterr()
+    assert shown.out == f"240 cells, {getattr(ad, f'read_{ending}')(out).obs['gsr'].nunique()} labels: {out}\n"
+    assert "training on cpu" in shown.err
     new = cells.copy()
     tl.fit(cells, (4, 5), n_epochs=3, smoothness=0.3, rng=4)
     fitted = getattr(ad, f"read_{ending}")(out)
@@ -29,8 +29,8 @@ def test_are_those_of_the_api(cells, paths, capsys, ending):
     capsys.readouterr()
     cli.main(["transform", str(paths / "new.h5ad"), str(mapped), "--reference", str(out), "--quiet"])
     assert capsys.readouterr() == ("", "")
-    found = getattr(ad, f"read_{ending}")(mapped)
-    np.testing.assert_allclose(found.obsm["X_gsr"], cells.obsm["X_gsr"][:50], atol=1e-5)
+    mapped_cells = getattr(ad, f"read_{ending}")(mapped)
+    np.testing.assert_allclose(mapped_cells.obsm["X_gsr"], cells.obsm["X_gsr"][:50], atol=1e-5)
     assert sorted(path.name for path in paths.iterdir() if path.name.startswith(".")) == []
 
 
@@ -47,7 +47,7 @@ def test_use_rep_mask_and_checkpoint(cells, paths):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nowhere.h5ad", "out.h5ad"], "there is no"),
         (["cells.h5ad", "out.csv"], "must end in .h5ad, .zarr or .fcs"),
@@ -63,7 +63,7 @@ def test_use_rep_mask_and_checkpoint(cells, paths):
         (["cells.h5ad", "out.h5ad", "--layer", "raw"], "--layer: `layer`='raw' is not in .layers"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(paths, monkeypatch, capsys, arguments, said):
+def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(paths, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(paths)
     (paths / "notes.txt").write_text("")
     (paths / "broken.h5ad").write_text("broken")
@@ -71,5 +71,5 @@ def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(paths, monkeypat
     with pytest.raises(SystemExit) as stop:
         cli.main(["fit", *arguments])
     assert str(stop.value.code).startswith("scgsr fit: ")
-    assert said in str(stop.value.code)
+    assert message in str(stop.value.code)
     assert (sorted(paths.iterdir()), (paths / "cells.h5ad").read_bytes()) == before

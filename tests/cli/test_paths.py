@@ -15,7 +15,7 @@ def test_what_would_be_lost_or_is_not_there_is_said_before_the_work(cells, paths
     tl.fit(cells, (4, 5), n_epochs=1)
     cells.write_h5ad(paths / "fitted.h5ad")
     inp, out, fitted = str(paths / "cells.h5ad"), str(paths / "out.h5ad"), str(paths / "fitted.h5ad")
-    for arguments, said in [
+    for arguments, message in [
         (["fit", inp, out, "--save-model", str(paths / "file")], "is a file; name a folder"),
         (["fit", inp, str(paths / "folder.h5ad"), "--overwrite"], "is a folder; name another output"),
         (["transform", inp, fitted, "--reference", fitted, "--overwrite"], "is the reference"),
@@ -27,22 +27,22 @@ def test_what_would_be_lost_or_is_not_there_is_said_before_the_work(cells, paths
     ]:
         with pytest.raises(SystemExit) as stop:
             cli.main(arguments)
-        assert said in str(stop.value.code)
+        assert message in str(stop.value.code)
         assert not (paths / "out.h5ad").exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--compensate"], "--compensate is for .fcs files"),
         (["--panel", "shared"], "--panel is for a folder of .fcs files"),
     ],
 )
-def test_options_that_would_be_ignored_are_refused(paths, capsys, options, said):
+def test_options_that_would_be_ignored_are_refused(paths, capsys, options, message):
     for command in (["fit"], ["transform", "--reference", str(paths)]):
         with pytest.raises(SystemExit, match="2"):
             cli.main([*command, str(paths / "cells.h5ad"), str(paths / "out.h5ad"), *options])
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
 
 
 def test_places_where_nothing_can_be_written_are_found_before_the_work(paths, monkeypatch):
@@ -58,7 +58,7 @@ def test_places_where_nothing_can_be_written_are_found_before_the_work(paths, mo
 
     monkeypatch.setattr(Path, "touch", touch_unless_barred)
     inp, out = str(paths / "cells.h5ad"), str(paths / "out.h5ad")
-    for arguments, said in [
+    for arguments, message in [
         ([str(paths / "barred" / "out.h5ad")], "cannot write the output .*: Permission denied; name a place"),
         (
             [out, "--save-model", str(paths / "barred" / "a" / "b")],
@@ -68,7 +68,7 @@ def test_places_where_nothing_can_be_written_are_found_before_the_work(paths, mo
         ([out, "--save-model", str(paths / "file" / "model")], "--save-model: cannot write .*: Not a directory"),
         ([out, "--save-model", out], "--save-model: .* is the output"),
     ]:
-        with pytest.raises(SystemExit, match=said):
+        with pytest.raises(SystemExit, match=message):
             cli.main(["fit", inp, *arguments])
 
 

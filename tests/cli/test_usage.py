@@ -10,7 +10,7 @@ from scgsr import cli
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ("", "required: command"),
         ("unknown", "invalid choice"),
@@ -42,13 +42,13 @@ from scgsr import cli
         ("transform in.h5ad out.h5ad --reference r --fill nan", "--fill: must be mean or a finite number"),
     ],
 )
-def test_wrong_usage_exits_with_two_before_anything_is_read(arguments, said, capsys):
+def test_wrong_usage_exits_with_two_before_anything_is_read(arguments, message, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments.split())
     assert stop.value.code == 2
     shown = capsys.readouterr().err
     assert "usage" in shown
-    assert said in shown
+    assert message in shown
 
 
 def test_an_empty_path_is_not_the_current_folder(capsys):
@@ -64,7 +64,7 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         ("demo", "no network"),
         ("fit", "5 for mass and 150 for"),
@@ -73,8 +73,8 @@ def test_version(capsys):
         ("transform", "Nothing is trained"),
     ],
 )
-def test_help_explains(capsys, command, said):
+def test_help_explains(capsys, command, message):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
     assert stop.value.code == 0
-    assert said in " ".join(capsys.readouterr().out.split())
+    assert message in " ".join(capsys.readouterr().out.split())

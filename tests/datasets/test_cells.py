@@ -61,15 +61,15 @@ def test_the_same_rng_gives_the_same_cells(simulate):
 def test_simulated_cells_survive_writing(simulate, kind, tmp_path):
     adata = simulate(30)
     getattr(adata, f"write_{kind}")(tmp_path / "a")
-    again = getattr(ad, f"read_{kind}")(tmp_path / "a")
-    np.testing.assert_array_equal(again.X, adata.X)
+    read_back = getattr(ad, f"read_{kind}")(tmp_path / "a")
+    np.testing.assert_array_equal(read_back.X, adata.X)
     for name, column in adata.obs.items():
-        assert again.obs[name].tolist() == column.tolist()
-        assert again.obs[name].dtype.name == column.dtype.name
+        assert read_back.obs[name].tolist() == column.tolist()
+        assert read_back.obs[name].dtype.name == column.dtype.name
     for name, column in adata.var.items():
-        assert again.var[name].tolist() == column.tolist()
+        assert read_back.var[name].tolist() == column.tolist()
     for name, coordinates in adata.obsm.items():
-        np.testing.assert_array_equal(again.obsm[name], coordinates)
+        np.testing.assert_array_equal(read_back.obsm[name], coordinates)
 
 
 BAD = {

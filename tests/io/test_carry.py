@@ -134,12 +134,12 @@ def test_keywords_that_are_not_text_are_passed_over(plain, tmp_path):
 def test_a_real_file_goes_round(shared_data, tmp_path):
     adata = read_fcs(shared_data / "flowsom_not_preprocessed.fcs")
     write_fcs(adata, tmp_path / "a.fcs", key=None)
-    again = read_fcs(tmp_path / "a.fcs")
-    np.testing.assert_array_equal(again.X, adata.X)
-    assert again.var_names.tolist() == adata.var_names.tolist()
-    assert again.var["channel"].tolist() == adata.var["channel"].tolist()
-    pd.testing.assert_frame_equal(again.uns["meta"]["spill"], adata.uns["meta"]["spill"])
-    again, before = again.uns["meta"], adata.uns["meta"]
+    read_back = read_fcs(tmp_path / "a.fcs")
+    np.testing.assert_array_equal(read_back.X, adata.X)
+    assert read_back.var_names.tolist() == adata.var_names.tolist()
+    assert read_back.var["channel"].tolist() == adata.var["channel"].tolist()
+    pd.testing.assert_frame_equal(read_back.uns["meta"]["spill"], adata.uns["meta"]["spill"])
+    meta, before = read_back.uns["meta"], adata.uns["meta"]
     sample = [key for key in before if key.islower() and not key[-1].isdigit() and _encode.STANDARD.fullmatch(key)]
     assert len(sample) > 3
-    assert {key: again.get(key, "") for key in sample} == {key: before[key].strip() for key in sample}
+    assert {key: meta.get(key, "") for key in sample} == {key: before[key].strip() for key in sample}

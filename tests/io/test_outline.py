@@ -28,7 +28,7 @@ def test_data_sets_are_read_by_number(tmp_path, caplog, number, fcs_bytes):
     assert f"holds 3 data sets: this is number {number}" in caplog.text
 
 
-@pytest.mark.parametrize("step", [4096, 1])
+@pytest.mark.parametrize("step", [4096, 1, 2**63 - 1, 2**63, 10**30])
 def test_a_next_data_set_that_is_missing_is_logged(read, caplog, step, fcs_bytes):
     np.testing.assert_array_equal(read(fcs_bytes(VALUES, nextdata=step)).X, VALUES)
     assert f"$NEXTDATA = {step}, but no data set begins there" in caplog.text

@@ -28,10 +28,10 @@ def test_result_can_be_written(read, tmp_path, kind, fcs_bytes):
     meta = {"laser_1 delay": "0.5", "_": "dot", "_-1": "dots", "a_b": "1", "a_b-1": "2", "nul": "xy", "name": "Zoë"}
     assert meta.items() <= adata.uns["meta"].items()
     getattr(adata, f"write_{kind}")(tmp_path / f"a.{kind}")
-    again = getattr(ad, f"read_{kind}")(tmp_path / f"a.{kind}")
-    assert dict(again.uns["meta"]) == adata.uns["meta"]
-    np.testing.assert_array_equal(again.X, adata.X)
-    assert again.var_names.tolist() == adata.var_names.tolist()
+    read_back = getattr(ad, f"read_{kind}")(tmp_path / f"a.{kind}")
+    assert dict(read_back.uns["meta"]) == adata.uns["meta"]
+    np.testing.assert_array_equal(read_back.X, adata.X)
+    assert read_back.var_names.tolist() == adata.var_names.tolist()
 
 
 @pytest.mark.filterwarnings("ignore:Writing zarr v2")
@@ -47,8 +47,8 @@ def test_a_folder_is_one_anndata(folder, tmp_path, kind):
     assert adata.obs_names.is_unique
     assert adata.uns["meta"]["s2"]["p1g"] == "3.0"
     getattr(adata, f"write_{kind}")(tmp_path / f"a.{kind}")
-    again = getattr(ad, f"read_{kind}")(tmp_path / f"a.{kind}")
-    assert again.uns["meta"]["s10"]["tot"] == "4"
+    read_back = getattr(ad, f"read_{kind}")(tmp_path / f"a.{kind}")
+    assert read_back.uns["meta"]["s10"]["tot"] == "4"
 
 
 def test_names_are_the_same_alone_and_in_a_folder(folder):

@@ -60,7 +60,7 @@ def test_a_feature_or_channel_of_that_name_keeps_it(pooled):
     "spoil",
     [
         lambda adata: adata.uns.clear(),
-        lambda adata: adata.obs.drop(columns="sample", inplace=True),
+        lambda adata: setattr(adata, "obs", adata.obs.drop(columns="sample")),
         lambda adata: adata.uns["meta"].pop("day 10"),
         lambda adata: adata.uns.update(meta={"sample_0": "x"}),
         lambda adata: adata.obs.isetitem(0, pd.Categorical.from_codes([-1] * 30, ["day 2", "day 10"])),

@@ -41,16 +41,16 @@ def column(adata: ad.AnnData, name: str) -> np.ndarray:
 def test_features_and_results_are_read_back(fitted, tmp_path):
     fitted.obs["gsr_novelty"] = np.linspace(0, 1, 200)
     write_fcs(fitted, tmp_path / "a.fcs")
-    again = read_fcs(tmp_path / "a.fcs")
+    read_back = read_fcs(tmp_path / "a.fcs")
     neurons = [f"gsr_n{i}" for i in range(N_NEURONS)]
-    assert again.var_names.tolist() == [*fitted.var_names, *neurons, "gsr", "gsr_confidence", "gsr_novelty"]
-    assert again.var["channel"][:8].tolist() == fitted.var["channel"].tolist()
-    np.testing.assert_array_equal(again[:, fitted.var_names].X, fitted.X)
-    np.testing.assert_array_equal(again[:, neurons].X, fitted.obsm["X_gsr"])
-    np.testing.assert_array_equal(column(again, "gsr"), fitted.obs["gsr"].astype(float))
-    np.testing.assert_array_equal(column(again, "gsr_confidence"), fitted.obs["gsr_confidence"])
-    np.testing.assert_array_equal(column(again, "gsr_novelty"), fitted.obs["gsr_novelty"].astype(np.float32))
-    assert not [key for key in again.uns["meta"] if "label" in key]
+    assert read_back.var_names.tolist() == [*fitted.var_names, *neurons, "gsr", "gsr_confidence", "gsr_novelty"]
+    assert read_back.var["channel"][:8].tolist() == fitted.var["channel"].tolist()
+    np.testing.assert_array_equal(read_back[:, fitted.var_names].X, fitted.X)
+    np.testing.assert_array_equal(read_back[:, neurons].X, fitted.obsm["X_gsr"])
+    np.testing.assert_array_equal(column(read_back, "gsr"), fitted.obs["gsr"].astype(float))
+    np.testing.assert_array_equal(column(read_back, "gsr_confidence"), fitted.obs["gsr_confidence"])
+    np.testing.assert_array_equal(column(read_back, "gsr_novelty"), fitted.obs["gsr_novelty"].astype(np.float32))
+    assert not [key for key in read_back.uns["meta"] if "label" in key]
 
 
 def test_labels_that_are_not_the_first_numbers_keep_their_number(fitted, tmp_path):
@@ -63,9 +63,9 @@ def test_renamed_labels_are_codes_with_their_meaning(fitted, tmp_path):
     names = [f"Größe {label}" for label in fitted.obs["gsr"].cat.categories]
     fitted.obs["gsr"] = fitted.obs["gsr"].cat.rename_categories(names)
     write_fcs(fitted, tmp_path / "a.fcs")
-    again = read_fcs(tmp_path / "a.fcs")
-    meaning = {float(i): again.uns["meta"][f"gsr_label_{i}"] for i in range(len(names))}
-    assert [meaning[number] for number in column(again, "gsr").tolist()] == fitted.obs["gsr"].tolist()
+    read_back = read_fcs(tmp_path / "a.fcs")
+    meaning = {float(i): read_back.uns["meta"][f"gsr_label_{i}"] for i in range(len(names))}
+    assert [meaning[number] for number in column(read_back, "gsr").tolist()] == fitted.obs["gsr"].tolist()
 
 
 @pytest.mark.parametrize("at_once", [7, 65536])
@@ -75,9 +75,9 @@ def test_a_layer_dense_or_sparse_in_blocks_without_a_fit(plain, tmp_path, monkey
     values = np.random.default_rng(0).poisson(1, size=plain.shape)
     plain.layers["counts"] = kind(values)
     write_fcs(plain, str(tmp_path / "a.fcs"), layer="counts", key=None)
-    again = read_fcs(tmp_path / "a.fcs")
-    np.testing.assert_array_equal(again.X, values)
-    assert again.var_names.tolist() == plain.var_names.tolist()
+    read_back = read_fcs(tmp_path / "a.fcs")
+    np.testing.assert_array_equal(read_back.X, values)
+    assert read_back.var_names.tolist() == plain.var_names.tolist()
 
 
 def test_another_key(fitted, tmp_path):
