@@ -122,7 +122,7 @@ def read_fcs(
         return _folder(file_or_folder, data_set, compensate, float_type, refuse=panel == "same")
     in_file = find_data_set(path, data_set)
     values, meta = _values(path, in_file, compensate, float_type)
-    return _adata(values, in_file.panel, obs=pd.DataFrame(index=[str(i) for i in range(len(values))]), meta=meta)
+    return _anndata(values, in_file.panel, obs=pd.DataFrame(index=[str(i) for i in range(len(values))]), meta=meta)
 
 
 def _folder(
@@ -145,10 +145,10 @@ def _folder(
         index=[f"{sample}_{i}" for sample, size in zip(files, sizes, strict=True) for i in range(size)],
     )
     first = next(iter(data_sets.values())).panel
-    return _adata(together, first.only(keys), obs=obs, meta=metas)
+    return _anndata(together, first.only(keys), obs=obs, meta=metas)
 
 
-def _adata(values: NDArray[np.floating], panel: Panel, *, obs: pd.DataFrame, meta: dict[str, Any]) -> AnnData:
+def _anndata(values: NDArray[np.floating], panel: Panel, *, obs: pd.DataFrame, meta: dict[str, Any]) -> AnnData:
     from anndata import AnnData  # slow to import
 
     var = pd.DataFrame({"channel": panel.channels, "marker": panel.markers}, index=unique(panel.names))

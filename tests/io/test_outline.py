@@ -58,7 +58,7 @@ def test_an_analysis_that_cannot_be_parsed_is_not_read(read, fcs_bytes):
     np.testing.assert_array_equal(read(content).X, VALUES)
 
 
-def test_a_text_segment_beyond_the_file_is_refused_before_it_is_read(read, fcs_bytes, monkeypatch):
+def test_a_text_segment_beyond_the_file_is_refused(read, fcs_bytes):
     content = fcs_bytes(VALUES)
     with pytest.raises(ValueError, match=r"ends before its TEXT segment does.* at bytes 58 to 99999999"):
         read(content[:18] + b"99999999" + content[26:])

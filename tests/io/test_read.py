@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 
 import anndata as ad
@@ -135,3 +136,10 @@ def test_another_dtype_is_refused(folder, dtype, error):
     with pytest.raises(error, match="`dtype` must be") as caught:
         read_fcs(folder, dtype=dtype)
     assert caught.value.argument == "dtype"
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "<u2"])
+def test_no_other_package_is_needed_to_read(read, fcs_bytes, monkeypatch, dtype):
+    for package in ("flowio", "readfcs"):
+        monkeypatch.setitem(sys.modules, package, None)
+    np.testing.assert_array_equal(read(fcs_bytes(VALUES, dtype=dtype)).X, VALUES.astype(dtype))
