@@ -117,7 +117,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Give a path beside `path` for a new file or folder, which replaces what is at `path` once it is complete.
 
     Whatever happens, a crash of the machine included, `path` holds the old or the new content in full. A folder cannot
-    be replaced in one step: the old one steps aside for the moment of the exchange.
+    be replaced in one step: the old one steps aside for the moment of the exchange. An OSError names `path`.
     """
     # The suffix stays, because writers go by it; a long name with more letters could be too long.
     unfinished = path.with_name(f".{path.stem[:40]}.{os.getpid()}.part{path.suffix}")
@@ -128,6 +128,13 @@ def written_whole(path: Path) -> Iterator[Path]:
             if file.is_file():
                 _flush(file)
         _exchange(unfinished, path)
+    except OSError as error:  # The user knows nothing of the unfinished file.
+        if error.errno is not None:
+            error.filename = str(path)
+            del error.filename2  # None would be shown
+        if error.strerror is not None:
+            error.strerror = error.strerror.replace(str(unfinished), str(path))
+        raise
     finally:
         _remove(unfinished)
 

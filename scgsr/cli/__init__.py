@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from scgsr.cli import _demo, _fit, _transform
-from scgsr.cli._left import Left
+from scgsr.cli._errors import line_of, written
 from scgsr.cli._usage import EXIT_CODES
-from scgsr.cli._words import in_options, text_of
 
 __all__ = ["main"]
 
@@ -20,22 +19,16 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; `arguments` are those of the process unless given."""
-    options, left = argparse.Namespace(), Left()
+    options = argparse.Namespace(written=[])  # files and folders, each noted once it is written in full
     try:
-        options = _parser().parse_args(arguments)
-        left = Left(options)
+        _parser().parse_args(arguments, options)
         options.run(options)
     except KeyboardInterrupt:
-        print(f"interrupted; {left.interrupted()}", file=sys.stderr)
+        print(f"interrupted; {written(options)}", file=sys.stderr)
         sys.exit(_INTERRUPTED)
     except (OSError, ValueError, KeyError, TypeError, ImportError, MemoryError) as error:
-        there = left.said()
-        sys.exit(f"scgsr {options.command}: {_line(error, options)}{f' ({there})' if there else ''}")
-
-
-def _line(error: Exception, options: argparse.Namespace) -> str:
-    """Return what went wrong in one line."""
-    return in_options(" ".join(line.strip() for line in text_of(error).splitlines()), vars(options))
+        line = f"scgsr {options.command}: {line_of(error, options)}"
+        sys.exit(f"{line} ({written(options)})" if options.written else line)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,8 +50,8 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         try:
-            found = importlib.metadata.version("scgsr")
-        except importlib.metadata.PackageNotFoundError:  # run from a source tree that is not installed
-            found = "(not installed)"
-        print(f"scgsr {found}")
+            version = importlib.metadata.version("scgsr")
+        except importlib.metadata.PackageNotFoundError:  # A source tree can be run without being installed.
+            version = "(not installed)"
+        print(f"scgsr {version}")
         parser.exit()

@@ -10,14 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scgsr._adata import Keys
+from scgsr._adata import Keys, groups
+from scgsr._model import written_whole
 from scgsr.cli import _usage
 from scgsr.cli._log import show_log
-from scgsr.cli._places import check_folder
+from scgsr.cli._paths import check_folder
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+# The column of the published cell types.
+_TYPES = "bulk_labels"
 
 _DESCRIPTION = """\
 Fit the 700 blood cells (PBMC) that Scanpy ships, label them, compare the labels with the published cell types, judge
@@ -50,7 +53,7 @@ def add(commands: Any) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    check_folder("--out", options.out)
+    check_folder("out", options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     show_log(sys.stdout, options)
     with _timed("import"):
@@ -66,12 +69,14 @@ def _demo(options: argparse.Namespace) -> None:
         scgsr.tl.fit(adata, (10, 10))
     _print_agreement(adata)
     with _timed("score"):
-        scgsr.tl.score(adata, groupby="bulk_labels")
+        scgsr.tl.score(adata, groupby=_TYPES)
     with _timed("draw and write"):
-        written = _draw(adata, options.out)
-        adata.write_h5ad(options.out / "pbmc.h5ad")
+        with written_whole(options.out / "pbmc.h5ad") as unfinished:
+            adata.write_h5ad(unfinished)
+        options.written.append(options.out / "pbmc.h5ad")
+        _draw(adata, options)
     print("\nwritten:")
-    for path in [options.out / "pbmc.h5ad", *written]:
+    for path in options.written:
         print(f"  {path}")
     print(
         "\nEach picture of activation_map.png is a cell type: the mean activation of its cells on one sheet of\n"
@@ -79,35 +84,36 @@ def _demo(options: argparse.Namespace) -> None:
     )
 
 
-def _draw(adata: AnnData, out: Path) -> list[Path]:
+def _draw(adata: AnnData, options: argparse.Namespace) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
 
     from scgsr import pl
 
-    figures: dict[str, Any] = {
-        "activation_map": pl.activation_map(adata, groupby="bulk_labels", normalize="panel", ncols=5, show=False),
+    pictures: dict[str, Any] = {
+        "activation_map": pl.activation_map(adata, groupby=_TYPES, normalize="panel", ncols=5, show=False),
         "neuron_graph": pl.neuron_graph(adata, show=False),
-        "segmentation": pl.segmentation(adata, "bulk_labels", show=False),
+        "segmentation": pl.segmentation(adata, _TYPES, show=False),
         "history": pl.history(adata, show=False),
         "score": pl.score(adata, show=False),
     }
-    paths = []
-    for name, drawn in figures.items():
-        figure: Any = drawn.figure if isinstance(drawn, Axes) else drawn
-        paths.append(out / f"{name}.png")
-        figure.savefig(paths[-1], dpi=150, bbox_inches="tight")
+    for name, picture in pictures.items():
+        figure: Any = picture.figure if isinstance(picture, Axes) else picture
+        path = options.out / f"{name}.png"
+        with written_whole(path) as unfinished:
+            figure.savefig(unfinished, dpi=150, bbox_inches="tight")
+        options.written.append(path)
         plt.close(figure)
-    return paths
 
 
 def _print_agreement(adata: AnnData) -> None:
     from sklearn.metrics import adjusted_rand_score
 
-    found, published = adata.obs[Keys().labels], adata.obs["bulk_labels"]
+    labels = groups(adata, "key", Keys().labels).remove_unused_categories()
+    published = groups(adata, "groupby", _TYPES).remove_unused_categories()
     print(
-        f"{found.nunique()} clusters against {published.nunique()} published cell types: "
-        f"adjusted Rand index {adjusted_rand_score(published, found):.2f} (1 is perfect, 0 is chance)"
+        f"{len(labels.categories)} clusters against {len(published.categories)} published cell types: "
+        f"adjusted Rand index {adjusted_rand_score(published, labels):.2f} (1 is perfect, 0 is chance)"
     )
 
 

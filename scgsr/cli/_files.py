@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scgsr.cli import _usage
-from scgsr.cli._places import ANNDATA, check_input, check_output, ending
-from scgsr.cli._words import text_of
+from scgsr.cli._errors import text_of
+from scgsr.cli._paths import ANNDATA, check_input, check_output, ending
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,7 +21,7 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what to read and to write."""
     parser.add_argument("input", type=_usage.path, metavar="INPUT", help=_INPUT)
     parser.add_argument("output", type=_usage.path, metavar="OUTPUT", help=_OUTPUT)
-    parser.add_argument("--overwrite", action="store_true", help="replace the output if it is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     fcs = parser.add_argument_group("FCS files")
     fcs.add_argument(
         "--compensate", action="store_true", help="apply the spillover matrix of the file (fluorescence cytometry)"
@@ -56,57 +54,25 @@ def read_anndata(path: Path) -> AnnData:
 
     try:
         return anndata.read_h5ad(path) if ending(path) == ".h5ad" else anndata.read_zarr(path)
-    except (ImportError, MemoryError):
-        raise  # about the machine, not the file
-    except Exception as error:  # foreign content may raise anything
+    except (ImportError, MemoryError):  # These are about the machine and not about the file.
+        raise
+    except Exception as error:  # Foreign content may raise anything.
         msg = f"{path} is no readable {ending(path)} of AnnData: {text_of(error)}"
         raise ValueError(msg) from error
 
 
 def write(adata: AnnData, options: argparse.Namespace) -> None:
     """Write the cells; whatever happens, the output is there in full or as it was."""
+    from scgsr import io
+    from scgsr._model import written_whole
+
     path: Path = options.output
     if ending(path) == ".fcs":
-        _write_fcs(adata, options)
-        return
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        if ending(path) == ".h5ad":
-            adata.write_h5ad(temporary)
-        else:
-            adata.write_zarr(temporary)
-        put(temporary, path)
-    finally:
-        _remove(temporary)
-
-
-def _write_fcs(adata: AnnData, options: argparse.Namespace) -> None:
-    from scgsr import io
-    from scgsr.cli._samples import with_samples
-
-    pooled = options.input.is_dir() and ending(options.input) not in ANNDATA
-    cells = with_samples(adata) if pooled else adata
-    io.write_fcs(cells, options.output, key=options.key_added, overwrite=options.overwrite)
-
-
-def put(new: Path, path: Path) -> None:
-    """Move what is new to `path`; a folder cannot be replaced at once, so that the old one steps aside until then."""
-    if not (new.is_dir() and os.path.lexists(path)):
-        new.replace(path)
-        return
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.old{path.suffix}")
-    try:
-        path.replace(aside)
-        new.replace(path)
-    finally:
-        if os.path.lexists(path):
-            _remove(aside)
-        else:
-            aside.replace(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        io.write_fcs(adata, path, key=options.key_added, overwrite=options.overwrite)
     else:
-        path.unlink(missing_ok=True)
+        with written_whole(path) as unfinished:
+            if ending(path) == ".h5ad":
+                adata.write_h5ad(unfinished)
+            else:
+                adata.write_zarr(unfinished)
+    options.written.append(path)

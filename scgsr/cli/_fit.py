@@ -8,11 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scgsr._adata import DEFAULT_KEY
+from scgsr._adata import DEFAULT_KEY, Keys, groups
+from scgsr._checks import about, listed
 from scgsr.cli import _files, _usage
 from scgsr.cli._graph import add_graph
 from scgsr.cli._log import show_log
-from scgsr.cli._places import check_folder
+from scgsr.cli._paths import check_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +55,8 @@ def add(commands: Any) -> None:
     )
     add_graph(parser)
     _add_strength(parser)
-    _add_source(parser.add_argument_group("which values"))
-    _add_manner(parser.add_argument_group("how"))
+    _add_values(parser.add_argument_group("which values"))
+    _add_training(parser.add_argument_group("how"))
 
 
 def _add_strength(parser: argparse.ArgumentParser) -> None:
@@ -68,29 +69,37 @@ def _add_strength(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, type=kind, metavar="X", help=explained)
 
 
-def _add_source(source: Any) -> None:
-    which = source.add_mutually_exclusive_group()
-    which.add_argument("--features", nargs="+", metavar="NAME", help="train on these features only")
-    which.add_argument("--mask-var", metavar="COLUMN", help="train on the features marked in this column of .var")
-    source.add_argument("--layer", metavar="NAME", help="take the values of this layer instead of .X")
-    source.add_argument("--use-rep", metavar="NAME", help="take the values of this entry of .obsm, such as X_pca")
+def _add_values(values: Any) -> None:
+    features = values.add_mutually_exclusive_group()
+    features.add_argument("--features", nargs="+", metavar="NAME", help="train on these features only")
+    features.add_argument("--mask-var", metavar="COLUMN", help="train on the features marked in this column of .var")
+    values.add_argument("--layer", metavar="NAME", help="take the values of this layer instead of .X")
+    values.add_argument("--use-rep", metavar="NAME", help="take the values of this entry of .obsm, such as X_pca")
 
 
-def _add_manner(how: Any) -> None:
-    epochs, named = partial(_usage.whole, minimum=1), f"name of the results (default: {DEFAULT_KEY})"
-    how.add_argument("--n-epochs", type=epochs, metavar="N", help="passes over the cells (default: by their number)")
-    how.add_argument(
+def _add_training(training: Any) -> None:
+    epochs = partial(_usage.whole, minimum=1)
+    training.add_argument(
+        "--n-epochs", type=epochs, metavar="N", help="passes over the cells (default: by their number)"
+    )
+    training.add_argument(
         "--rng", type=_usage.seed, metavar="SEED", help="seed (default: 0): the same seed gives the same result"
     )
-    how.add_argument("--device", type=_usage.device, help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    how.add_argument(
+    training.add_argument("--device", type=_usage.device, help="cpu, cuda, cuda:1, mps (default: the best there is)")
+    training.add_argument(
         "--checkpoint", type=_usage.path, metavar="DIR", help="folder from which a fit that was killed goes on"
     )
-    how.add_argument("--key-added", type=_usage.key, default=DEFAULT_KEY, metavar="NAME", help=named)
-    how.add_argument(
+    training.add_argument(
+        "--key-added",
+        type=_usage.key,
+        default=DEFAULT_KEY,
+        metavar="NAME",
+        help=f"name of the results (default: {DEFAULT_KEY})",
+    )
+    training.add_argument(
         "--save-model", type=_usage.path, metavar="DIR", help="write the model alone, too, into this folder"
     )
-    how.add_argument("--quiet", action="store_true", help="say nothing but warnings")
+    training.add_argument("--quiet", action="store_true", help="say nothing but warnings")
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -99,18 +108,20 @@ def _fit(options: argparse.Namespace) -> None:
     from scgsr import get, pp, tl
 
     adata = _files.read(options)
-    chosen = _features(adata, options)
+    mask_var = _mask_var(adata, options)
     if options.cofactor is not None:
-        pp.arcsinh(adata, options.cofactor, layer=options.layer, mask_var=chosen)
+        pp.arcsinh(adata, options.cofactor, layer=options.layer, mask_var=mask_var)
     names = ["smoothness", "threshold", "resolution", "layer", "use_rep", "n_epochs", "rng", "device", "checkpoint"]
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    given |= {} if chosen is None else {"mask_var": chosen}
+    given |= {} if mask_var is None else {"mask_var": mask_var}
     tl.fit(adata, options.graph, key_added=options.key_added, progress=False if options.quiet else None, **given)
     _files.write(adata, options)
     if options.save_model is not None:
         get.model(adata, key=options.key_added).save(options.save_model, overwrite=options.overwrite)
+        options.written.append(options.save_model)
     if not options.quiet:
-        print(f"{adata.n_obs:,} cells, {adata.obs[options.key_added].nunique()} labels: {options.output}")
+        labels = groups(adata, "key_added", Keys(options.key_added).labels).remove_unused_categories()
+        print(f"{adata.n_obs:,} cells, {len(labels.categories)} labels: {options.output}")
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -120,19 +131,19 @@ def _check(options: argparse.Namespace) -> None:
             option = f"--{name.replace('_', '-')}"
             options.refuse(f"{option} and --use-rep exclude each other: {options.use_rep} is taken as it is; give one")
     _files.check_files(options)
-    check_folder("--save-model", options.save_model, output=options.output)
-    check_folder("--checkpoint", options.checkpoint, output=options.output)
+    check_folder("save_model", options.save_model, output=options.output)
+    check_folder("checkpoint", options.checkpoint, output=options.output)
     if options.save_model is not None and (options.save_model / "model.json").exists() and not options.overwrite:
         msg = f"{options.save_model} holds a model already; pass --overwrite to replace it"
-        raise FileExistsError(msg)
+        raise about("save_model", FileExistsError(msg))
 
 
-def _features(adata: AnnData, options: argparse.Namespace) -> np.ndarray | str | None:
+def _mask_var(adata: AnnData, options: argparse.Namespace) -> np.ndarray | str | None:
     """Return the choice of features as `fit` takes it; None for what it does by itself."""
     if options.features is None:
         return options.mask_var
     unknown = [name for name in options.features if name not in adata.var_names]
     if unknown:
-        msg = f"--features {' '.join(unknown)}: the input has {', '.join(adata.var_names[:30])}"
-        raise KeyError(msg)
+        msg = f"the input has no {listed(unknown)}; it has {listed(adata.var_names)}"
+        raise about("features", KeyError(msg))
     return adata.var_names.isin(options.features)

@@ -44,6 +44,5 @@ def _graph(text: str) -> NeuronGraph | LearnedGraph | None:
     try:
         return makers[form["kind"]](*sizes)
     except ValueError as error:
-        said = re.sub(r"^`\w+`", "the number of neurons" if form["kind"] else "each side", str(error))
-        msg = f"{text} is no graph: {said.removesuffix('.')}"
+        msg = f"{text} is no graph: {error}"
         raise argparse.ArgumentTypeError(msg) from error

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._adata import DEFAULT_KEY, read_novelty
+from scgsr._checks import about
 from scgsr.cli import _files, _usage
 from scgsr.cli._log import show_log
-from scgsr.cli._places import ANNDATA, ending
+from scgsr.cli._paths import ANNDATA, ending
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -48,8 +49,8 @@ def add(commands: Any) -> None:
         metavar="PATH",
         help="the fitted cells (.h5ad, .zarr), or the folder of --save-model",
     )
-    for name, explained in [("--key", "name of the fit in the reference"), ("--key-added", "name of the results")]:
-        explained += f" (default: {DEFAULT_KEY})"
+    for name, meaning in [("--key", "name of the fit in the reference"), ("--key-added", "name of the results")]:
+        explained = f"{meaning} (default: {DEFAULT_KEY})"
         parser.add_argument(name, type=_usage.key, default=DEFAULT_KEY, metavar="NAME", help=explained)
     parser.add_argument(
         "--fill",
@@ -70,19 +71,20 @@ def _transform(options: argparse.Namespace) -> None:
     tl.transform(adata, reference, key=options.key, key_added=options.key_added, fill=options.fill)
     _files.write(adata, options)
     if not options.quiet:
-        above = float((adata.obs[Keys(options.key_added).novelty] > 1).mean())
-        print(f"{adata.n_obs:,} cells, {100 * above:.1f} % with novelty above 1: {options.output}")
+        novelty = read_novelty(adata, options.key_added)
+        assert novelty is not None, "a mapping writes it"
+        print(f"{adata.n_obs:,} cells, {100 * (novelty > 1).mean():.1f} % with novelty above 1: {options.output}")
 
 
 def _reference(path: Path) -> AnnData | Path:
     if not path.exists():
-        msg = f"there is no --reference {path}"
-        raise FileNotFoundError(msg)
+        msg = f"there is no {path}"
+        raise about("reference", FileNotFoundError(msg))
     if path.is_dir() and ending(path) != ".zarr":
         return path
     if ending(path) not in ANNDATA:
-        msg = f"--reference must be a .h5ad, a .zarr or the folder of a model, got {path}"
-        raise ValueError(msg)
+        msg = f"must be a .h5ad, a .zarr or the folder of a model, got {path}"
+        raise about("reference", ValueError(msg))
     return _files.read_anndata(path)
 
 

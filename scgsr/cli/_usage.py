@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,10 @@ exit codes:
   1    something was wrong with the files or the cells
   2    the command itself was wrong: an option, its value, or options that exclude each other
   130  interrupted"""
+
+
+# The name of the argument in the message of a check.
+_VALUE = "value"
 
 
 def add_command(
@@ -37,19 +40,19 @@ def add_command(
 
 def number(text: str, **bounds: Any) -> float:
     """Return a finite number within `bounds`, those of `_checks.number`."""
-    return _checked(_checks.number, "value", _as(float, text, "a number"), **bounds)
+    return _checked(_checks.number, _VALUE, _parsed(float, text, "a number"), **bounds)
 
 
 def whole(text: str, *, minimum: int) -> int:
     """Return a whole number of at least `minimum`."""
-    return _checked(_checks.positive_int, "value", _as(int, text, "a whole number"), minimum=minimum)
+    return _checked(_checks.positive_int, _VALUE, _parsed(int, text, "a whole number"), minimum=minimum)
 
 
 def seed(text: str) -> int:
     """Return a seed."""
     from scgsr import _random
 
-    return _checked(_random.seed_from, _as(int, text, "a whole number"))
+    return _checked(_random.seed_from, _parsed(int, text, "a whole number"))
 
 
 def key(text: str) -> str:
@@ -61,14 +64,7 @@ def device(text: str) -> str:
     """Return the name of a device that can be used here."""
     from scgsr import _device
 
-    try:
-        _device.choose(text)
-    except ValueError as error:
-        reason = re.sub(r".*\((.*)\).*", r"\1", str(error))
-        if reason.startswith("Expected one of"):  # torch lists what nobody has heard of
-            reason = "names are cpu, cuda, cuda:1 and mps"
-        msg = f"{text} cannot be used here ({reason}); leave --device out to take what there is"
-        raise argparse.ArgumentTypeError(msg) from error
+    _checked(_device.choose, text)
     return text
 
 
@@ -80,18 +76,17 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def _as(kind: Callable[[str], Any], text: str, what: str) -> Any:
+def _parsed(kind: Callable[[str], Any], text: str, kind_in_words: str) -> Any:
     try:
         return kind(text)
     except ValueError:
-        msg = f"must be {what}, got {text!r}"
+        msg = f"must be {kind_in_words}, got {text!r}"
         raise argparse.ArgumentTypeError(msg) from None
 
 
 def _checked(check: Callable[..., Any], *arguments: Any, **bounds: Any) -> Any:
-    """Return what a check of the API returns; argparse itself names the option, so that its message need not."""
+    """Return what a check of the API returns; its error becomes one of argparse, which names the option itself."""
     try:
         return check(*arguments, **bounds)
     except ValueError as error:
-        said = re.sub(r"^`\w+` ", "", str(error)).removesuffix(".")
-        raise argparse.ArgumentTypeError(said) from error
+        raise argparse.ArgumentTypeError(str(error).removeprefix(f"`{_VALUE}` ").removesuffix(".")) from error

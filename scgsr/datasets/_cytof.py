@@ -38,9 +38,10 @@ _POPULATIONS = {
     "pDC": (0.005, "2010020000000033"),
 }
 _LEVELS = np.array([0.3, 5.0, 25.0, 120.0])  # mean ion count: negative, dim, positive, bright
-_SIZE_SD, _STAINING_SD = 0.15, 0.35  # of the logarithms
-_BASAL, _INDUCTION = 1.5, 3.5  # mean ion count of a signalling marker: _BASAL * exp(_INDUCTION * activation)
-_CYCLING = 0.05
+_SIZE_SD, _STAINING_SD = 0.15, 0.35  # standard deviations of the logarithms, per cell and per value
+# The mean ion count of a signalling marker is _BASAL * exp(_INDUCTION * activation).
+_BASAL, _INDUCTION = 1.5, 3.5
+_SHARE_CYCLING = 0.05
 _COFACTOR = 5
 
 
@@ -99,7 +100,7 @@ def cytof_panel(n_cells: int = 4000, *, dropout: float = 0.05, rng: Rng = 0) -> 
     frequencies = [frequency for frequency, _ in _POPULATIONS.values()]
     levels = np.array([[int(level) for level in digits] for _, digits in _POPULATIONS.values()])
     population = random.choice(len(names), size=n_cells, p=frequencies)
-    activation, cycling = random.beta(1, 3, size=n_cells), random.random(n_cells) < _CYCLING
+    activation, cycling = random.beta(1, 3, size=n_cells), random.random(n_cells) < _SHARE_CYCLING
 
     signalling = np.repeat(_BASAL * np.exp(_INDUCTION * activation)[:, None], len(_STATE_MARKERS) - 1, axis=1)
     ki67 = _LEVELS[np.where(cycling, 2, 0)]

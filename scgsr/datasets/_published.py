@@ -10,7 +10,7 @@ from scipy import sparse
 
 from scgsr._adata import ARCSINH
 from scgsr.datasets._registry import fetch, provenance
-from scgsr.io._events import read_events
+from scgsr.io import read_fcs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-_POSITIVE = 2.0  # arcsinh scale: the valley between the modes of CD4 and of CD8
+_POSITIVE_FROM = 2.0  # arcsinh scale: the valley between the modes of CD4 and of CD8
 
 
 def thymus_masscyt() -> AnnData:
@@ -28,7 +28,7 @@ def thymus_masscyt() -> AnnData:
     The file is the mass cytometry sample of Wishbone, read with :func:`scgsr.io.read_fcs`. Its values are *already*
     `arcsinh(ion counts / 5)`: do not transform `.X` again.
 
-    Needs FlowIO (`pip install "scgsr[fcs]"`). The file is kept in the folder named by the environment variable
+    The file is kept in the folder named by the environment variable
     `SCGSR_DATA`, else in the user's cache. Its repository is under GPL-2.0 and states no separate licence for data.
 
     Returns
@@ -50,13 +50,11 @@ def thymus_masscyt() -> AnnData:
     ------
     OSError
         If the file is not in the cache folder and cannot be downloaded.
-    ImportError
-        If FlowIO is missing.
 
     References
     ----------
     Setty M, Tadmor MD, Reich-Zeliger S, et al. Wishbone identifies bifurcating developmental trajectories from
-    single-cell data. Nat Biotechnol 2016;34:637-645. doi:10.1038/nbt.3569
+    single-cell data. Nat Biotechnol 2016;34:637-645. https://doi.org/10.1038/nbt.3569
 
     Examples
     --------
@@ -65,18 +63,19 @@ def thymus_masscyt() -> AnnData:
     >>> adata.obs["gate_cd4_cd8"].value_counts().to_dict()
     {'DP': 21518, 'CD4SP': 2126, 'CD8SP': 956, 'DN': 400}
     """
-    events = read_events(fetch("thymus_masscyt", "sample_masscyt.fcs"))
+    file = read_fcs(fetch("thymus_masscyt", "sample_masscyt.fcs"), dtype="float64")
+    values, channels, markers = file.X, file.var["channel"].to_list(), file.var["marker"].to_list()
     from anndata import AnnData  # slow to import
 
     adata = AnnData(
-        events.values.astype(np.float32),
-        obs=pd.DataFrame(index=[f"cell_{i}" for i in range(len(events.values))]),
-        var=pd.DataFrame({"channel": events.channels, "marker": events.markers}, index=events.markers),
-        layers={"ion_counts": np.round(5 * np.sinh(events.values), 3).astype(np.float32)},
+        values.astype(np.float32),
+        obs=pd.DataFrame(index=[f"cell_{i}" for i in range(len(values))]),
+        var=pd.DataFrame({"channel": channels, "marker": markers}, index=markers),
+        layers={"ion_counts": np.round(5 * np.sinh(values), 3).astype(np.float32)},
         uns={
             "source": provenance("thymus_masscyt"),
-            # By the authors; on record, so that `scgsr.pp.arcsinh` refuses to do it again.
-            ARCSINH: {"X": pd.DataFrame({"cofactor": 5.0}, index=events.markers)},
+            # The authors have transformed the values; on record, so that `scgsr.pp.arcsinh` refuses to do it again.
+            ARCSINH: {"X": pd.DataFrame({"cofactor": 5.0}, index=markers)},
         },
     )
     adata.obs["gate_cd4_cd8"] = _cd4_cd8_gate(adata.to_df())
@@ -116,10 +115,10 @@ def paul15() -> AnnData:
     References
     ----------
     Paul F, Arkin Y, Giladi A, et al. Transcriptional heterogeneity and lineage commitment in myeloid progenitors. Cell
-    2015;163:1663-1677. doi:10.1016/j.cell.2015.11.013
+    2015;163:1663-1677. https://doi.org/10.1016/j.cell.2015.11.013
 
     Van den Berge K, Roux de Bezieux H, Street K, et al. Trajectory-based differential expression analysis for
-    single-cell sequencing data. Nat Commun 2020;11:1201. doi:10.1038/s41467-020-14766-3
+    single-cell sequencing data. Nat Commun 2020;11:1201. https://doi.org/10.1038/s41467-020-14766-3
 
     Examples
     --------
@@ -142,7 +141,7 @@ def paul15() -> AnnData:
 
 
 def _cd4_cd8_gate(expression: pd.DataFrame) -> pd.Categorical:
-    cd4, cd8 = (expression[marker].to_numpy() >= _POSITIVE for marker in ("CD4", "CD8"))
+    cd4, cd8 = (expression[marker].to_numpy() >= _POSITIVE_FROM for marker in ("CD4", "CD8"))
     gate = np.select([cd4 & cd8, cd4, cd8], ["DP", "CD4SP", "CD8SP"], default="DN")
     return pd.Categorical(gate, categories=["DN", "DP", "CD4SP", "CD8SP"])
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scgsr import _adata
-from scgsr._checks import log
+from scgsr._checks import listed, log
 from scgsr.io._encode import STANDARD, tidy
 from scgsr.io._panel import clean
 from scgsr.io._scale import decades, gain
@@ -19,7 +19,7 @@ from scgsr.io._scale import decades, gain
 if TYPE_CHECKING:
     from anndata import AnnData
 
-# What describes the layout of the file that was read, and not the sample: parameters by number, offsets, matrices.
+# These keywords describe the layout of the file that was read and not the sample: parameters, offsets, matrices.
 _STRUCTURAL = re.compile(
     r"p\d+\w*|g\d+\w*|(begin|end)(analysis|data|stext)|byteord|datatype|mode|nextdata|par|tot|tr|fil|unicode|gate|gating"
     r"|spill|spillover|comp|dfc\d+to\d+|csmode|csvbits|compensated|\w+_label_\d+"
@@ -45,9 +45,9 @@ def _of_sample(meta: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def _gains(adata: AnnData, layer: str | None, meta: Mapping[Any, Any]) -> dict[str, str]:
-    """Return $PnG of the features whose values are as they were read, and say of which others something is lost."""
-    files = [_scales(file) for file in (meta, *meta.values()) if isinstance(file, Mapping)]
-    files = [file for file in files if file]  # that of a folder itself has no channels
+    """Return $PnG of the features whose values are as they were read, and log of which others something is lost."""
+    files = [_scales(keywords) for keywords in (meta, *meta.values()) if isinstance(keywords, Mapping)]
+    files = [scales for scales in files if scales]  # The dict of a folder has files, but no channels of its own.
     if not files:
         return {}
     kept: dict[str, str] = {}
@@ -57,40 +57,40 @@ def _gains(adata: AnnData, layer: str | None, meta: Mapping[Any, Any]) -> dict[s
     transformed = np.zeros(len(channels), bool) if record is None else record.notna().to_numpy()
     for n, (channel, changed) in enumerate(zip(channels, transformed, strict=True), start=1):
         scales = set().union(*(file.get(channel, {_NOTHING_KNOWN}) for file in files))
-        gains = {each for each, _ in scales}
+        gains = {gain_of_file for gain_of_file, _ in scales}
         if any(span > 0 for _, span in scales):
             amplified.append(channel)
         elif len(gains) == 1 and not changed:
-            kept |= {f"$P{n}G": str(each) for each in gains if each is not None}
+            kept |= {f"$P{n}G": str(value) for value in gains if value is not None}
         elif gains - {None, 1.0}:
             lost.append(channel)
-    _tell_of_what_is_lost(amplified, lost)
+    _warn_of_lost_scales(amplified, lost)
     return kept
 
 
-def _tell_of_what_is_lost(amplified: list[str], gains: list[str]) -> None:
+def _warn_of_lost_scales(amplified: list[str], lost_gains: list[str]) -> None:
     if amplified:
         log.warning(
             "%s were read from log-amplified channels, which a file of floats cannot say ($PnE): programs will take "
             "the values for linear.",
-            ", ".join(amplified),
+            listed(amplified),
         )
-    if gains:
+    if lost_gains:
         log.warning(
             "the gain ($PnG) of %s is not written, because values are transformed or files differ: programs will show "
             "the values as they are.",
-            ", ".join(gains),
+            listed(lost_gains),
         )
 
 
 def _scales(keywords: Mapping[Any, Any]) -> dict[str, set[tuple[float | None, float]]]:
     """Return gain and decades by $PnN, several where channels of one name differ."""
-    found: dict[str, set[tuple[float | None, float]]] = defaultdict(set)
+    scales: dict[str, set[tuple[float | None, float]]] = defaultdict(set)
     for name, value in keywords.items():
         if isinstance(value, str) and (match := re.fullmatch("p([0-9]+)n", str(name))):
             n = int(match[1])
-            found[clean(value)].add((gain(keywords, n), decades(keywords, n)))
-    return dict(found)
+            scales[clean(value)].add((gain(keywords, n), decades(keywords, n)))
+    return dict(scales)
 
 
 def _spillover(adata: AnnData, layer: str | None, meta: Mapping[Any, Any], channels: Sequence[str]) -> dict[str, str]:

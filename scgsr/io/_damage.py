@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from scgsr._checks import about
+
 
 class DamageError(ValueError):
     """A promise of the file that it does not keep, or that is not read, as a sentence."""
@@ -16,8 +18,8 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn what damage leads to, foreseen or not, into a ValueError with the file."""
     try:
         yield
-    except (ImportError, MemoryError, OSError):
-        raise  # about the machine, not the file
+    except (MemoryError, OSError):  # These are about the machine and not about the file.
+        raise
     except Exception as error:
         match error:
             case DamageError():
@@ -27,4 +29,4 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
             case _:
                 reason = f"it cannot be decoded ({type(error).__name__}: {error})"
         msg = f"`path` must be a complete FCS file, but {os.fspath(path)} is not: {reason}."
-        raise ValueError(msg) from error
+        raise about("path", ValueError(msg)) from error

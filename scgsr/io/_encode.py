@@ -1,7 +1,7 @@
 """Values and keywords -> the bytes of an FCS 3.1 file.
 
-Not FlowIO's writer, because it separates keywords by "/" whatever they hold: HLA/DR becomes HLA//DR, which readers that
-allow empty values take apart, and a value that begins with "/" cannot be read back, not even by FlowIO.
+The delimiter is a character that no keyword holds. FlowIO's writer always takes "/": HLA/DR becomes HLA//DR, which
+readers that allow empty values take apart, and a value that begins with "/" cannot be read back.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from scgsr.io._panel import unique
 # The second is a control character, which `tidy` leaves in no keyword.
 _DELIMITERS = ("|", "\x1e")
 _TEXT_START = 256
-_BLOCK = 512  # data begin at a multiple of this
-_LAST_IN_HEADER = 99_999_999  # what the eight digits of an offset can say
+_DATA_ALIGNMENT = 512  # values begin at a multiple of it
+_LARGEST_HEADER_OFFSET = 99_999_999  # the largest number of eight digits
 
-# Standard keywords about the sample and not about the layout of the file: carried over, with the "$" they need.
+# These standard keywords are about the sample and not the layout of the file; written, they begin with "$".
 STANDARD = re.compile(
     "abrt|btim|cells|com|cyt|cytsn|date|etim|exp|inst|last_modified|last_modifier|lost|op|originality|plateid|platename"
     "|proj|smno|src|sys|timestep|vol|wellid"
@@ -35,8 +35,8 @@ class Parameter(NamedTuple):
 
 def tidy(text: str, *, commas: bool = True) -> str:
     """Return what a reader gives back: no blanks around it, no control characters, no "$", and commas if allowed."""
-    kept = "".join(character for character in text if character.isprintable() and character != "$")
-    return (kept if commas else kept.replace(",", "_")).strip()
+    printable = "".join(character for character in text if character.isprintable() and character != "$")
+    return (printable if commas else printable.replace(",", "_")).strip()
 
 
 def tidy_channels(names: Sequence[str]) -> list[str]:
@@ -44,26 +44,26 @@ def tidy_channels(names: Sequence[str]) -> list[str]:
     return unique(tidy(name, commas=False) or f"P{n}" for n, name in enumerate(names, start=1))
 
 
-def header_and_text(n_events: int, parameters: Sequence[Parameter], others: Mapping[str, str]) -> bytes:
-    """Return all that precedes the values, which are float32, little-endian, event by event."""
+def header_and_text(n_events: int, parameters: Sequence[Parameter], keywords: Mapping[str, str]) -> bytes:
+    """Return all that precedes the values (little-endian float32, event by event), `keywords` with what they need."""
     n_bytes = 4 * n_events * len(parameters)
     words = {
         "$BEGINANALYSIS": "0", "$ENDANALYSIS": "0", "$BEGINSTEXT": "0", "$ENDSTEXT": "0", "$NEXTDATA": "0",
         "$BYTEORD": "1,2,3,4", "$DATATYPE": "F", "$MODE": "L", "$PAR": str(len(parameters)), "$TOT": str(n_events),
     }  # fmt: skip
     for n, parameter in enumerate(parameters, start=1):
-        # $PnR is one more than the largest value, and what FlowJo scales its axis to.
+        # $PnR is one more than the largest value; FlowJo scales its axis to it.
         words |= {f"$P{n}N": parameter.channel, f"$P{n}B": "32", f"$P{n}E": "0,0"}
         words |= {f"$P{n}R": str(int(max(parameter.largest, 0)) + 1)}
         words |= {f"$P{n}S": parameter.marker} if parameter.marker else {}
-    words |= others
-    # Offsets are part of the text whose length they depend on: leave room for long ones, then fill up with blanks.
+    words |= keywords
+    # Offsets are part of the text whose length they depend on: room is left for long ones and filled with blanks.
     longest = "9" * 20
     text_size = len(_text({**words, "$BEGINDATA": longest, "$ENDDATA": longest}))
-    start = -(-(_TEXT_START + text_size) // _BLOCK) * _BLOCK
+    start = -(-(_TEXT_START + text_size) // _DATA_ALIGNMENT) * _DATA_ALIGNMENT
     stop = start + n_bytes - 1
     text = _text({**words, "$BEGINDATA": str(start), "$ENDDATA": str(stop)})
-    in_header = (start, stop) if stop <= _LAST_IN_HEADER else (0, 0)
+    in_header = (start, stop) if stop <= _LARGEST_HEADER_OFFSET else (0, 0)
     offsets = (_TEXT_START, _TEXT_START + len(text) - 1, *in_header, 0, 0)
     header = "FCS3.1    " + "".join(f"{offset:>8}" for offset in offsets)
     return (header.ljust(_TEXT_START).encode() + text).ljust(start)
@@ -71,5 +71,5 @@ def header_and_text(n_events: int, parameters: Sequence[Parameter], others: Mapp
 
 def _text(words: Mapping[str, str]) -> bytes:
     used = "".join([*words, *words.values()])
-    delimiter = next(each for each in _DELIMITERS if each not in used)
+    delimiter = next(character for character in _DELIMITERS if character not in used)
     return (delimiter + "".join(f"{key}{delimiter}{value}{delimiter}" for key, value in words.items())).encode()

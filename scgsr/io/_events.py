@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scgsr._checks import instance, log, positive_int
+from scgsr._checks import about, instance, listed, log, positive_int
 from scgsr.io._damage import naming
+from scgsr.io._decode import decode
 from scgsr.io._outline import DataSet, check_size, data_sets
-from scgsr.io._readers import decode
 from scgsr.io._spill import spill_of
 from scgsr.io._text import offset_or_zero
 
@@ -28,49 +28,43 @@ class FcsEvents(NamedTuple):
     spill: pd.DataFrame | None  # channels of the dyes x channels of the detectors
 
 
-def read_events(path: str | os.PathLike[str], *, data_set: int = 0) -> FcsEvents:
-    """Return what data set number `data_set` of the FCS file at `path` holds."""
-    return load(path, find(path, data_set=data_set))
-
-
-def load(path: str | os.PathLike[str], found: DataSet) -> FcsEvents:
-    """Return the events of a data set that `find` has found."""
+def read_events(path: str | os.PathLike[str], data_set: DataSet) -> FcsEvents:
+    """Return the events of a data set that `find_data_set` has returned."""
     with naming(path):
-        values = decode(path, found)
-    return FcsEvents(values, found.panel.channels, found.panel.markers, *spill_of(found.keywords))
+        values = decode(path, data_set)
+    keywords, spill = spill_of(data_set.keywords)
+    panel = data_set.panel
+    return FcsEvents(values=values, channels=panel.channels, markers=panel.markers, keywords=keywords, spill=spill)
 
 
-def find(path: str | os.PathLike[str], *, data_set: int = 0) -> DataSet:
-    """Return data set number `data_set`, without its events, after checks of what it promises."""
+def find_data_set(path: str | os.PathLike[str], number: int) -> DataSet:
+    """Return data set `number` (the argument `data_set`), without its events, after checks of what it promises."""
     instance("path", path, (str, os.PathLike))
-    data_set = positive_int("data_set", data_set, minimum=0)
+    number = positive_int("data_set", number, minimum=0)
+    name = os.fspath(path)
     with naming(path):
-        found = list(data_sets(path))
-    if data_set >= len(found):
-        msg = (
-            f"`data_set` must be less than {len(found)}, the number of data sets in {os.fspath(path)}, got {data_set}."
-        )
-        raise ValueError(msg)
-    if len(found) > 1:
-        log.warning(
-            "%s holds %d data sets: this is number %d; `data_set` chooses.", os.fspath(path), len(found), data_set
-        )
+        in_file = list(data_sets(path))
+    if number >= len(in_file):
+        msg = f"`data_set` must be less than {len(in_file)}, the number of data sets in {name}, got {number}."
+        raise about("data_set", ValueError(msg))
+    if len(in_file) > 1:
+        log.warning("%s holds %d data sets: this is number %d; `data_set` chooses.", name, len(in_file), number)
     with naming(path):
-        check_size(found[data_set], Path(path).stat().st_size)
-    _warn(os.fspath(path), found[data_set])
-    return found[data_set]
+        check_size(in_file[number], Path(path).stat().st_size)
+    _warn_of_what_is_not_read(name, in_file[number])
+    return in_file[number]
 
 
-def _warn(path: str, found: DataSet) -> None:
-    """Say what is in the file, but not in the result."""
-    if found.header.version == "3.2":
+def _warn_of_what_is_not_read(path: str, data_set: DataSet) -> None:
+    """Log what the file says that is not in the result."""
+    if data_set.header.version == "3.2":
         log.warning("%s is FCS 3.2, and is read as if it were FCS 3.1.", path)
-    if found.amplified:
+    if data_set.amplified:
         log.warning(
             "%s: %s are stored log-amplified ($PnE): values are channel numbers, not intensities.",
             path,
-            ", ".join(found.amplified),
+            listed(data_set.amplified),
         )
-    start, stop = (offset_or_zero(found.keywords.get(name, "")) for name in ("beginstext", "endstext"))
-    if stop > start > 0 and start != found.header.text[0]:
+    start, stop = (offset_or_zero(data_set.keywords.get(name, "")) for name in ("beginstext", "endstext"))
+    if stop > start > 0 and start != data_set.header.text[0]:
         log.warning("%s: the supplemental TEXT segment ($BEGINSTEXT) is not read.", path)

@@ -1,8 +1,4 @@
-"""Integers as FCS packs them: each channel with its own width, the bits above its range masked.
-
-FlowIO masks them too, but one byte at a time in Python, and not where the range of some channel exceeds its width; and
-it reads neither 24 nor 64 bits.
-"""
+"""Integers as FCS packs them: each channel with its own width, the bits above its range masked."""
 
 from __future__ import annotations
 
@@ -22,11 +18,11 @@ if TYPE_CHECKING:
 def widths(keywords: Mapping[str, str]) -> list[int]:
     """Return the number of bytes of each channel."""
     bits = [whole_number(keywords, f"p{n}b") for n in range(1, whole_number(keywords, "par") + 1)]
-    for n, each in enumerate(bits, start=1):
-        if each % 8 or not 8 <= each <= 64:
-            msg = f"$P{n}B is {each}, but integers of 8, 16, ..., 64 bits are read"
+    for n, width in enumerate(bits, start=1):
+        if width % 8 or not 8 <= width <= 64:
+            msg = f"$P{n}B is {width}, but integers of 8, 16, ..., 64 bits are read"
             raise DamageError(msg)
-    return [each // 8 for each in bits]
+    return [width // 8 for width in bits]
 
 
 def unpack(rows: NDArray[np.uint8], keywords: Mapping[str, str], byte_order: str) -> NDArray[np.uint32 | np.uint64]:

@@ -10,8 +10,8 @@ from scgsr.io._damage import DamageError
 from scgsr.io._integers import widths
 from scgsr.io._text import whole_number
 
-BYTE_ORDERS: dict[str, Literal["<", ">"]] = {"1,2,3,4": "<", "4,3,2,1": ">", "1,2": "<", "2,1": ">"}
-_FLOATS = {"F": 4, "D": 8}
+_BYTE_ORDERS: dict[str, Literal["<", ">"]] = {"1,2,3,4": "<", "4,3,2,1": ">", "1,2": "<", "2,1": ">"}
+_FLOAT_BYTES = {"F": 4, "D": 8}
 HEADER_SIZE = 58
 
 
@@ -38,16 +38,22 @@ class Layout(NamedTuple):
 def layout_of(version: str, in_header: tuple[int, int], keywords: Mapping[str, str]) -> Layout:
     """Return how values are stored; the HEADER of `version` says that they lie at `in_header`."""
     _choice(keywords, "mode", ["L"])
-    datatype = _choice(keywords, "datatype", [*_FLOATS, "I"])
-    byte_order = BYTE_ORDERS[_choice(keywords, "byteord", list(BYTE_ORDERS))]
+    datatype = _choice(keywords, "datatype", [*_FLOAT_BYTES, "I"])
+    byte_order = _BYTE_ORDERS[_choice(keywords, "byteord", list(_BYTE_ORDERS))]
     n_channels = _n_channels(keywords, datatype)
-    bytes_per_event = _FLOATS[datatype] * n_channels if datatype in _FLOATS else sum(widths(keywords))
+    bytes_per_event = _FLOAT_BYTES[datatype] * n_channels if datatype in _FLOAT_BYTES else sum(widths(keywords))
     span = _span(version, in_header, keywords)
     n_events = _n_events(version, span, bytes_per_event, keywords)
     if n_events * bytes_per_event and span[0] < HEADER_SIZE:
         msg = f"its values must follow the HEADER, but begin at byte {span[0]}"
         raise DamageError(msg)
-    return Layout(span, (n_events, n_channels), datatype, byte_order, bytes_per_event)
+    return Layout(
+        span=span,
+        shape=(n_events, n_channels),
+        datatype=datatype,
+        byte_order=byte_order,
+        bytes_per_event=bytes_per_event,
+    )
 
 
 def _choice(keywords: Mapping[str, str], name: str, allowed: list[str]) -> str:
@@ -61,11 +67,11 @@ def _choice(keywords: Mapping[str, str], name: str, allowed: list[str]) -> str:
 
 def _n_channels(keywords: Mapping[str, str], datatype: str) -> int:
     n_channels = whole_number(keywords, "par")
-    named = sorted(int(key[1:-1]) for key in keywords if re.fullmatch("p[0-9]+n", key))
-    if len(named) != n_channels or named != list(range(1, n_channels + 1)):
-        msg = f"it names channels {named}, but has $PAR = {n_channels} of them"
+    numbers = sorted(int(key[1:-1]) for key in keywords if re.fullmatch("p[0-9]+n", key))
+    if len(numbers) != n_channels or numbers != list(range(1, n_channels + 1)):
+        msg = f"it names channels {numbers}, but has $PAR = {n_channels} of them"
         raise DamageError(msg)
-    types = {keywords.get(f"p{n}datatype", datatype).strip().upper() or datatype for n in named}  # since FCS 3.2
+    types = {keywords.get(f"p{n}datatype", datatype).strip().upper() or datatype for n in numbers}  # since FCS 3.2
     if types - {datatype}:
         msg = f"its channels are of the types {sorted(types)} ($PnDATATYPE), but one type for all is read"
         raise DamageError(msg)
@@ -79,7 +85,7 @@ def _span(version: str, in_header: tuple[int, int], keywords: Mapping[str, str])
     in_text = whole_number(keywords, "begindata", 0), whole_number(keywords, "enddata", 0)
     if not all(in_text):
         return in_header
-    # The end may differ: HEADER has no room for large offsets, and $TOT tells whether that of TEXT is right.
+    # The ends may differ, because the HEADER has no room for large ones: $TOT decides whether that of TEXT is right.
     if in_header[0] not in (0, in_text[0]):
         msg = f"its values begin at byte {in_header[0]} by the HEADER, but at $BEGINDATA = {in_text[0]}"
         raise DamageError(msg)
@@ -92,6 +98,9 @@ def _n_events(version: str, span: tuple[int, int], bytes_per_event: int, keyword
     optional = version == "2.0" and span[0] > 0 and bytes_per_event > 0
     n_events = whole_number(keywords, "tot", max(0, length // bytes_per_event) if optional else None)
     n_bytes = n_events * bytes_per_event
+    if n_events > 0 and not n_bytes:
+        msg = f"it has $TOT = {n_events} events, but no channels"
+        raise DamageError(msg)
     if n_events < 0 or length - n_bytes not in (0, 1):
         msg = f"it has {length} bytes of values, but $TOT = {n_events} events of {bytes_per_event} bytes need {n_bytes}"
         raise DamageError(msg)

@@ -32,7 +32,6 @@ class DataSet(NamedTuple):
     offset: int
     header: Header
     keywords: dict[str, str]
-    alone: bool
 
     @property
     def layout(self) -> Layout:
@@ -62,9 +61,10 @@ class DataSet(NamedTuple):
 def data_sets(path: str | os.PathLike[str]) -> Iterator[DataSet]:
     """Follow $NEXTDATA, which counts from where its data set begins."""
     with Path(path).open("rb") as handle:
+        size = handle.seek(0, os.SEEK_END)
         offset, step = 0, None
         while step != 0:
-            handle.seek(offset)
+            handle.seek(min(offset, size))
             if not (start := handle.read(HEADER_SIZE)).startswith(b"FCS"):
                 if not step:
                     msg = "it does not begin with 'FCS'"
@@ -72,12 +72,12 @@ def data_sets(path: str | os.PathLike[str]) -> Iterator[DataSet]:
                 log.warning("%s: $NEXTDATA = %d, but no data set begins there.", os.fspath(path), step)
                 return
             header = _header(start)
-            keywords = keywords_of(_read(handle, offset, *header.text))
+            keywords = keywords_of(_text_segment(handle, size, offset, *header.text))
             step = whole_number(keywords, "nextdata", 0)
             if step < 0:
                 msg = f"$NEXTDATA = {step} leads backwards"
                 raise DamageError(msg)
-            yield DataSet(offset, header, keywords, alone=offset == step == 0)
+            yield DataSet(offset, header, keywords)
             offset += step
 
 
@@ -90,36 +90,35 @@ def _header(start: bytes) -> Header:
     try:
         text_start, text_stop, data_start, data_stop = (int(field.strip() or b"0") for field in fields[:4])
     except ValueError as error:
-        found = start[10:42].decode("latin-1")
-        msg = f"its HEADER must have the offsets of TEXT and DATA at bytes 10 to 41, but has {found!r}"
+        offsets = start[10:42].decode("latin-1")
+        msg = f"its HEADER must have the offsets of TEXT and DATA at bytes 10 to 41, but has {offsets!r}"
         raise DamageError(msg) from error
     return Header(known, (text_start, text_stop), (data_start, data_stop), offset_or_zero(fields[5].decode("latin-1")))
 
 
-def _read(handle: BinaryIO, offset: int, start: int, stop: int) -> bytes:
-    """Return the TEXT segment."""
+def _text_segment(handle: BinaryIO, size: int, offset: int, start: int, stop: int) -> bytes:
+    """Return the TEXT segment of a data set at `offset`; it is read only if a file of `size` bytes can hold it."""
     if not 0 < start < stop:
         msg = f"its HEADER says that TEXT lies at bytes {start} to {stop}"
         raise DamageError(msg)
-    handle.seek(offset + start)
-    segment = handle.read(stop - start + 1)
-    if len(segment) < stop - start + 1:
+    if offset + stop >= size:
         msg = f"it ends before its TEXT segment does, which the HEADER says lies at bytes {start} to {stop}"
         raise DamageError(msg)
-    return segment
+    handle.seek(offset + start)
+    return handle.read(stop - start + 1)
 
 
-def check_size(found: DataSet, n_bytes: int) -> None:
-    """Refuse promises that a file of this size cannot keep."""
-    layout, available = found.layout, n_bytes - found.offset
+def check_size(data_set: DataSet, n_bytes: int) -> None:
+    """Refuse promises that a file of `n_bytes` cannot keep."""
+    layout, available = data_set.layout, n_bytes - data_set.offset
     if layout.n_bytes and layout.start + layout.n_bytes > available:
         msg = (
             f"it has {available} bytes, but $TOT = {layout.shape[0]} events of {layout.bytes_per_event} bytes "
             f"that begin at byte {layout.start}"
         )
         raise DamageError(msg)
-    # ANALYSIS is never read, but a file that ends before it was cut.
-    analysis_stop = offset_or_zero(found.keywords.get("endanalysis", "")) or found.header.analysis_stop
+    # ANALYSIS is never read, but a file that ends before it was cut off.
+    analysis_stop = offset_or_zero(data_set.keywords.get("endanalysis", "")) or data_set.header.analysis_stop
     if analysis_stop >= available:
         msg = f"it has {available} bytes, but its ANALYSIS segment ends at byte {analysis_stop}"
         raise DamageError(msg)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from scgsr._checks import log
+from scgsr._checks import about, log
 
 _DIGITS = re.compile(r"([0-9]+)")
 
@@ -40,9 +40,9 @@ class Panel(NamedTuple):
         )
 
     def columns(self, keys: Iterable[str]) -> list[int]:
-        """Return where `keys` are."""
-        place = {key: column for column, key in enumerate(self.keys)}
-        return [place[key] for key in keys]
+        """Return the columns of `keys` in the values of the file."""
+        column = {key: number for number, key in enumerate(self.keys)}
+        return [column[key] for key in keys]
 
     def only(self, keys: Iterable[str]) -> Panel:
         """Return the panel of `keys` alone."""
@@ -59,13 +59,13 @@ def files_of(folder: Path) -> dict[str, Path]:
     ]
     if not files:
         msg = f"`path` must be an FCS file or a folder of them, but there is no file ending in .fcs in {folder}."
-        raise ValueError(msg)
+        raise about("path", ValueError(msg))
     files.sort(key=lambda file: (_natural(file.stem), file.name))
     samples = {file.stem: file for file in files}
     if len(samples) < len(files):
         twice = sorted({file.name for file in files} - {file.name for file in samples.values()})
         msg = f"`path`: {folder} has several files of one sample, that is differing only in the ending: rename {twice}."
-        raise ValueError(msg)
+        raise about("path", ValueError(msg))
     return samples
 
 
@@ -75,36 +75,37 @@ def _natural(name: str) -> list[str | int]:
 
 def shared_panel(panels: Mapping[Path, Panel], *, refuse: bool) -> list[str]:
     """Return the keys that all files have, in the order of the first; raise ValueError if some file has others."""
-    (first, panel), *others = panels.items()
-    keys = wanted = panel.keys
-    for file, other in others:
-        found = set(other.keys)
-        missing, extra = [key for key in wanted if key not in found], sorted(found.difference(wanted))
+    (first, first_panel), *others = panels.items()
+    keys = first_keys = first_panel.keys
+    for file, panel in others:
+        keys_of_file = set(panel.keys)
+        missing = [key for key in first_keys if key not in keys_of_file]
+        extra = sorted(keys_of_file.difference(first_keys))
         if refuse and (missing or extra):
             msg = (
-                f"`path`: {os.fspath(file)} has another panel than {first.name}: it lacks {missing} and adds {extra}; "
-                "rename its channels, or read only what all files have with `panel='shared'`."
+                f"`panel`='same': {os.fspath(file)} has another panel than {first.name}: it lacks {missing} and adds "
+                f"{extra}; rename its channels, or read only what all files have with `panel='shared'`."
             )
-            raise ValueError(msg)
-        keys = [key for key in keys if key in found]
-        _warn_of_other_channels(first, panel.only(keys), file, other.only(keys))
+            raise about("panel", ValueError(msg))
+        keys = [key for key in keys if key in keys_of_file]
+        _warn_of_other_channels(first, first_panel.only(keys), file, panel.only(keys))
     if not keys:
         msg = f"`path`: the files in {first.parent} have no channel in common."
-        raise ValueError(msg)
+        raise about("path", ValueError(msg))
     if not refuse:
         log.info("reading the %d channels that all %d files have", len(keys), len(panels))
     return keys
 
 
-def _warn_of_other_channels(first: Path, panel: Panel, file: Path, other: Panel) -> None:
-    """Say where a marker was measured by another detector, whose scale may differ."""
-    moved = [
-        f"{name} ({here} and {there})"
-        for name, here, there in zip(panel.names, panel.channels, other.channels, strict=True)
-        if here != there
+def _warn_of_other_channels(first: Path, first_panel: Panel, file: Path, panel: Panel) -> None:
+    """Log which markers were measured by another detector, whose scale may differ."""
+    differing = [
+        f"{name} ({first_channel} and {channel})"
+        for name, first_channel, channel in zip(panel.names, first_panel.channels, panel.channels, strict=True)
+        if first_channel != channel
     ]
-    if moved:
-        log.warning("%s and %s measure by different channels: %s.", first.name, file.name, ", ".join(moved))
+    if differing:
+        log.warning("%s and %s measure by different channels: %s.", first.name, file.name, ", ".join(differing))
 
 
 def unique(names: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from scgsr._checks import instance
+from scgsr._checks import about, instance
 
 
 def source(path: str | os.PathLike[str]) -> Path:
@@ -13,7 +13,7 @@ def source(path: str | os.PathLike[str]) -> Path:
     given = _not_empty(path, "the FCS file to read, or '.' for the folder you are in")
     if not given.exists():
         msg = f"`path`: there is no file or folder {os.fspath(path)}; check the name, and the folder you are in."
-        raise FileNotFoundError(msg)
+        raise about("path", FileNotFoundError(msg))
     return given
 
 
@@ -22,19 +22,19 @@ def target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     given = _not_empty(path, "the file to write, such as 'cells.fcs'")
     if given.is_dir():
         msg = f"`path`: {given} is a folder; name a file in it, such as {given / 'cells.fcs'}."
-        raise IsADirectoryError(msg)
+        raise about("path", IsADirectoryError(msg))
     if os.path.lexists(given) and not overwrite:
         msg = f"`path`: {given} exists; choose another name, or replace it with `overwrite=True`."
-        raise FileExistsError(msg)
+        raise about("path", FileExistsError(msg))
     if not given.parent.is_dir():
         msg = f"`path`: there is no folder {given.parent} to write {given.name} to; make the folder first."
-        raise FileNotFoundError(msg)
+        raise about("path", FileNotFoundError(msg))
     return given
 
 
-def _not_empty(path: str | os.PathLike[str], wanted: str) -> Path:
+def _not_empty(path: str | os.PathLike[str], example: str) -> Path:
     instance("path", path, (str, os.PathLike))
-    if not os.fspath(path):  # which `Path` takes for the folder one is in
-        msg = f"`path` must not be empty; give {wanted}."
-        raise ValueError(msg)
+    if not os.fspath(path):  # `Path` takes an empty text for the current folder.
+        msg = f"`path` must not be empty; give {example}."
+        raise about("path", ValueError(msg))
     return Path(path)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scgsr._checks import instance, one_of
+from scgsr._checks import about, instance, one_of
 from scgsr.io._damage import DamageError, naming
-from scgsr.io._events import find, load
+from scgsr.io._events import find_data_set, read_events
 from scgsr.io._outline import DataSet
 from scgsr.io._panel import Panel, files_of, shared_panel, unique
 from scgsr.io._paths import source
+from scgsr.io._samples import SAMPLE
 from scgsr.io._spill import check_spill, compensate_in_place
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def read_fcs(
     data_set: int = 0,
     compensate: bool | pd.DataFrame = False,
     panel: str = "same",
+    dtype: str = "float32",
 ) -> AnnData:
     """Read the events of an FCS file, or of all FCS files in a folder.
 
@@ -54,14 +56,16 @@ def read_fcs(
         of the dyes, columns those of the detectors. Values must be linear: log-amplified channels are refused.
     panel
         For a folder, "same": a file with another panel is refused. "shared": only what all files have is read.
+    dtype
+        "float32", or "float64" for doubles as they are stored and integers up to 2**53.
 
     Returns
     -------
     AnnData of shape (n_events, n_channels):
 
     `.X`
-        float32 ndarray, the stored values. What float32 cannot hold is rounded: doubles to some 7 digits, and integers
-        above 2**24 = 16,777,216, which a time channel may reach.
+        ndarray of `dtype`, the stored values. What float32 cannot hold is rounded: doubles to some 7 digits, and
+        integers above 2**24 = 16,777,216, which a time channel may reach.
     `.obs["sample"]`
         for a folder, categorical: the name of the file without its ending. `.obs_names` are "<sample>_0", ... .
     `.var_names`
@@ -84,21 +88,21 @@ def read_fcs(
         If a file is not FCS, damaged, incomplete, or of a kind that is not read: other versions, histograms, text
         values, integers of other than whole bytes up to 64 bits. If a folder has no FCS file, or panels differ. If a
         spillover matrix is asked for and there is none, or it does not fit the channels, or these are log-amplified.
-    ImportError
-        If FlowIO is missing, and values are floating-point numbers.
 
     References
     ----------
     Spidlen J, Moore W, Parks D, et al. Data File Standard for Flow Cytometry, version FCS 3.1. Cytometry A
-    2010;77:97-100. doi:10.1002/cyto.a.20825
+    2010;77:97-100. https://doi.org/10.1002/cyto.a.20825
 
     Examples
     --------
-    >>> import pathlib, tempfile, flowio, scgsr
+    >>> import pathlib, tempfile, numpy as np, scgsr
+    >>> from anndata import AnnData
+    >>> cells = AnnData(np.array([[1.0, 2.0], [3.0, 4.0]], dtype=np.float32))
+    >>> cells.var_names, cells.var["channel"] = ["CD19", "Event_length"], ["Nd142Di", "Event_length"]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for donor in ["donor_2", "donor_10"]:
-    ...         with (pathlib.Path(folder) / f"{donor}.fcs").open("wb") as handle:
-    ...             _ = flowio.create_fcs(handle, [1.0, 2.0, 3.0, 4.0], ["Nd142Di", "Event_length"], ["CD19", ""])
+    ...         scgsr.io.write_fcs(cells, pathlib.Path(folder) / f"{donor}.fcs", key=None)
     ...     adata = scgsr.io.read_fcs(pathlib.Path(folder) / "donor_2.fcs")
     ...     donors = scgsr.io.read_fcs(folder)
     >>> adata.to_df()
@@ -110,37 +114,41 @@ def read_fcs(
     >>> donors.obs["sample"].value_counts(sort=False).to_dict()
     {'donor_2': 2, 'donor_10': 2}
     """
-    given = source(path)
+    file_or_folder = source(path)
     instance("compensate", compensate, (bool, pd.DataFrame))
     one_of("panel", panel, ["same", "shared"])
-    if given.is_dir():
-        return _folder(given, data_set, compensate, refuse=panel == "same")
-    found = find(path, data_set=data_set)
-    values, meta = _values(path, found, compensate)
-    return _adata(values, found.panel, obs=pd.DataFrame(index=[str(i) for i in range(len(values))]), meta=meta)
+    float_type = np.dtype(one_of("dtype", dtype, ["float32", "float64"]))
+    if file_or_folder.is_dir():
+        return _folder(file_or_folder, data_set, compensate, float_type, refuse=panel == "same")
+    in_file = find_data_set(path, data_set)
+    values, meta = _values(path, in_file, compensate, float_type)
+    return _anndata(values, in_file.panel, obs=pd.DataFrame(index=[str(i) for i in range(len(values))]), meta=meta)
 
 
-def _folder(folder: Path, data_set: int, compensate: bool | pd.DataFrame, *, refuse: bool) -> AnnData:
+def _folder(
+    folder: Path, number: int, compensate: bool | pd.DataFrame, dtype: np.dtype[Any], *, refuse: bool
+) -> AnnData:
+    """Return data set `number` of each file of a folder as one AnnData."""
     files = files_of(folder)
-    found = {sample: find(file, data_set=data_set) for sample, file in files.items()}
-    keys = shared_panel({files[sample]: each.panel for sample, each in found.items()}, refuse=refuse)
-    sizes = [each.shape[0] for each in found.values()]
-    # One array for all, and what was read of a file is gone before the next: the peak is one file above the result.
-    together = np.empty((sum(sizes), len(keys)), np.float32)
+    data_sets = {sample: find_data_set(file, number) for sample, file in files.items()}
+    keys = shared_panel({files[sample]: data_set.panel for sample, data_set in data_sets.items()}, refuse=refuse)
+    sizes = [data_set.shape[0] for data_set in data_sets.values()]
+    # All files go into one array, and each is forgotten before the next: memory peaks at the result and one file.
+    together = np.empty((sum(sizes), len(keys)), dtype)
     metas, stop = {}, 0
-    for (sample, each), size in zip(found.items(), sizes, strict=True):
-        values, metas[sample] = _values(files[sample], each, compensate)
+    for (sample, data_set), size in zip(data_sets.items(), sizes, strict=True):
+        values, metas[sample] = _values(files[sample], data_set, compensate, dtype)
         start, stop = stop, stop + size
-        together[start:stop] = values[:, each.panel.columns(keys)]
+        together[start:stop] = values[:, data_set.panel.columns(keys)]
     obs = pd.DataFrame(
-        {"sample": pd.Categorical(np.repeat(list(files), sizes), categories=list(files))},
+        {SAMPLE: pd.Categorical(np.repeat(list(files), sizes), categories=list(files))},
         index=[f"{sample}_{i}" for sample, size in zip(files, sizes, strict=True) for i in range(size)],
     )
-    first = next(iter(found.values())).panel
-    return _adata(together, first.only(keys), obs=obs, meta=metas)
+    first = next(iter(data_sets.values())).panel
+    return _anndata(together, first.only(keys), obs=obs, meta=metas)
 
 
-def _adata(values: NDArray[np.float32], panel: Panel, *, obs: pd.DataFrame, meta: dict[str, Any]) -> AnnData:
+def _anndata(values: NDArray[np.floating], panel: Panel, *, obs: pd.DataFrame, meta: dict[str, Any]) -> AnnData:
     from anndata import AnnData  # slow to import
 
     var = pd.DataFrame({"channel": panel.channels, "marker": panel.markers}, index=unique(panel.names))
@@ -148,48 +156,48 @@ def _adata(values: NDArray[np.float32], panel: Panel, *, obs: pd.DataFrame, meta
 
 
 def _values(
-    path: str | os.PathLike[str], found: DataSet, compensate: bool | pd.DataFrame
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    path: str | os.PathLike[str], data_set: DataSet, compensate: bool | pd.DataFrame, dtype: np.dtype[Any]
+) -> tuple[NDArray[np.floating], dict[str, Any]]:
     """Return the events, compensated if asked for, and what goes to `.uns["meta"]`."""
-    events = load(path, found)
-    values, spill = _as_float32(events.values, path), events.spill
-    wanted = isinstance(compensate, pd.DataFrame) or compensate
-    if wanted:
-        spill = _matrix(path, found, compensate if isinstance(compensate, pd.DataFrame) else spill)
+    events = read_events(path, data_set)
+    values, spill = _as_floats(events.values, path, dtype), events.spill
+    compensated = isinstance(compensate, pd.DataFrame) or compensate
+    if compensated:
+        spill = _matrix(path, data_set, compensate if isinstance(compensate, pd.DataFrame) else spill)
         compensate_in_place(values, events.channels, spill)
     meta: dict[str, Any] = _writable(events.keywords)
-    if spill is not None:  # a column of a DataFrame is a key in a file
+    if spill is not None:  # Columns of a data frame become keys in a file.
         meta["spill"] = spill.set_axis(list(_writable(dict.fromkeys(spill.columns, ""))), axis="columns")
-    return values, {**meta, "compensated": wanted}
+    return values, {**meta, "compensated": compensated}
 
 
-def _matrix(path: str | os.PathLike[str], found: DataSet, spill: pd.DataFrame | None) -> pd.DataFrame:
+def _matrix(path: str | os.PathLike[str], data_set: DataSet, spill: pd.DataFrame | None) -> pd.DataFrame:
     """Return the matrix if it fits the channels."""
     if spill is None:
         msg = (
             f"`compensate`=True needs a spillover matrix ($SPILLOVER or SPILL), and {os.fspath(path)} has none that "
             "can be read; pass one as a DataFrame."
         )
-        raise ValueError(msg)
+        raise about("compensate", ValueError(msg))
     try:
-        matrix = check_spill(spill, found.panel.channels)
+        matrix = check_spill(spill, data_set.panel.channels)
     except ValueError as error:
         msg = f"`compensate`: {os.fspath(path)} cannot be compensated: {error}."
-        raise ValueError(msg) from error
-    if amplified := [channel for channel in found.amplified if channel in matrix.index]:
+        raise about("compensate", ValueError(msg)) from error
+    if amplified := [channel for channel in data_set.amplified if channel in matrix.index]:
         msg = (
             f"`compensate`: {os.fspath(path)} cannot be compensated: {amplified} are stored log-amplified ($PnE), and "
             "only linear values can be; read the file without it."
         )
-        raise ValueError(msg)
+        raise about("compensate", ValueError(msg))
     return matrix
 
 
-def _as_float32(values: NDArray[Any], path: str | os.PathLike[str]) -> NDArray[np.float32]:
-    """Return writeable float32 values, without a copy where possible."""
+def _as_floats(values: NDArray[Any], path: str | os.PathLike[str], dtype: np.dtype[Any]) -> NDArray[np.floating]:
+    """Return writeable values of `dtype`, without a copy where possible."""
     with naming(path), np.errstate(over="raise", invalid="ignore"):
         try:
-            return np.require(values, np.float32, ["C", "W"])
+            return np.require(values, dtype, ["C", "W"])
         except FloatingPointError as error:
             msg = "it holds values beyond the range of 32-bit floats"
             raise DamageError(msg) from error

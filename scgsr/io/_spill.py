@@ -10,12 +10,12 @@ import pandas as pd
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_KEYWORDS = ("spill", "spillover")  # before FCS 3.1 and since; readfcs looks in this order too
+_SPILL_KEYWORDS = ("spill", "spillover")  # before FCS 3.1, and since then
 
 
 def spill_of(keywords: dict[str, str]) -> tuple[dict[str, str], pd.DataFrame | None]:
     """Return the keywords, less "spill" if there is a matrix, and the first matrix that can be parsed."""
-    for name in _KEYWORDS:
+    for name in _SPILL_KEYWORDS:
         try:
             spill = parse_spill(keywords[name])
         except (KeyError, ValueError):
@@ -35,7 +35,7 @@ def parse_spill(text: str) -> pd.DataFrame:
     return pd.DataFrame(np.reshape([float(number) for number in numbers], (n, n)), index=names, columns=names)
 
 
-def compensate_in_place(values: NDArray[np.float32], channels: list[str], spill: pd.DataFrame) -> None:
+def compensate_in_place(values: NDArray[np.floating], channels: list[str], spill: pd.DataFrame) -> None:
     """Replace the measured values of the channels in `spill` by those of the dyes, in place.
 
     A dye emits into every detector, so that measured = emitted @ spill; this solves for what was emitted.

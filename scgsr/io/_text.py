@@ -1,7 +1,7 @@
 """The TEXT segment -> keywords, and keywords -> numbers.
 
-Not by FlowIO, whose parser (which readfcs uses too) takes empty values for escaped delimiters and some delimiters for
-regular expressions, and drops every "$", so that a keyword of a vendor replaces the standard one of the same name.
+Empty values, escaped delimiters and keywords of vendors that lack the "$" of the standard ones are told apart here, as
+files in use need it.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def _pairs(text: str) -> list[list[str]]:
     of a value it is empty: the standard forbids that, but it is common. A delimiter inside a keyword is not understood.
     """
     delimiter = text[0]
-    if delimiter == "$":  # precedes standard keywords twice
+    if delimiter == "$":  # It precedes standard keywords twice.
         text = text.replace("$$", "$")
     parts = text[1:].split(delimiter)
     pairs: list[list[str]] = []
-    for key, value in zip(parts[::2], parts[1::2], strict=False):  # what follows the last delimiter is padding
+    for key, value in zip(parts[::2], parts[1::2], strict=False):  # Padding follows the last delimiter.
         if key or not pairs:
             pairs.append([key, value])
         else:

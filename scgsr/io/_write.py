@@ -1,4 +1,4 @@
-"""AnnData -> an FCS file: features, and what a fit has written, as parameters."""
+"""AnnData -> an FCS file: features, samples, and what a fit has written, as parameters."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys, rows
-from scgsr._checks import log
+from scgsr._checks import about, log
+from scgsr._model import written_whole
 from scgsr._values import check_finite, dense_rows
 from scgsr.io._carry import carried
 from scgsr.io._encode import Parameter, header_and_text, tidy, tidy_channels
 from scgsr.io._paths import target
+from scgsr.io._samples import sample_numbers
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -43,6 +44,8 @@ def write_fcs(
 
     - the features: $PnN is ``.var["channel"]`` if there is one, else the name of the feature, and $PnS is the name of
       the feature where that differs;
+    - for cells of a folder of files, "sample": the number of the sample in the order of its categories; the keywords
+      SAMPLE_0, ... say what the numbers mean;
     - the activations, one parameter per neuron, "gsr_n0", "gsr_n1", ...;
     - the labels, "gsr": the number of the module. If the categories were renamed they are numbered in their order, and
       the keywords GSR_LABEL_0, ... say what the numbers mean;
@@ -52,10 +55,9 @@ def write_fcs(
     cells of a folder of files, where each has its own, none are. The gain of a channel ($PnG) is carried over while its
     values are as they were read, that is not recorded in ``.uns["arcsinh"]``, and for a folder if all files agree; a
     warning says where a gain is lost, or a channel was log-amplified ($PnE), which 32-bit floats cannot be. The
-    spillover matrix is carried over only while it
-    applies: values that are compensated, or recorded in ``.uns["arcsinh"]`` as transformed, must not be compensated
-    again by the program that opens the file. That record itself is not part of the file: what is read back counts as
-    untransformed.
+    spillover matrix is carried over only while it applies: values that are compensated, or recorded in
+    ``.uns["arcsinh"]`` as transformed, must not be compensated again by the program that opens the file. That record
+    itself is not part of the file: what is read back counts as untransformed.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def write_fcs(
     layer
         Values of the features; None for `.X`.
     key
-        The fit's `key_added`; None writes the features alone.
+        The fit's `key_added`; None writes no results of a fit.
     overwrite
         Whether to replace a file that exists.
 
@@ -89,7 +91,7 @@ def write_fcs(
     References
     ----------
     Spidlen J, Moore W, Parks D, et al. Data File Standard for Flow Cytometry, version FCS 3.1. Cytometry A
-    2010;77:97-100. doi:10.1002/cyto.a.20825
+    2010;77:97-100. https://doi.org/10.1002/cyto.a.20825
 
     Examples
     --------
@@ -98,10 +100,10 @@ def write_fcs(
     >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     scgsr.io.write_fcs(adata, pathlib.Path(folder) / "for_flowjo.fcs")
-    ...     again = scgsr.io.read_fcs(pathlib.Path(folder) / "for_flowjo.fcs")
-    >>> again.shape, again.var_names[[0, 21, -2, -1]].to_list()
+    ...     written = scgsr.io.read_fcs(pathlib.Path(folder) / "for_flowjo.fcs")
+    >>> written.shape, written.var_names[[0, 21, -2, -1]].to_list()
     ((500, 43), ['CD45', 'gsr_n0', 'gsr', 'gsr_confidence'])
-    >>> bool((again[:, adata.var_names].X == adata.X).all())
+    >>> bool((written[:, adata.var_names].X == adata.X).all())
     True
     """
     from anndata import AnnData
@@ -111,36 +113,41 @@ def write_fcs(
     file = target(path, overwrite=overwrite)
     if adata.n_obs == 0:
         msg = "`adata` has no cells; an FCS file needs at least one."
-        raise ValueError(msg)
+        raise about("adata", ValueError(msg))
     matrix = rows(adata, layer=layer)
-    columns, meanings = ({}, {}) if key is None else _of_fit(adata, key)
-    blocks = [matrix, *columns.values()]
-    names = [str(name) for name in adata.var_names], *map(list, columns)
-    for block, features in zip(blocks, names, strict=True):
-        check_finite(block, features)
+    samples, meaning_of_samples = sample_numbers(adata, {*map(str, adata.var_names), *_channels(adata)})
+    results, meaning_of_labels = ({}, {}) if key is None else _results(adata, key)
+    blocks = [matrix, *samples.values(), *results.values()]
+    names = [str(name) for name in adata.var_names], *map(list, samples), *map(list, results)
+    for block, columns in zip(blocks, names, strict=True):
+        check_finite(block, columns)
     largest = np.concatenate([_largest(block) for block in blocks])
     parameters = _parameters(adata, names[1:], largest)
     kept = carried(adata, layer, [parameter.channel for parameter in parameters])
-    head = header_and_text(adata.n_obs, parameters, {"$FIL": tidy(file.name), **kept, **meanings})
-    _write(file, head, _rows(blocks))
+    keywords = {"$FIL": tidy(file.name), **kept, **meaning_of_samples, **meaning_of_labels}
+    head = header_and_text(adata.n_obs, parameters, keywords)
+    with written_whole(file) as unfinished, unfinished.open("wb") as handle:
+        handle.write(head)
+        for values in _rows(blocks):
+            values.tofile(handle)
 
 
-def _of_fit(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], NDArray[np.float32]], dict[str, str]]:
+def _results(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], NDArray[np.float32]], dict[str, str]]:
     """Return what a fit has written, blocks of columns by their names, and keywords that explain renamed labels."""
-    _checks.instance("key", key, str, hint="None writes the features alone.")
+    _checks.instance("key", key, str, hint="None writes no results of a fit.")
     keys = Keys(key)
     _adata.read_record(adata, key)
     activations = _adata.read_activations(adata, key)
     for column in (keys.labels, keys.confidence):
         if column not in adata.obs:
             msg = f"`key`={key!r}: .obs[{column!r}] is missing; call `scgsr.tl.fit(adata, key_added={key!r})` again."
-            raise KeyError(msg)
+            raise about("key", KeyError(msg))
     labels = adata.obs[keys.labels].astype("category").cat
     if n_missing := int((labels.codes < 0).sum()):
         msg = f"`key`={key!r}: .obs[{keys.labels!r}] has no label for {n_missing} cells; leave these cells out."
-        raise ValueError(msg)
+        raise about("key", ValueError(msg))
     names = [str(name) for name in labels.categories]
-    renamed = not all(re.fullmatch("[0-9]{1,7}", name) for name in names)  # above, float32 has not every integer
+    renamed = not all(re.fullmatch("[0-9]{1,7}", name) for name in names)  # Float32 lacks some larger ones.
     numbers = np.arange(len(names)) if renamed else np.array(names, dtype=int)
     per_cell = {keys.labels: numbers[labels.codes]}
     per_cell |= {name: adata.obs[name].to_numpy() for name in (keys.confidence, keys.novelty) if name in adata.obs}
@@ -151,20 +158,26 @@ def _of_fit(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], NDArray[np.
     return columns, {f"{key}_label_{n}".upper(): tidy(name) or "_" for n, name in enumerate(names) if renamed}
 
 
-def _parameters(adata: AnnData, fitted: Sequence[Sequence[str]], largest: NDArray[Any]) -> list[Parameter]:
+def _channels(adata: AnnData) -> list[str]:
+    """Return $PnN of each feature: its channel if that can be written, else its name."""
     features = [str(name) for name in adata.var_names]
-    channels = features
-    if "channel" in adata.var:
-        channels = [
-            channel if isinstance(channel, str) and tidy(channel) else feature
-            for channel, feature in zip(adata.var["channel"], features, strict=True)
-        ]
-    wanted = [*channels, *itertools.chain(*fitted)]
-    written = tidy_channels(wanted)
+    if "channel" not in adata.var:
+        return features
+    return [
+        channel if isinstance(channel, str) and tidy(channel) else feature
+        for channel, feature in zip(adata.var["channel"], features, strict=True)
+    ]
+
+
+def _parameters(adata: AnnData, others: Sequence[Sequence[str]], largest: NDArray[Any]) -> list[Parameter]:
+    """Return the parameters of the file: the features, and the columns named by `others`."""
+    features = [str(name) for name in adata.var_names]
+    names = [*_channels(adata), *itertools.chain(*others)]
+    written = tidy_channels(names)
     markers = [tidy(feature) if feature != channel else "" for feature, channel in zip(features, written, strict=False)]
     changed = [
         f"{before!r} to {after!r}"
-        for before, after in [*zip(wanted, written, strict=True), *zip(features, markers, strict=True)]
+        for before, after in [*zip(names, written, strict=True), *zip(features, markers, strict=True)]
         if after not in ("", before)
     ]
     if changed:
@@ -185,24 +198,8 @@ def _rows(blocks: Sequence[Matrix]) -> Iterator[NDArray[np.float32]]:
         part = slice(start, start + _ROWS_AT_ONCE)
         try:
             with np.errstate(over="raise"):
-                rows = np.hstack([dense_rows(block, part) for block in blocks], dtype="<f4", casting="unsafe")
+                values = np.hstack([dense_rows(block, part) for block in blocks], dtype="<f4", casting="unsafe")
         except FloatingPointError as error:
             msg = "`adata` has values beyond the range of 32-bit floats, which is what the file holds; rescale them."
-            raise ValueError(msg) from error
-        yield rows
-
-
-def _write(path: Path, head: bytes, blocks: Iterator[NDArray[np.float32]]) -> None:
-    """Write beside `path` and move there, so that no reader ever meets half a file."""
-    unfinished = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")  # the whole name could be too long
-    try:
-        with unfinished.open("xb") as handle:
-            handle.write(head)
-            for block in blocks:
-                block.tofile(handle)
-        unfinished.replace(path)
-    except BaseException as error:
-        unfinished.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # the user knows nothing of the other file
-            error.filename, error.filename2 = os.fspath(path), None
-        raise
+            raise about("adata", ValueError(msg)) from error
+        yield values

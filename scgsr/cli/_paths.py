@@ -1,10 +1,12 @@
-"""Where a command reads and writes: looked at before any work, because a fit that cannot be kept is lost."""
+"""Where a command reads and writes: checked before any work, because a fit that cannot be kept is lost."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from pathlib import Path
+
+from scgsr._checks import about
 
 ANNDATA = (".h5ad", ".zarr")
 
@@ -15,7 +17,7 @@ def ending(path: Path) -> str:
 
 
 def check_input(options: argparse.Namespace) -> None:
-    """Refuse an input that is not there or of an unknown kind, and options that play no part for its kind."""
+    """Refuse an input that is missing or of an unknown kind, and options that play no part for its kind."""
     path: Path = options.input
     if not path.exists():
         msg = f"there is no {path}"
@@ -37,12 +39,12 @@ def check_output(options: argparse.Namespace) -> None:
         msg = f"the output must end in .h5ad, .zarr or .fcs, got {path}"
         raise ValueError(msg)
     if path.exists() and not options.overwrite:
-        msg = f"{path} is there already; pass --overwrite to replace it"
+        msg = f"{path} exists already; pass --overwrite to replace it"
         raise FileExistsError(msg)
-    for name in ("input", "reference"):
-        other = getattr(options, name, None)
-        if path.exists() and other is not None and other.exists() and path.samefile(other):
-            msg = f"{path} is the {name}; name another output"
+    for role in ("input", "reference"):
+        source: Path | None = getattr(options, role, None)
+        if path.exists() and source is not None and source.exists() and path.samefile(source):
+            msg = f"{path} is the {role}; name another output"
             raise ValueError(msg)
     if path.is_dir() and ending(path) != ".zarr":
         msg = f"{path} is a folder; name another output"
@@ -56,30 +58,35 @@ def check_output(options: argparse.Namespace) -> None:
     _try_to_write(path, f"the output {path}")
 
 
-def check_folder(option: str, folder: Path | None, *, output: Path | None = None) -> None:
+def check_folder(argument: str, folder: Path | None, *, output: Path | None = None) -> None:
     """Refuse a folder that cannot be made or written to, or that is where the output goes."""
     if folder is None:
         return
     if folder.exists() and not folder.is_dir():
-        msg = f"cannot write to {option} {folder}: it is a file; name a folder"
-        raise FileExistsError(msg)
-    if output is not None and _same(folder, output):
-        msg = f"{option} {folder} is the output; name another folder"
-        raise ValueError(msg)
-    there = next(above for above in (folder, *folder.parents) if above.exists())
-    _try_to_write(there / "scgsr", f"{option} {folder}")
+        msg = f"cannot write to {folder}: it is a file; name a folder"
+        raise about(argument, FileExistsError(msg))
+    if output is not None and _is_same(folder, output):
+        msg = f"{folder} is the output; name another folder"
+        raise about(argument, ValueError(msg))
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    try:
+        _try_to_write(existing / "scgsr", str(folder))
+    except OSError as error:
+        about(argument, error)
+        raise
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.absolute() == other.absolute() or (one.exists() and other.exists() and one.samefile(other))
+def _is_same(folder: Path, output: Path) -> bool:
+    same_name = folder.absolute() == output.absolute()
+    return same_name or (folder.exists() and output.exists() and folder.samefile(output))
 
 
-def _try_to_write(path: Path, named: str) -> None:
-    """Raise OSError unless a file can be made beside `path`; its name is as long as those of unfinished files."""
-    trial = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _try_to_write(path: Path, description: str) -> None:
+    """Raise OSError unless a file can be made beside `path`."""
+    trial = path.with_name(f".{path.stem[:40]}.{os.getpid()}.trial")
     try:
         trial.touch()
         trial.unlink()
     except OSError as error:
-        msg = f"cannot write {named}: {error.strerror}; name a place where you may write"
+        msg = f"cannot write {description}: {error.strerror}; name a place where you may write"
         raise type(error)(msg) from error

@@ -1,0 +1,71 @@
+"""Files of cells in and out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from scgsr import cli, io
+
+QUICK = ["--n-epochs", "3", "--graph", "4x5"]
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize("name", [f".z.{os.getpid()}.part.zarr", "z.zarr"])
+def test_an_interrupt_between_two_moves_leaves_the_old_zarr(cells, paths, monkeypatch, capsys, name, interrupt):
+    replace = Path.replace
+
+    def move(path, target):
+        return interrupt() if path.name == name else replace(path, target)
+
+    cells.write_zarr(paths / "z.zarr")
+    before = sorted(paths.iterdir())
+    monkeypatch.setattr(Path, "replace", move)
+    with pytest.raises(SystemExit, match="130"):
+        cli.main(["fit", str(paths / "cells.h5ad"), str(paths / "z.zarr"), "--overwrite", *QUICK])
+    assert "no output was written" in capsys.readouterr().err
+    assert sorted(paths.iterdir()) == before
+    assert "gsr" not in ad.read_zarr(paths / "z.zarr").obs
+
+
+@pytest.mark.parametrize("ending", ["h5ad", "zarr"])
+def test_whatever_reading_raises_is_said_in_a_line(cells, paths, monkeypatch, ending):
+    def fail(path):
+        msg = "'str' object has no attribute 'get'\nError raised while reading"
+        raise AttributeError(msg)
+
+    (paths / f"foreign.{ending}").mkdir()
+    monkeypatch.setattr(f"anndata.read_{ending}", fail)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", str(paths / f"foreign.{ending}"), str(paths / "out.h5ad")])
+    assert f"is no readable .{ending} of AnnData: 'str' object" in stop.value.code
+    assert "\n" not in stop.value.code
+
+
+def test_samples_in_one_fcs_file_can_be_told_apart(paths, capsys, fcs_folder):
+    out = paths / "out.FCS"
+    cli.main(["fit", str(fcs_folder), str(out), "--cofactor", "5", *QUICK])
+    assert "parameter 'sample': 0 a, 1 b" in capsys.readouterr().err
+    written = io.read_fcs(out)
+    np.testing.assert_array_equal(written[:, "sample"].X.ravel(), np.repeat([0, 1], [140, 100]))
+    assert [written.uns["meta"][f"sample_{number}"] for number in (0, 1)] == ["a", "b"]
+    assert "gsr_n19" in written.var_names
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize("ending", ["h5ad", "zarr"])
+def test_a_full_disk_names_the_output(cells, paths, monkeypatch, ending):
+    def fail(adata, path, **options):
+        msg = f"unable to write file (name = '{path}', errno = 28)"
+        raise OSError(28, msg)
+
+    monkeypatch.setattr(f"anndata.AnnData.write_{ending}", fail)
+    out = paths / f"out.{ending}"
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", str(paths / "cells.h5ad"), str(out), *QUICK])
+    assert f"(name = '{out}', errno = 28): '{out}'" in stop.value.code
+    assert [path.name for path in paths.iterdir()] == ["cells.h5ad"]

@@ -1,0 +1,75 @@
+"""`scgsr fit` does what `scgsr.tl.fit` does."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from scgsr import cli, tl
+
+QUICK = ["--n-epochs", "3", "--graph", "4x5"]
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize("ending", ["h5ad", "zarr"])
+def test_are_those_of_the_api(cells, paths, capsys, ending):
+    out = paths / f"fitted.{ending}"
+    cli.main(["fit", str(paths / "cells.h5ad"), str(out), "--smoothness", "0.3", "--rng", "4", *QUICK])
+    shown = capsys.readouterr()
+    assert shown.out == f"240 cells, {getattr(ad, f'read_{ending}')(out).obs['gsr'].nunique()} labels: {out}\n"
+    assert "training on cpu" in shown.err
+    new = cells.copy()
+    tl.fit(cells, (4, 5), n_epochs=3, smoothness=0.3, rng=4)
+    fitted = getattr(ad, f"read_{ending}")(out)
+    np.testing.assert_array_equal(fitted.obsm["X_gsr"], cells.obsm["X_gsr"])
+
+    new[:50, ::-1].copy().write_h5ad(paths / "new.h5ad")
+    mapped = paths / f"mapped.{ending}"
+    capsys.readouterr()
+    cli.main(["transform", str(paths / "new.h5ad"), str(mapped), "--reference", str(out), "--quiet"])
+    assert capsys.readouterr() == ("", "")
+    mapped_cells = getattr(ad, f"read_{ending}")(mapped)
+    np.testing.assert_allclose(mapped_cells.obsm["X_gsr"], cells.obsm["X_gsr"][:50], atol=1e-5)
+    assert sorted(path.name for path in paths.iterdir() if path.name.startswith(".")) == []
+
+
+def test_use_rep_mask_and_checkpoint(cells, paths):
+    cells.obsm["X_rep"] = cells.X[:, :4]
+    cells.var["chosen"] = np.arange(12) < 5
+    cells.write_h5ad(paths / "cells.h5ad")
+    start = ["fit", str(paths / "cells.h5ad"), str(paths / "out.h5ad"), *QUICK, "--overwrite"]
+    cli.main([*start, "--use-rep", "X_rep", "--checkpoint", str(paths / "run"), "--key-added", "mine"])
+    assert len(ad.read_h5ad(paths / "out.h5ad").uns["mine"]["features"]) == 4
+    assert (paths / "run" / "checkpoint.safetensors").exists()
+    cli.main([*start, "--mask-var", "chosen", "--graph", "learned:30"])
+    assert len(ad.read_h5ad(paths / "out.h5ad").uns["gsr"]["features"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.h5ad", "out.h5ad"], "there is no"),
+        (["cells.h5ad", "out.csv"], "must end in .h5ad, .zarr or .fcs"),
+        (["cells.h5ad", "cells.h5ad"], "exists already; pass --overwrite"),
+        (["cells.h5ad", "cells.h5ad", "--overwrite"], "is the input"),
+        (["cells.h5ad", "no/out.h5ad"], "there is no folder"),
+        (["notes.txt", "out.h5ad"], "must be a .h5ad, .zarr or .fcs file"),
+        (["broken.h5ad", "out.h5ad"], "is no readable .h5ad of AnnData"),
+        (
+            ["cells.h5ad", "out.h5ad", "--features", "CD3"],
+            "--features: the input has no CD3; it has feature_0, feature_1,",
+        ),
+        (["cells.h5ad", "out.h5ad", "--layer", "raw"], "--layer: `layer`='raw' is not in .layers"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(paths, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(paths)
+    (paths / "notes.txt").write_text("")
+    (paths / "broken.h5ad").write_text("broken")
+    before = sorted(paths.iterdir()), (paths / "cells.h5ad").read_bytes()
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", *arguments])
+    assert str(stop.value.code).startswith("scgsr fit: ")
+    assert message in str(stop.value.code)
+    assert (sorted(paths.iterdir()), (paths / "cells.h5ad").read_bytes()) == before

@@ -1,0 +1,88 @@
+"""What cannot be read or written is refused before the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scgsr import cli, tl
+
+
+def test_what_would_be_lost_or_is_not_there_is_said_before_the_work(cells, paths):
+    (paths / "file").write_text("")
+    (paths / "folder.h5ad").mkdir()
+    tl.fit(cells, (4, 5), n_epochs=1)
+    cells.write_h5ad(paths / "fitted.h5ad")
+    inp, out, fitted = str(paths / "cells.h5ad"), str(paths / "out.h5ad"), str(paths / "fitted.h5ad")
+    for arguments, message in [
+        (["fit", inp, out, "--save-model", str(paths / "file")], "is a file; name a folder"),
+        (["fit", inp, str(paths / "folder.h5ad"), "--overwrite"], "is a folder; name another output"),
+        (["transform", inp, fitted, "--reference", fitted, "--overwrite"], "is the reference"),
+        (["transform", inp, out, "--reference", str(paths / "no.h5ad")], "scgsr transform: --reference: there is no"),
+        (
+            ["transform", inp, out, "--reference", str(paths / "file")],
+            "--reference: must be a .h5ad, a .zarr or the folder",
+        ),
+    ]:
+        with pytest.raises(SystemExit) as stop:
+            cli.main(arguments)
+        assert message in str(stop.value.code)
+        assert not (paths / "out.h5ad").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--compensate"], "--compensate is for .fcs files"),
+        (["--panel", "shared"], "--panel is for a folder of .fcs files"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(paths, capsys, options, message):
+    for command in (["fit"], ["transform", "--reference", str(paths)]):
+        with pytest.raises(SystemExit, match="2"):
+            cli.main([*command, str(paths / "cells.h5ad"), str(paths / "out.h5ad"), *options])
+        assert message in capsys.readouterr().err
+
+
+def test_places_where_nothing_can_be_written_are_found_before_the_work(paths, monkeypatch):
+    monkeypatch.setattr("scgsr.cli._files.read", lambda options: pytest.fail("the input was read"))
+    (paths / "file").write_text("")
+    (paths / "barred").mkdir()
+    touch = Path.touch
+
+    def touch_unless_barred(path, **options):
+        if path.parent.name == "barred":
+            raise PermissionError(13, "Permission denied")
+        touch(path, **options)
+
+    monkeypatch.setattr(Path, "touch", touch_unless_barred)
+    inp, out = str(paths / "cells.h5ad"), str(paths / "out.h5ad")
+    for arguments, message in [
+        ([str(paths / "barred" / "out.h5ad")], "cannot write the output .*: Permission denied; name a place"),
+        (
+            [out, "--save-model", str(paths / "barred" / "a" / "b")],
+            "--save-model: cannot write .*: Permission denied",
+        ),
+        ([out, "--checkpoint", str(paths / "barred")], "--checkpoint: cannot write .*: Permission denied"),
+        ([out, "--save-model", str(paths / "file" / "model")], "--save-model: cannot write .*: Not a directory"),
+        ([out, "--save-model", out], "--save-model: .* is the output"),
+    ]:
+        with pytest.raises(SystemExit, match=message):
+            cli.main(["fit", inp, *arguments])
+
+
+def test_an_fcs_file_is_not_written_among_the_samples(paths, fcs_folder):
+    for arguments in (["fit"], ["transform", "--reference", str(paths)]):
+        with pytest.raises(SystemExit, match=r"c\.FCS would be read as a sample of .*; write it to another folder"):
+            cli.main([*arguments, str(fcs_folder), str(fcs_folder / "c.FCS")])
+    assert sorted(path.name for path in fcs_folder.iterdir()) == ["a.fcs", "b.fcs"]
+
+
+def test_a_model_is_not_replaced_unasked(paths, monkeypatch):
+    monkeypatch.setattr("scgsr.cli._files.read", lambda options: pytest.fail("the input was read"))
+    (paths / "model").mkdir()
+    (paths / "model" / "model.json").write_text("")
+    arguments = [str(paths / "cells.h5ad"), str(paths / "out.h5ad"), "--save-model", str(paths / "model")]
+    with pytest.raises(SystemExit, match=r"scgsr fit: --save-model: .* holds a model already; pass --overwrite"):
+        cli.main(["fit", *arguments])

@@ -1,0 +1,223 @@
+"""Damage is refused whatever it is, by an error that names the file, before memory is taken for what is not there."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scgsr.io._damage import DamageError, naming
+from scgsr.io._events import find_data_set, read_events
+
+VALUES = np.arange(21).reshape(7, 3) * 1.5
+CHANNELS = ["Time", "FSC-A", "Nd142Di"]
+N_EVENTS = len(VALUES)
+# Sizes of the file that `fcs_bytes(VALUES)` lays out, of its HEADER and TEXT, and of all.
+HEADER_AND_TEXT, WHOLE = 290, 1108
+
+
+@pytest.mark.parametrize("size", range(0, WHOLE, 11))
+def test_a_truncated_file_is_refused(read, size, fcs_bytes):
+    whole = fcs_bytes(VALUES)
+    assert len(whole) == WHOLE
+    with pytest.raises(ValueError, match=r"`path` must be a complete FCS file, but .*file\.fcs is not") as caught:
+        read(whole[:size])
+    assert caught.value.argument == "path"
+
+
+def refusal(path: Path) -> str | None:
+    """Read what may be damaged: return why it is refused, or None if it has the shape that was promised.
+
+    A flipped byte in a name or a value cannot be seen; one that matters must not lead to less than was promised.
+    """
+    try:
+        events = read_events(path, find_data_set(path, 0))
+    except ValueError as error:
+        return str(error)
+    assert events.values.shape == (N_EVENTS, len(CHANNELS))
+    assert len(events.channels) == len(events.markers) == len(CHANNELS)
+    return None
+
+
+@pytest.mark.parametrize("offsets_in_text", [True, False])
+def test_a_flipped_byte_is_refused_or_leaves_the_shape(tmp_path, offsets_in_text, fcs_bytes):
+    intact = fcs_bytes(VALUES, offsets_in_text=offsets_in_text)
+    path = tmp_path / "flipped.fcs"
+    refusals = []
+    for position in range(intact.rindex(b"|")):
+        flipped = bytearray(intact)
+        flipped[position] ^= (0xFF, 0x80, 0x01)[position % 3]
+        path.write_bytes(flipped)
+        refusals.append(refusal(path))
+    assert refusals[:3] == [f"`path` must be a complete FCS file, but {path} is not: it does not begin with 'FCS'."] * 3
+    assert 50 < sum(reason is not None for reason in refusals) < len(refusals)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_damage_is_refused_or_leaves_the_shape(tmp_path, seed, fcs_bytes):
+    rng = np.random.default_rng(seed)
+    intact = fcs_bytes(VALUES, dtype=[">f8", "<u4", "<u2"][seed])
+    path = tmp_path / "damaged.fcs"
+    refusals = []
+    for _ in range(200):
+        damaged = np.frombuffer(intact, np.uint8).copy()
+        where = rng.integers(6, 600, size=rng.integers(1, 6))
+        damaged[where] = (
+            rng.integers(256, size=len(where)) if rng.random() < 0.5 else rng.choice(list(b"0123456789|/ "))
+        )
+        path.write_bytes(damaged.tobytes())
+        refusals.append(refusal(path))
+    assert 50 < sum(reason is not None and str(path) in reason for reason in refusals) < len(refusals)
+
+
+def test_a_file_cut_anywhere_before_its_data_is_refused(tmp_path, fcs_bytes):
+    path, intact = tmp_path / "cut.fcs", fcs_bytes(VALUES)
+    assert len(intact[:1024].rstrip(b" ")) == HEADER_AND_TEXT
+    for size in range(HEADER_AND_TEXT):
+        path.write_bytes(intact[:size])
+        assert str(path) in refusal(path)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    dtype=st.sampled_from(["<f4", ">f8", "<u2", ">u4"]),
+    damage=st.lists(
+        st.tuples(
+            st.integers(3, HEADER_AND_TEXT), st.sampled_from([b"9", b"0", b"-", b"|", b"$", b"\xff", b"\0", b" "])
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+)
+def test_any_damage_is_refused_or_leaves_the_shape(tmp_path_factory, dtype, damage, fcs_bytes):
+    content = bytearray(fcs_bytes(VALUES, dtype=dtype, spill="2,FSC-A,Nd142Di,1,0.1,0.2,1"))
+    for position, byte in damage:
+        content[position : position + 1] = byte
+    path = tmp_path_factory.mktemp("damage") / "damaged.fcs"
+    path.write_bytes(content)
+    reason = refusal(path)
+    assert reason is None or str(path) in reason
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "does not begin"),
+        (b"\0" * 5000, "does not begin"),
+        (b"cell,CD4,CD8\n0,1.5,2.5\n" * 100, "does not begin"),
+        (b"FCS3.1    " + b"\0" * 5000, "HEADER must have the offsets"),
+        (b"FCS3.1    " + b"not an offset" * 500, "HEADER must have the offsets"),
+    ],
+)
+def test_what_is_no_fcs_file_is_refused_with_its_reason(read, content, reason):
+    with pytest.raises(ValueError, match=rf"file\.fcs.*{reason}"):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"tot": N_EVENTS + 1}, "TOT"),
+        ({"tot": N_EVENTS - 1}, "TOT"),
+        ({"tot": "many"}, "many"),
+        ({"tot": None}, "keyword 'tot'"),
+        ({"par": len(CHANNELS) - 1}, "PAR"),
+        ({"p2n": None}, "PAR"),
+        ({"datatype": "A"}, "DATATYPE"),
+        ({"mode": "C"}, "MODE"),
+        ({"byteord": "3,4,1,2"}, "BYTEORD"),
+        ({"nextdata": -4}, "NEXTDATA"),
+        ({"p2datatype": "I"}, "P.DATATYPE"),
+        ({"tot": 10**12}, "TOT"),
+        ({"tot": -1}, "TOT"),
+        ({"par": 10**12}, "PAR"),
+        ({"beginanalysis": 0, "endanalysis": 10**12}, "ANALYSIS segment ends at byte 1000000000000"),
+    ],
+)
+def test_what_is_not_a_complete_file_of_events_is_refused_with_its_reason(read, fcs_bytes, words, reason):
+    with pytest.raises(ValueError, match=rf"file\.fcs.*{reason}"):
+        read(fcs_bytes(VALUES, **words))
+
+
+def test_values_before_the_file_or_beyond_float32_are_refused(read, fcs_bytes):
+    with pytest.raises(ValueError, match=r"file\.fcs.*HEADER"):
+        read(fcs_bytes(VALUES).replace(b"BEGINDATA|1024", b"BEGINDATA|-999"))
+    with pytest.raises(ValueError, match=r"file\.fcs.*32-bit"):
+        read(fcs_bytes(VALUES * 1e300, dtype="<f8"))
+
+
+HUGE = {
+    "events": {"tot": 10**11, "enddata": 1024 + 12 * 10**11 - 1},
+    "integers": {"dtype": "<u4", "tot": 10**11, "enddata": 1024 + 12 * 10**11 - 1},
+    "events without channels": {"channels": [], "markers": [], "tot": 10**11, "enddata": 1023},
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_no_memory_is_taken_for_what_the_file_does_not_hold(read, fcs_bytes, name):
+    content = fcs_bytes(VALUES, **HUGE[name])
+    read(fcs_bytes(VALUES))  # imports
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"file\.fcs.*TOT = 100000000000 events"):
+        read(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+UNREADABLE = {
+    "$TOT is ' '": {"tot": " "},
+    "lacks the keyword 'mode'": {"mode": None},
+    "$NEXTDATA is 'none'": {"nextdata": "none"},
+    "$P1B is '*', but must be a whole number": {"dtype": "<u2", "p1b": "*"},
+    "$P1R is ' ', but must be a number": {"dtype": "<u2", "p1r": " "},
+    "begin at byte 1024 by the HEADER, but at $BEGINDATA = 1028": {"begindata": 1028},
+    "has 84 bytes of values, but $TOT = 8 events of 12 bytes need 96": {"tot": 8},
+}
+
+
+@pytest.mark.parametrize("reason", UNREADABLE)
+def test_the_reason_is_about_the_file_and_not_about_python(read, reason, fcs_bytes):
+    content = fcs_bytes(VALUES, **UNREADABLE[reason])
+    with pytest.raises(ValueError, match=re.escape(reason)) as caught:
+        read(content)
+    assert not re.search("Error|InMemory|literal|base 10", str(caught.value))
+
+
+def test_what_nobody_foresaw_names_the_file_too(read, monkeypatch, fcs_bytes):
+    monkeypatch.setattr("scgsr.io._events.decode", lambda *_: 1 / 0)
+    with pytest.raises(ValueError, match=r"file\.fcs is not: it cannot be decoded \(ZeroDivisionError"):
+        read(fcs_bytes(VALUES))
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.1, 0.5, 0.999, 0.99999])
+def test_a_truncated_real_file_is_refused(shared_data, read, share):
+    content = (shared_data / "sample_masscyt.fcs").read_bytes()
+    with pytest.raises(ValueError, match=r"file\.fcs"):
+        read(content[: int(share * len(content))])
+
+
+@pytest.mark.parametrize("error", [MemoryError("none left"), PermissionError(13, "Permission denied")])
+def test_an_error_about_the_machine_is_not_one_about_the_file(error):
+    with pytest.raises(type(error)) as caught, naming("a.fcs"):
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DamageError("it is short"), "it is short"),
+        (KeyError("tot"), "it lacks the keyword 'tot'"),
+        (RecursionError("too deep"), "it cannot be decoded (RecursionError: too deep)"),
+    ],
+)
+def test_a_reason_becomes_a_sentence_with_the_file(error, reason):
+    with pytest.raises(ValueError, match="a complete FCS file") as caught, naming("a.fcs"):
+        raise error
+    assert str(caught.value) == f"`path` must be a complete FCS file, but a.fcs is not: {reason}."

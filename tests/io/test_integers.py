@@ -1,0 +1,68 @@
+"""Integers of any width: the bits above the range of a channel are no part of a value."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scgsr.io._events import find_data_set, read_events
+
+flowio = pytest.importorskip("flowio", reason="FlowIO, of the extra `test`, is not installed")
+
+VALUES = np.arange(21).reshape(7, 3) * 1.5
+N_EVENTS = len(VALUES)
+
+
+@pytest.mark.parametrize("dtype", ["<u1", "<u2", ">u2", "<u4", ">u4", "<u8", ">u8"])
+@pytest.mark.parametrize("largest", [16, 1000, 1024])
+@pytest.mark.parametrize("offsets_in_text", [True, False])
+def test_bits_above_the_range_are_masked(read, dtype, largest, offsets_in_text, fcs_bytes):
+    stored = np.random.default_rng(0).integers(np.iinfo(dtype).max, size=(50, 3), dtype=dtype[1:])
+    ranges = {"p1r": 0, "p2r": largest, "p3r": 2**64}  # the first and the last are no bound
+    adata = read(fcs_bytes(stored, dtype=dtype, offsets_in_text=offsets_in_text, **ranges))
+    expected = stored.copy()
+    expected[:, 1] %= np.array(2 ** np.ceil(np.log2(min(largest, np.iinfo(dtype).max)))).astype(np.uint64)
+    np.testing.assert_array_equal(adata.X, expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("largest", [2**32, 1024])
+def test_integers_of_mixed_widths(read, order, largest, fcs_bytes):
+    row = np.dtype([("a", f"{order}u1"), ("b", f"{order}u2"), ("c", f"{order}u4")])
+    stored = np.array([(i, 1000 * i, 100_000 * i) for i in range(N_EVENTS)], dtype=row)
+    adata = read(fcs_bytes(stored, dtype=f"{order}u4", p1b=8, p1r=256, p2b=16, p2r=65536, p3b=32, p3r=largest))
+    expected = np.column_stack([stored["a"], stored["b"], stored["c"].astype(int) % largest])
+    np.testing.assert_array_equal(adata.X, expected)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_integers_of_24_bits(read, order, fcs_bytes):
+    stored = np.arange(N_EVENTS * 3, dtype="<u4") * 654_321
+    row = np.ascontiguousarray(stored.view(np.uint8).reshape(-1, 4)[:, :3][:, ::order]).reshape(N_EVENTS, 9)
+    content = fcs_bytes(
+        row.view("V9").view([("a", "V9")]),
+        dtype="<u4" if order == 1 else ">u4",
+        p1b=24,
+        p2b=24,
+        p3b=24,
+        p1r=2**24,
+        p2r=2**24,
+        p3r=2**24,
+    )
+    np.testing.assert_array_equal(read(content).X.ravel(), stored % 2**24)
+
+
+@pytest.mark.parametrize("dtype", ["<u1", "<u2", ">u4"])
+@pytest.mark.parametrize("largest", [50, 256])
+def test_integers_are_those_of_flowio(tmp_path, dtype, largest, fcs_bytes):
+    stored = np.random.default_rng(0).integers(256, size=(50, 3))
+    path = tmp_path / "integers.fcs"
+    path.write_bytes(fcs_bytes(stored, dtype=dtype, p1r=largest, p2r=largest, p3r=largest))
+    expected = flowio.FlowData(str(path)).as_array(preprocess=False)
+    np.testing.assert_array_equal(read_events(path, find_data_set(path, 0)).values, expected)
+
+
+@pytest.mark.parametrize("bits", [0, -8, 12, 72])
+def test_integers_of_an_odd_width_are_refused(read, bits, fcs_bytes):
+    with pytest.raises(ValueError, match=rf"file\.fcs.*P1B is {bits}"):
+        read(fcs_bytes(VALUES, dtype="<u4", p1b=bits))
