@@ -9,6 +9,8 @@ from scgsr._adata._answers import (
     write_scores,
 )
 from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, write_arcsinh
+from scgsr._adata._cells import groups, numbers
+from scgsr._adata._colors import group_colors, module_colors, palette
 from scgsr._adata._fit import (
     check_free,
     may_be_results_of,
@@ -25,7 +27,7 @@ from scgsr._adata._fit import (
 )
 from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
 from scgsr._adata._query import pending_cofactors, query, query_of_results
-from scgsr._adata._view import UNSET, Unset, columns, features, groups, mask, rows, view
+from scgsr._adata._view import UNSET, Unset, columns, features, mask, rows, view
 
 __all__ = [
     "ARCSINH",
@@ -36,9 +38,13 @@ __all__ = [
     "check_free",
     "columns",
     "features",
+    "group_colors",
     "groups",
     "mask",
     "may_be_results_of",
+    "module_colors",
+    "numbers",
+    "palette",
     "pending_cofactors",
     "query",
     "query_of_results",

@@ -58,9 +58,14 @@ class Keys:
     @property
     def colors(self) -> str:
         """In `.uns`: one hex colour per label, Scanpy's convention."""
-        return f"{self.key}_colors"
+        return colors_of(self.labels)
 
     @property
     def programs(self) -> str:
         """In `.varm`: features x modules."""
         return f"{self.key}_programs"
+
+
+def colors_of(column: str) -> str:
+    """Return where in `.uns` the colours of the groups in a column of `.obs` stand, by Scanpy's convention."""
+    return f"{column}_colors"

@@ -101,17 +101,6 @@ def features(adata: AnnData, layer: str | None) -> tuple[MatrixView, np.ndarray]
     return MatrixView(matrix, names, mean, np.where(varies, sd, 0), adata.n_vars), varies
 
 
-def groups(adata: AnnData, argument: str, column: str) -> pd.Categorical:
-    """Return the group of each cell as a column of `.obs` has it; numbers are no groups."""
-    _checks.existing_key(argument, column, adata.obs, where="`adata.obs`")
-    values = adata.obs[column]
-    if pd.api.types.is_float_dtype(values.dtype):
-        cure = "bin them first, as with `pandas.cut`"
-        msg = f"`{argument}`={column!r} must name a column of groups, got numbers; {cure}."
-        raise TypeError(msg)
-    return pd.Categorical(values)
-
-
 def _source(adata: AnnData, layer: str | None) -> Any:
     if layer is not None:
         _checks.existing_key("layer", layer, adata.layers.keys(), where=".layers")
