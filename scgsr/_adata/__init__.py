@@ -8,8 +8,8 @@ from scgsr._adata._answers import (
     write_saliency,
     write_scores,
 )
-from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, write_arcsinh
-from scgsr._adata._cells import groups, numbers
+from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, says_log1p, write_arcsinh
+from scgsr._adata._cells import groups, numbers, read_cells
 from scgsr._adata._colors import group_colors, module_colors, palette
 from scgsr._adata._fit import (
     check_free,
@@ -50,6 +50,7 @@ __all__ = [
     "query_of_results",
     "read_activations",
     "read_arcsinh",
+    "read_cells",
     "read_cofactors",
     "read_colors",
     "read_evolution",
@@ -63,6 +64,7 @@ __all__ = [
     "read_saliency",
     "read_scores",
     "rows",
+    "says_log1p",
     "view",
     "write",
     "write_arcsinh",

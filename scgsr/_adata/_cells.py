@@ -1,13 +1,14 @@
-"""Columns of `.obs` -> what is known of each cell: its group, its number. Reads only."""
+"""What is known of each cell: its group, its number, all of it. Reads only."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from scgsr import _checks
+from scgsr._adata._keys import COLORS
 from scgsr._checks import about
 
 if TYPE_CHECKING:
@@ -63,3 +64,12 @@ def numbers(adata: AnnData, argument: str, column: str) -> np.ndarray:
         msg = f"`{argument}`={column!r} must have finite numbers, got none."
         raise about(argument, ValueError(msg))
     return floats
+
+
+def read_cells(adata: AnnData) -> dict[str, Any]:
+    """Return copies of all that is known of the cells, as arguments of a new AnnData of the same cells."""
+    return {
+        "obs": adata.obs.copy(),
+        "obsm": {name: adata.obsm[name].copy() for name in adata.obsm},
+        "uns": {name: np.array(colors) for name, colors in adata.uns.items() if name.endswith(COLORS)},
+    }
