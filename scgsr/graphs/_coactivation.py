@@ -7,6 +7,7 @@ import scipy
 from scipy.sparse import csr_matrix
 
 from scgsr._checks import instance, one_of, positive_int
+from scgsr._values import standardised
 from scgsr.graphs._graph import NeuronGraph
 from scgsr.graphs._layout import layout
 
@@ -51,18 +52,13 @@ def correlation(activations: np.ndarray) -> np.ndarray:
     if activations.ndim != 2 or activations.shape[0] < 2 or activations.shape[1] == 0:
         msg = f"`activations` must have shape (n_cells, n_neurons) with at least two cells, got {activations.shape}."
         raise ValueError(msg)
-    values = activations.astype(np.float64)
-    if not np.isfinite(values).all():
+    if not np.isfinite(activations).all():
         msg = "`activations` must be finite, got NaN or infinity."
         raise ValueError(msg)
-    alive = np.ptp(values, axis=0) > 0
-    values -= values.mean(axis=0)
-    values[:, ~alive] = 0.0  # exactly, where the mean of equal numbers was rounded
-    values /= np.where(alive, np.abs(values).max(axis=0), 1.0)  # squares of tiny activations must not underflow
-    values /= np.where(alive, np.linalg.norm(values, axis=0), 1.0)
-    result = values.T @ values
+    neurons = standardised(activations)  # those that are dead are zero
+    result = neurons.T @ neurons
     result = np.clip((result + result.T) / 2, -1.0, 1.0)
-    np.fill_diagonal(result, alive)
+    np.fill_diagonal(result, neurons.any(axis=0))
     return result
 
 
@@ -229,13 +225,13 @@ def _groups(similarity: np.ndarray, n_groups: int) -> np.ndarray:
     # A faint tie between all: clustering wants a connected graph, and groups that share nothing are found as well.
     affinity = np.maximum(similarity, 0.0) + WEAKEST_EDGE
     # The seed only starts the search for eigenvectors; their clusters follow without chance.
-    found = SpectralClustering(n_groups, affinity="precomputed", assign_labels="cluster_qr", random_state=0)
-    labels: np.ndarray = found.fit_predict(affinity)
+    clustering = SpectralClustering(n_groups, affinity="precomputed", assign_labels="cluster_qr", random_state=0)
+    labels: np.ndarray = clustering.fit_predict(affinity)
     return labels
 
 
 def _nearest(similarity: np.ndarray, n_neighbors: int) -> np.ndarray:
-    """Bool (n, n): one is among the most similar of the other, and the similarity is positive."""
+    """Return which pairs are tied, bool (n, n): one is among the other's most similar, at a positive similarity."""
     ranked = np.where(np.eye(len(similarity), dtype=bool), -np.inf, similarity)
     nearest = np.argsort(-ranked, axis=1, kind="stable")[:, :n_neighbors]
     chosen = np.zeros(similarity.shape, dtype=bool)
@@ -244,7 +240,7 @@ def _nearest(similarity: np.ndarray, n_neighbors: int) -> np.ndarray:
 
 
 def _spanning_tree(similarity: np.ndarray) -> np.ndarray:
-    """Bool (n, n): the edges of the maximum spanning tree."""
+    """Return the edges of the maximum spanning tree, bool (n, n)."""
     # The cost must be positive, because SciPy reads a zero as "no edge".
     cost = 1.0 + similarity.max() - similarity
     tree = scipy.sparse.csgraph.minimum_spanning_tree(cost).toarray() > 0

@@ -120,7 +120,7 @@ def from_adjacency(adjacency: np.ndarray | spmatrix | sparray, *, positions: np.
     adjacency
         Symmetric non-negative weights, (n, n). Self loops are dropped. A disconnected graph is allowed and logged.
     positions
-        Where to draw each neuron, (n, 2), y up; `None` finds places from the edges, the same every time.
+        Where to draw each neuron, (n, 2), y up; `None` finds positions from the edges, the same every time.
 
     Returns
     -------

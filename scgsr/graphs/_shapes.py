@@ -234,7 +234,7 @@ def wishbone(n_stem: int, n_branch: int, *, n_branches: int = 2) -> NeuronGraph:
 
 
 def _tied(n: int, sources: np.ndarray, targets: np.ndarray) -> csr_matrix:
-    """Adjacency of weight 1, however often an edge is named; a neuron is never tied to itself."""
-    other = sources != targets
-    named = csr_matrix((np.ones(other.sum()), (sources[other], targets[other])), shape=(n, n))
-    return ((named + named.T) > 0).astype(np.float64)
+    """Return an adjacency of weights 1, however often an edge is listed; a neuron is never tied to itself."""
+    kept = sources != targets
+    edges = csr_matrix((np.ones(kept.sum()), (sources[kept], targets[kept])), shape=(n, n))
+    return ((edges + edges.T) > 0).astype(np.float64)
