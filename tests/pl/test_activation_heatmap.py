@@ -153,7 +153,7 @@ def test_strips_have_the_colours_of_labels_and_modules():
     modules, *labels = ax.images[3:]
     for image, color in zip(labels, adata.uns["gsr_colors"], strict=True):
         assert same_color(image.get_array()[0, 0], color)
-    colors = [*adata.uns["gsr_colors"], "0.85"]
+    colors = [*adata.uns["gsr_colors"], DEAD]
     expected = to_rgba_array([colors[m] for m in adata.uns["gsr"]["modules"][order(adata)]])
     assert np.allclose(modules.get_array()[0], expected)
     assert [label.get_text() for label in ax.get_xticklabels()] == [

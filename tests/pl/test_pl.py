@@ -106,7 +106,7 @@ def panels_of(drawn):
 
 @every_layout
 def test_each_polygon_holds_its_own_neuron_and_is_convex(graph):
-    for position, polygon in zip(graph.positions, Sheet.of(graph).polygons, strict=True):
+    for position, polygon in zip(graph.positions, Sheet.of_graph(graph).polygons, strict=True):
         assert Outline(polygon).contains_point(position)
         turn = np.roll(polygon, -1, axis=0) - polygon
         following = np.roll(turn, -1, axis=0)
@@ -116,7 +116,7 @@ def test_each_polygon_holds_its_own_neuron_and_is_convex(graph):
 
 @every_layout
 def test_a_place_belongs_to_the_nearest_neuron_or_to_none(graph):
-    sheet = Sheet.of(graph)
+    sheet = Sheet.of_graph(graph)
     left, right, bottom, top = sheet.bounds
     points = np.random.default_rng(0).uniform((left, bottom), (right, top), size=(2000, 2))
     inside = np.array([Outline(polygon).contains_points(points) for polygon in sheet.polygons])
@@ -138,7 +138,7 @@ def test_a_compact_layout_has_no_holes(name):
     weights = np.random.default_rng(0).dirichlet(np.ones(3), size=500)
     corners = graph.positions[np.random.default_rng(1).integers(graph.n_neurons, size=(500, 3))]
     points = np.einsum("pc,pcx->px", weights, corners)
-    inside = np.array([Outline(polygon).contains_points(points, radius=1e-9) for polygon in Sheet.of(graph).polygons])
+    inside = np.array([Outline(polygon).contains_points(points, radius=1e-9) for polygon in Sheet.of_graph(graph).polygons])
     assert inside.any(axis=0).all()
 
 
@@ -147,7 +147,7 @@ BORDERS = {"path": 1, "ring": 2, "star": 1, "tree": 1, "wishbone": 1, "modules":
 
 @pytest.mark.parametrize(("name", "n_borders"), BORDERS.items())
 def test_a_part_has_one_closed_border_and_a_ring_two(name, n_borders):
-    corners = np.unique(Sheet.of(LAYOUTS[name]).outline.round(9).reshape(-1, 2), axis=0, return_inverse=True)[1]
+    corners = np.unique(Sheet.of_graph(LAYOUTS[name]).outline.round(9).reshape(-1, 2), axis=0, return_inverse=True)[1]
     start, end = corners.reshape(-1, 2).T
     joined = csr_matrix((np.ones(len(start)), (start, end)), shape=(corners.max() + 1,) * 2)
     assert connected_components(joined, directed=False)[0] == n_borders
@@ -157,7 +157,7 @@ def test_a_part_has_one_closed_border_and_a_ring_two(name, n_borders):
 @pytest.mark.parametrize("name", ["modules", "disjoint"])
 def test_unconnected_parts_do_not_touch(name):
     graph = LAYOUTS[name]
-    polygons, part = Sheet.of(graph).polygons, graph.components[1]
+    polygons, part = Sheet.of_graph(graph).polygons, graph.components[1]
     parts = [np.concatenate([polygons[i] for i in np.flatnonzero(part == each)]) for each in range(part.max() + 1)]
     for one, corners in enumerate(parts):
         for other in parts[one + 1 :]:
@@ -172,7 +172,7 @@ def area(polygon):
 @every_layout
 def test_renumbering_neurons_leaves_the_picture_as_it_was(graph):
     order = np.random.default_rng(3).permutation(graph.n_neurons)
-    before, after = Sheet.of(graph), Sheet.of(graph.permuted(order))
+    before, after = Sheet.of_graph(graph), Sheet.of_graph(graph.permuted(order))
     assert np.allclose(after.bounds, before.bounds)
     for new, old in enumerate(order):
         assert area(after.polygons[new]) == pytest.approx(area(before.polygons[old]))
@@ -470,7 +470,7 @@ def test_each_neuron_has_the_colour_of_the_group_that_lights_it_most(graph, norm
     if normalize == "share":
         light, overall = light.div(light.sum(axis=1), axis=0), overall / overall.sum()
     lit = light.max().to_numpy() > overall * (1 + 1e-9)
-    expected = [color[group] if is_lit else "0.85" for group, is_lit in zip(light.idxmax(), lit, strict=True)]
+    expected = [color[group] if is_lit else DEAD for group, is_lit in zip(light.idxmax(), lit, strict=True)]
     assert np.allclose(faces(ax), to_rgba_array(expected))
 
 
@@ -485,7 +485,7 @@ def test_a_few_bright_cells_take_the_sheet_only_without_normalisation():
 def test_a_group_of_all_cells_lights_nothing_more_than_all_cells():
     adata = fitted(IMAGES["grid"])
     adata.obs["all"] = pd.Categorical(["all"] * N_CELLS)
-    assert np.allclose(faces(pl.segmentation(adata, "all")), to_rgba_array("0.85"))
+    assert np.allclose(faces(pl.segmentation(adata, "all")), to_rgba_array(DEAD))
 
 
 @pytest.mark.parametrize(
@@ -501,7 +501,7 @@ def test_a_dead_neuron_and_one_that_other_groups_light_are_grey():
     adata = fitted(IMAGES["grid"], dead=[0])
     adata.obsm["X_gsr"][:, 1] = adata.obs["group"] == "T cell"
     drawn = faces(pl.segmentation(adata, "group", groups=["B cell", "NK cell"]))
-    grey = to_rgba_array("0.85")[0]
+    grey = to_rgba_array(DEAD)[0]
     assert np.allclose(drawn[[0, 1]], grey)
     assert not np.allclose(drawn, grey)
 
