@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 
 import numpy as np
 import pytest
@@ -70,11 +69,3 @@ def test_any_adjacency_is_kept_whatever_holds_it(container):
     assert pdist(graph.positions).min() > 0.3
     positions = np.array([[0, 0], [1, 0], [5, 5]])
     np.testing.assert_array_equal(graphs.from_adjacency(container(weights), positions=positions).positions, positions)
-
-
-def test_a_disconnected_adjacency_is_told_of(caplog):
-    with caplog.at_level(logging.INFO, logger="scgsr"):
-        graphs.from_adjacency(graphs.path(4).adjacency)
-        assert not caplog.records
-        graphs.from_adjacency(graphs.modules(2, 3).adjacency)
-    assert "2 components" in caplog.text

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from scgsr import _adata, graphs, pl
 from scgsr.graphs import edge_jaccard
+from scgsr.pl._scale import DEAD
 
 N = 30
 

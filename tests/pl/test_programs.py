@@ -10,6 +10,7 @@ from matplotlib.collections import PolyCollection
 
 from scgsr import get, graphs, pl, tl
 from scgsr._measures import _programs
+from scgsr.pl._scale import DEAD
 
 
 @pytest.fixture
