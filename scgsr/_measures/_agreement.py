@@ -6,6 +6,7 @@ import numpy as np
 import scipy
 from scipy.sparse import csr_matrix
 
+from scgsr._checks import about
 from scgsr._values import standardised
 from scgsr.graphs import fourier_basis, laplacian
 
@@ -115,7 +116,7 @@ def ring_order(adjacency: csr_matrix) -> np.ndarray:
     degree = np.diff(csr_matrix(adjacency).indptr)
     if n < 3 or (degree != 2).any() or scipy.sparse.csgraph.connected_components(adjacency, directed=False)[0] != 1:
         msg = "`angle` needs neurons on a ring, got another graph; fit on `scgsr.graphs.ring(n)`."
-        raise ValueError(msg)
+        raise about("angle", ValueError(msg))
     cut = csr_matrix(adjacency, copy=True).tolil()
     last = csr_matrix(adjacency).indices[0]
     cut[0, last] = cut[last, 0] = 0
@@ -141,7 +142,7 @@ def direction(adjacency: csr_matrix) -> np.ndarray:
             "such as a square or a ring; fit on `scgsr.graphs.path(n)` or a tree, or cut the pseudotime into bins for "
             "`groupby`."
         )
-        raise ValueError(msg)
+        raise about("pseudotime", ValueError(msg))
     degree = np.diff(csr_matrix(adjacency).indptr)
     fiedler = basis[:, 1]
     is_path = degree.max() <= 2  # connected, and no ring

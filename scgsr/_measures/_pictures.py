@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix, identity
 
-from scgsr._checks import number, positive_int
+from scgsr._checks import about, number, positive_int
 from scgsr.graphs import fourier_basis, laplacian
 
 
@@ -244,4 +244,4 @@ def check(activations: np.ndarray, adjacency: csr_matrix) -> None:
     n = adjacency.shape[0]
     if activations.ndim != 2 or activations.shape[1] != n:
         msg = f"`activations` must have shape (n_cells, {n}), one column per neuron, got {activations.shape}."
-        raise ValueError(msg)
+        raise about("activations", ValueError(msg))

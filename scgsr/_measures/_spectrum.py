@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from scgsr._checks import one_of
+from scgsr._checks import about, one_of
 from scgsr._measures._pictures import centred_pictures, check, ratio
 from scgsr.graphs import fourier_basis, laplacian, same_frequency
 
@@ -59,7 +59,7 @@ def graph_spectrum(
     n = adjacency.shape[0]
     if n == 1:
         msg = "`activations` of a single neuron have no spectrum; at least two neurons are needed."
-        raise ValueError(msg)
+        raise about("activations", ValueError(msg))
     eigenvalues, basis = fourier_basis(laplacian(adjacency, kind))
     starts = np.unique(same_frequency(eigenvalues), return_index=True)[1]
     pictures = centred_pictures(activations)

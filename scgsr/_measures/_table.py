@@ -43,7 +43,7 @@ class Table:
     def __init__(self, fit: Fit, *, n_permutations: int, rng: np.random.Generator) -> None:
         self.fit, self.n_permutations, self.rng = fit, n_permutations, rng
         order = rng.permutation(len(fit.activations))
-        self.many, self.few = np.sort(order[:_MOST_CELLS]), np.sort(order[:_MOST_CELLS_PERMUTED])
+        self.sample, self.small_sample = np.sort(order[:_MOST_CELLS]), np.sort(order[:_MOST_CELLS_PERMUTED])
         self.rows: list[tuple[Any, ...]] = []
         if fit.diffusion_steps:
             spread = diffusion(fit.adjacency, fit.diffusion_steps)
@@ -87,7 +87,7 @@ class Table:
 
     def add_pictures(self) -> None:
         """Add how smooth and how local the pictures are, as means over cells."""
-        activations, adjacency = self.fit.activations[self.many], self.fit.adjacency
+        activations, adjacency = self.fit.activations[self.sample], self.fit.adjacency
         pictures = _pictures.same_moments(_pictures.at_unit_contrast(activations))
         for metric, form in (
             ("morans_i", _pictures.moran_form(adjacency)),
@@ -100,9 +100,9 @@ class Table:
         null = self.null(lambda rows: _pictures.edge_correlation(rows, adjacency), neurons)
         self.add("neighbour_correlation", _pictures.neighbour_correlation(activations, adjacency), null=null)
 
-        few = self.fit.activations[self.few]
+        cells = self.fit.activations[self.small_sample]
         local = _local_on(adjacency)
-        self.add("localisation", local(few), null=self.null(local, few))
+        self.add("localisation", local(cells), null=self.null(local, cells))
 
     def add_regions(self, groups: pd.Categorical) -> None:
         """Add whether groups light regions of their own, each in one piece, and whether modules tell them apart."""
@@ -123,21 +123,22 @@ class Table:
 
     def add_angle(self, angle: np.ndarray) -> None:
         """Add how well cells go around the ring as their angle does."""
-        few, order, angle = self.fit.activations[self.few], _agreement.ring_order(self.fit.adjacency), angle[self.few]
+        cells, angle = self.fit.activations[self.small_sample], angle[self.small_sample]
+        order = _agreement.ring_order(self.fit.adjacency)
         resultant: Statistic = lambda rows: _agreement.circular_agreement(rows[:, order], angle)[0]
-        self.add("circular_resultant", resultant(few), null=self.null(resultant, few))
-        self.add("winding", _agreement.circular_agreement(few[:, order], angle)[1])
+        self.add("circular_resultant", resultant(cells), null=self.null(resultant, cells))
+        self.add("winding", _agreement.circular_agreement(cells[:, order], angle)[1])
 
     def add_pseudotime(self, pseudotime: np.ndarray) -> None:
         """Add how well cells lie along the graph as their pseudotime says."""
-        few, pseudotime = self.fit.activations[self.few], pseudotime[self.few]
+        cells, pseudotime = self.fit.activations[self.small_sample], pseudotime[self.small_sample]
         coordinate = _agreement.direction(self.fit.adjacency)
         agreement: Statistic = lambda rows: _agreement.rank_agreement(rows, coordinate, pseudotime)
-        self.add("rank_agreement", agreement(few), null=self.null(agreement, few))
+        self.add("rank_agreement", agreement(cells), null=self.null(agreement, cells))
 
     def add_baseline(self, control: Fit) -> None:
         """Add what the penalty costs in R2, and gains in smoothness over neurons that are put in order afterwards."""
-        activations, adjacency = control.activations[self.many], self.fit.adjacency
+        activations, adjacency = control.activations[self.sample], self.fit.adjacency
         order = _null.reorder(activations, adjacency, rng=self.rng)
         ordered = activations[:, order]
         # What the layer of this fit does by itself, the baseline may do too.
@@ -155,7 +156,7 @@ class Table:
         from sklearn.metrics import adjusted_rand_score
 
         self.add("label_ari", adjusted_rand_score(self.fit.labels, other.labels), group=name)
-        partner = _agreement.match_neurons(self.fit.activations[self.many], other.activations[self.many])
+        partner = _agreement.match_neurons(self.fit.activations[self.sample], other.activations[self.sample])
         matched = other.coactivation[partner][:, partner]
         self.add("edge_jaccard", edge_jaccard(self.fit.coactivation, matched), group=name)
 

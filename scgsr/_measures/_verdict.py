@@ -70,7 +70,7 @@ def judge(values: Mapping[str, float], p: float, context: Context) -> tuple[str,
     significant = p <= max(_SIGNIFICANCE, 1 / (1 + context.n_permutations))
     if faults:
         verdict = "collapsed"
-        advice = f"The network carries next to nothing: {', '.join(faults)}. {_REVIVE}"
+        advice = f"The network carries next to nothing: {', '.join(faults)}. {_HOW_TO_REVIVE}"
     elif not (smooth >= _WEAK_MORAN and significant):
         verdict = "too weak"
         advice = (
@@ -79,7 +79,7 @@ def judge(values: Mapping[str, float], p: float, context: Context) -> tuple[str,
         )
     elif not cosine <= _SAME_REGION:
         verdict = "merely smooth"
-        advice = f"{_one_region(cosine)} {_TELL_APART}"
+        advice = f"{_without_regions(cosine)} {_HOW_TO_TELL_APART}"
     elif not connected >= _IN_PIECES:
         verdict = "too weak"
         advice = (
@@ -96,11 +96,11 @@ def judge(values: Mapping[str, float], p: float, context: Context) -> tuple[str,
     return verdict, " ".join([advice, *_caveats(values, context)])
 
 
-_REVIVE = (
+_HOW_TO_REVIVE = (
     "Lower `smoothness`, which may outweigh the reconstruction, or `threshold`, above which neurons must rise to fire, "
     "or train longer (`n_epochs`)."
 )
-_TELL_APART = (
+_HOW_TO_TELL_APART = (
     "Raise `threshold`, so that each neuron fires in fewer cells, or `noise`, so that shades of brightness are lost "
     "and place must tell cells apart; lower `smoothness` if that is not enough."
 )
@@ -121,7 +121,7 @@ def _collapse(values: Mapping[str, float]) -> list[str]:
     return faults
 
 
-def _one_region(cosine: float) -> str:
+def _without_regions(cosine: float) -> str:
     if cosine != cosine:
         return "The picture is smooth, but there is only one group, so nothing shows that others light another place."
     return (

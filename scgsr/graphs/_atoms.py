@@ -107,7 +107,7 @@ class Atoms:
         _checks.instance("scales", scales, (list, tuple, np.ndarray))
         if len(scales) == 0:
             msg = f"`scales` must hold at least one number, got {scales!r}."
-            raise ValueError(msg)
+            raise _checks.about("scales", ValueError(msg))
         if self.kernel == "random_walk":
             return tuple(_checks.positive_int("scales", scale) for scale in scales)
         return tuple(_checks.number("scales", scale, minimum=0, exclusive=True) for scale in scales)
@@ -120,7 +120,7 @@ def centers(graph: NeuronGraph, n_centers: int) -> np.ndarray:
     """
     if n_centers > graph.n_neurons:
         msg = f"`n_centers` must be at most the number of neurons, {graph.n_neurons}, got {n_centers}."
-        raise ValueError(msg)
+        raise _checks.about("n_centers", ValueError(msg))
     lengths = graph.adjacency.copy()
     lengths.data = 1 / lengths.data
     chosen = [0]
@@ -167,18 +167,18 @@ def _filtered(graph: NeuronGraph, bank: Callable[[np.ndarray, float], list[np.nd
     return [modes * values @ modes.T for values in bank(eigenvalues, top)]
 
 
-def _step(y: np.ndarray) -> np.ndarray:
+def _smooth_step(y: np.ndarray) -> np.ndarray:
     """Return v(y): from 0 at 0 to 1 at 1, with v(y) + v(1 - y) = 1."""
     return y**4 * (35 - 84 * y + 70 * y**2 - 20 * y**3)
 
 
 def _meyer_low(x: np.ndarray) -> np.ndarray:
-    falling = np.cos(np.pi / 2 * _step(1.5 * x - 1))
+    falling = np.cos(np.pi / 2 * _smooth_step(1.5 * x - 1))
     return np.where(x < 2 / 3, 1.0, np.where(x < 4 / 3, falling, 0.0))
 
 
 def _meyer_band(x: np.ndarray) -> np.ndarray:
-    rising, falling = np.sin(np.pi / 2 * _step(1.5 * x - 1)), np.cos(np.pi / 2 * _step(0.75 * x - 1))
+    rising, falling = np.sin(np.pi / 2 * _smooth_step(1.5 * x - 1)), np.cos(np.pi / 2 * _smooth_step(0.75 * x - 1))
     inside = (x >= 2 / 3) & (x < 8 / 3)
     return np.where(inside, np.where(x < 4 / 3, rising, falling), 0.0)
 

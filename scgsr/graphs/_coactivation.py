@@ -6,7 +6,7 @@ import numpy as np
 import scipy
 from scipy.sparse import csr_matrix
 
-from scgsr._checks import instance, one_of, positive_int
+from scgsr._checks import about, instance, one_of, positive_int
 from scgsr._values import standardised
 from scgsr.graphs._graph import NeuronGraph
 from scgsr.graphs._layout import layout
@@ -51,10 +51,10 @@ def correlation(activations: np.ndarray) -> np.ndarray:
     instance("activations", activations, np.ndarray)
     if activations.ndim != 2 or activations.shape[0] < 2 or activations.shape[1] == 0:
         msg = f"`activations` must have shape (n_cells, n_neurons) with at least two cells, got {activations.shape}."
-        raise ValueError(msg)
+        raise about("activations", ValueError(msg))
     if not np.isfinite(activations).all():
         msg = "`activations` must be finite, got NaN or infinity."
-        raise ValueError(msg)
+        raise about("activations", ValueError(msg))
     neurons = standardised(activations)  # those that are dead are zero
     result = neurons.T @ neurons
     result = np.clip((result + result.T) / 2, -1.0, 1.0)
@@ -198,11 +198,11 @@ def _checked_similarity(similarity: np.ndarray) -> np.ndarray:
     instance("similarity", similarity, np.ndarray)
     if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1] or similarity.shape[0] == 0:
         msg = f"`similarity` must be square with at least one neuron, got shape {similarity.shape}."
-        raise ValueError(msg)
+        raise about("similarity", ValueError(msg))
     similarity = similarity.astype(np.float64)
     if not np.isfinite(similarity).all() or not np.allclose(similarity, similarity.T):
         msg = "`similarity` must be finite and symmetric, got a matrix that is not."
-        raise ValueError(msg)
+        raise about("similarity", ValueError(msg))
     return (similarity + similarity.T) / 2
 
 
@@ -254,7 +254,7 @@ def _binary(similarity: np.ndarray) -> np.ndarray:
 def _adaptive(similarity: np.ndarray) -> np.ndarray:
     if similarity.max() > 1.0 + 1e-9:
         msg = f"`similarity` must be at most 1 for kernel='adaptive', got {similarity.max():g}."
-        raise ValueError(msg)
+        raise about("similarity", ValueError(msg))
     squared = np.maximum(2.0 * (1.0 - similarity), 0.0)
     np.fill_diagonal(squared, np.inf)
     second = np.sort(squared, axis=1)[:, min(1, len(squared) - 2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix, diags
 
-from scgsr._checks import one_of, positive_int
+from scgsr._checks import about, one_of, positive_int
 
 KINDS = ("combinatorial", "symmetric", "random_walk")
 
@@ -121,7 +121,7 @@ def fourier_basis(laplacian: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     dense = csr_matrix(laplacian, dtype=np.float64).toarray()
     if not np.array_equal(dense, dense.T):
         msg = "`laplacian` must be symmetric, got one that is not: use kind='combinatorial' or 'symmetric'."
-        raise ValueError(msg)
+        raise about("laplacian", ValueError(msg))
     eigenvalues, eigenvectors = np.linalg.eigh(dense)
     return np.maximum(eigenvalues, 0.0), eigenvectors
 
@@ -186,7 +186,7 @@ def energy(laplacian: csr_matrix, activations: np.ndarray) -> np.ndarray:
     n = laplacian.shape[0]
     if activations.ndim != 2 or activations.shape[1] != n:
         msg = f"`activations` must have shape (n_cells, {n}), one column per node, got {activations.shape}."
-        raise ValueError(msg)
+        raise about("activations", ValueError(msg))
     activations = np.asarray(activations, dtype=np.float64)
     flow = laplacian @ activations.T  # (n, n_cells)
     result: np.ndarray = np.einsum("ni,in->n", activations, flow)

@@ -49,7 +49,7 @@ def in_row(adjacency: csr_matrix, modules: np.ndarray) -> np.ndarray:
     """
     n_components, component = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
     components = [np.flatnonzero(component == number) for number in range(n_components)]
-    if all(_is_thin(adjacency[nodes][:, nodes]) for nodes in components):
+    if all(_has_at_most_one_loop(adjacency[nodes][:, nodes]) for nodes in components):
         return np.concatenate([nodes[_walk(adjacency[nodes][:, nodes])] for nodes in components])
     frequencies, basis = fourier_basis(laplacian(adjacency, "symmetric"))
     # Rounded, so that ties stay ties on every machine.
@@ -61,11 +61,11 @@ def in_row(adjacency: csr_matrix, modules: np.ndarray) -> np.ndarray:
     row = np.empty(0, dtype=int)
     for nodes in (*groups, np.flatnonzero(modules < 0)):
         if len(nodes):
-            row = np.concatenate([row, _joined(row, nodes[_leaves(whereabouts[nodes])], whereabouts)])
+            row = np.concatenate([row, _continuing(row, nodes[_leaves(whereabouts[nodes])], whereabouts)])
     return row
 
 
-def _is_thin(adjacency: csr_matrix) -> bool:
+def _has_at_most_one_loop(adjacency: csr_matrix) -> bool:
     """Whether a connected graph is a tree or has a single loop."""
     return bool(adjacency.nnz <= 2 * adjacency.shape[0])
 
@@ -84,7 +84,7 @@ def _leaves(points: np.ndarray) -> np.ndarray:
     return scipy.cluster.hierarchy.leaves_list(merges)
 
 
-def _joined(row: np.ndarray, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _continuing(row: np.ndarray, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return the nodes in the direction that continues the row."""
     if not len(row):
         return nodes

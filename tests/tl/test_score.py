@@ -229,7 +229,7 @@ def test_the_baseline_is_put_in_order_and_other_seeds_are_aligned():
     activations, shuffle = blobs(QUARTERS[GROUP]), np.random.default_rng(0).permutation(36)
     adata = planted(activations)
     independent = np.random.default_rng(1).gamma(0.3, size=(N_CELLS, 36)).astype(np.float32)
-    with_another(adata, "plain", independent, smoothness=0, r2=0.95)
+    with_another(adata, "plain", independent, smoothness=0, start="random", r2=0.95)
     with_another(adata, "seed1", activations[:, shuffle])
     adata.uns["seed1"]["coactivation"] = GRAPH.permuted(shuffle).adjacency
     verdict(adata, baseline="plain", others=["seed1"], n_permutations=19)
@@ -240,6 +240,14 @@ def test_the_baseline_is_put_in_order_and_other_seeds_are_aligned():
     across = get.scores(adata).query("group == 'seed1'").set_index("metric")["value"]
     assert across["label_ari"] == 1
     assert across["edge_jaccard"] == 1
+
+
+def test_a_baseline_of_a_version_that_kept_no_start_is_taken():
+    adata = planted(blobs(QUARTERS[GROUP]))
+    with_another(adata, "plain", blobs(QUARTERS[GROUP], rng=1), smoothness=0)
+    adata.uns["plain"]["params"].pop("start", None)
+    verdict(adata, baseline="plain", n_permutations=9)
+    assert "baseline_morans_i" in overall(adata).index
 
 
 @pytest.mark.parametrize(
