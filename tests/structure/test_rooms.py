@@ -93,12 +93,10 @@ def offered(room: str) -> frozenset[str] | None:
 def attributes_of_rooms(tree: ast.Module, path: str) -> Iterator[tuple[str, ast.AST]]:
     """Yield the full name of what is used as an attribute of a room that was imported whole, such as `_x.name`."""
     whole = {"scgsr": "scgsr"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            module = ast.Module([ast.ImportFrom(node.module, [ast.alias("*")], node.level, lineno=0)], [])
-            (origin, _), *_ = imports(module, path)
-            if origin == "scgsr.*":
-                whole |= {alias.asname or alias.name: f"scgsr.{alias.name}" for alias in node.names}
+    for name, node in imports(tree, path):
+        first, *rest = name.split(".")
+        if first == "scgsr" and len(rest) == 1:
+            whole |= {alias.asname or alias.name: name for alias in node.names if alias.name in {name, *rest}}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             first, *rest = ast.unparse(node).split(".")
@@ -259,6 +257,7 @@ PLANTED = [
     (door_faults, "tl/_a.py", "from scgsr import _adata\n_adata.snapshot(1)"),
     (door_faults, "tl/_a.py", "from .. import _adata\n_adata.snapshot(1)"),
     (door_faults, "tl/_a.py", "from scgsr import _adata as door\ndoor._view.mask(1)"),
+    (door_faults, "tl/_a.py", "import scgsr._adata as door\ndoor._view.mask(1)"),
     (door_faults, "tl/_a.py", "import scgsr\nscgsr.graphs._graph.checked_adjacency(1)"),
     (door_faults, "tl/_a.py", "from scgsr._checks import _NAMES_SHOWN"),
     (door_faults, "__init__.py", "from scgsr._model._fitted import FittedModel"),
