@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr import _adata, _checks
-from scgsr._checks import log
+from scgsr._checks import about, listed, log
 from scgsr._values import arcsinh as transformed
 from scgsr._values import check_finite
 
@@ -27,7 +27,8 @@ __all__ = ["arcsinh"]
 # Values look transformed if most features have none above the first, though not all are whole numbers. arcsinh(x / 5)
 # of the brightest ion counts is 8 and arcsinh(x / 150) of the largest of 18 bits is 8.2; logicle scales end at 4.5.
 _LARGEST_TRANSFORMED = 15.0
-_CELLS_TO_JUDGE = (100, 10_000)  # at least, at most
+# From so few cells nothing is concluded, and no more are looked at.
+_FEWEST_CELLS_TO_JUDGE, _MOST_CELLS_TO_JUDGE = 100, 10_000
 _LEAST_COFACTOR = 1e-6
 
 
@@ -94,90 +95,84 @@ def arcsinh(
     _checks.instance("adata", adata, AnnData)
     _checks.instance("copy", copy, bool)
     matrix, mask = _adata.rows(adata, layer=layer), _adata.mask(adata, mask_var)
-    mask = np.ones(adata.n_vars, dtype=bool) if mask is None else mask
     if not adata.var_names.is_unique:
         msg = "`adata` has features of the same name; call `adata.var_names_make_unique()` first."
-        raise ValueError(msg)
-    if isinstance(cofactor, Mapping | pd.Series):
-        if mask_var is not None:
-            msg = "`mask_var` chooses features for one cofactor; a `cofactor` per feature names them itself."
-            raise ValueError(msg)
-        wanted = _per_feature(cofactor, adata.var_names)
-    else:
-        number = _positive("cofactor", cofactor)
-        wanted = pd.Series(np.where(mask, number, np.nan), index=adata.var_names)
+        raise about("adata", ValueError(msg))
+    cofactors = _per_feature(cofactor, adata.var_names, mask)
     recorded = _adata.read_arcsinh(adata, layer)
     if recorded is not None:
-        _refuse_a_second_time(recorded, wanted, layer)
-    chosen = wanted.notna().to_numpy()
-    _check_values(adata, matrix if chosen.all() else matrix[:, chosen], adata.var_names[chosen], layer)
-    values = transformed(matrix, wanted.to_numpy())
-    source = adata.X if layer is None else adata.layers[layer]
+        _refuse_a_second_time(recorded, cofactors, layer)
+    chosen = cofactors.notna().to_numpy()
+    _check_values(matrix if chosen.all() else matrix[:, chosen], adata.var_names[chosen])
+    if layer is None and _adata.says_log1p(adata):
+        log.warning("arcsinh: .uns['log1p'] says that `.X` is log-transformed already; was this the raw data?")
+    values = transformed(matrix, cofactors.to_numpy())
     target = adata.copy() if copy else adata
-    _adata.write_arcsinh(
-        target,
-        layer,
-        type(source)(values) if sparse.issparse(source) else values,  # CSC stays CSC
-        wanted if recorded is None else wanted.fillna(recorded),
-    )
+    _adata.write_arcsinh(target, layer, values, cofactors if recorded is None else cofactors.fillna(recorded))
     log.info("arcsinh: transformed %d features, left %d as they are", chosen.sum(), (~chosen).sum())
     return target if copy else None
 
 
-def _per_feature(cofactor: Mapping[str, float] | pd.Series, features: pd.Index) -> pd.Series:
-    """Return a cofactor for each feature, NaN for those that are not named."""
+def _per_feature(cofactor: Any, features: pd.Index, mask: np.ndarray | None) -> pd.Series:
+    """Return a cofactor for each feature, NaN for those that stay as they are."""
+    if not isinstance(cofactor, Mapping | pd.Series):
+        number = _positive("cofactor", cofactor)
+        return pd.Series(number if mask is None else np.where(mask, number, np.nan), index=features)
+    if mask is not None:
+        msg = "`mask_var` chooses features for one cofactor; a `cofactor` per feature names them itself."
+        raise about("mask_var", ValueError(msg))
     unknown = [name for name in cofactor.keys() if name not in features]  # noqa: SIM118  # a Series contains its index
     if unknown:
-        msg = f"`cofactor` names {unknown}, which are not in .var_names, such as {features[:5].tolist()}."
-        raise KeyError(msg)
+        msg = f"`cofactor` names {listed(unknown)}, which are not in .var_names, such as {listed(list(features))}."
+        raise about("cofactor", KeyError(msg))
     if isinstance(cofactor, pd.Series) and not cofactor.index.is_unique:
-        msg = f"`cofactor` names {cofactor.index[cofactor.index.duplicated()].tolist()} more than once."
-        raise ValueError(msg)
-    given = {
-        name: _positive(f"cofactor[{name!r}]", value)
-        for name, value in cofactor.items()
-        if not (value is pd.NA or (isinstance(value, float | np.floating) and np.isnan(value)))
-    }
-    if not given:
+        twice = list(cofactor.index[cofactor.index.duplicated()])
+        msg = f"`cofactor` names {listed(twice)} more than once."
+        raise about("cofactor", ValueError(msg))
+    numbers = {name: _positive(f"cofactor[{name!r}]", value) for name, value in cofactor.items() if not _missing(value)}
+    if not numbers:
         msg = "`cofactor` names no feature; give one number for all, or at least one feature."
-        raise ValueError(msg)
-    return pd.Series([given.get(name, np.nan) for name in features], index=features, dtype=float)
+        raise about("cofactor", ValueError(msg))
+    return pd.Series([numbers.get(name, np.nan) for name in features], index=features, dtype=float)
 
 
-def _positive(name: str, cofactor: Any) -> float:
+def _missing(value: Any) -> bool:
+    return value is pd.NA or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
+
+
+def _positive(name: str, value: Any) -> float:
     """Return a cofactor by which a value can be divided."""
-    found = _checks.number(name, cofactor, minimum=0, exclusive=True)
-    if found < _LEAST_COFACTOR:
-        msg = f"`{name}` must be at least {_LEAST_COFACTOR:g}, got {found:g}: values divided by it overflow."
-        raise ValueError(msg)
-    return found
+    try:
+        cofactor = _checks.number(name, value, minimum=0, exclusive=True)
+    except (TypeError, ValueError) as error:
+        raise about("cofactor", error) from None
+    if cofactor < _LEAST_COFACTOR:
+        msg = f"`{name}` must be at least {_LEAST_COFACTOR:g}, got {cofactor:g}: values divided by it overflow."
+        raise about("cofactor", ValueError(msg))
+    return cofactor
 
 
-def _refuse_a_second_time(recorded: pd.Series, wanted: pd.Series, layer: str | None) -> None:
-    twice = recorded[recorded.notna() & wanted.notna()]
+def _refuse_a_second_time(recorded: pd.Series, cofactors: pd.Series, layer: str | None) -> None:
+    twice = recorded[recorded.notna() & cofactors.notna()]
     if twice.empty:
         return
-    shown = ", ".join(f"{name} by {value:g}" for name, value in twice.head(5).items())
-    more = ", ..." if len(twice) > 5 else ""
+    names = listed([f"{name} by {value:g}" for name, value in twice.items()])
     where = "X" if layer is None else layer
     msg = (
-        f"`adata` has {len(twice)} of these features recorded as transformed already ({shown}{more}); leave them "
+        f"`adata` has {len(twice)} of these features recorded as transformed already ({names}); leave them "
         f"out, or, if {where!r} holds raw values again, `del adata.uns['arcsinh'][{where!r}]`."
     )
-    raise ValueError(msg)
+    raise about("adata", ValueError(msg))
 
 
-def _check_values(adata: AnnData, matrix: Matrix, features: pd.Index, layer: str | None) -> None:
+def _check_values(matrix: Matrix, features: pd.Index) -> None:
     """Refuse values that have no transform, and warn about those that look as if they had it already."""
     check_finite(matrix, [str(name) for name in features])
-    if layer is None and "log1p" in adata.uns:
-        log.warning("arcsinh: .uns['log1p'] says that `.X` is log-transformed already; was this the raw data?")
-    fewest, most = _CELLS_TO_JUDGE
-    if matrix.shape[0] < fewest:
+    if matrix.shape[0] < _FEWEST_CELLS_TO_JUDGE:
         return
-    some: Any = matrix[:: -(-matrix.shape[0] // most)]
-    some = some.toarray() if sparse.issparse(some) else some
-    largest, whole = np.abs(some).max(axis=0, initial=0), (some == np.floor(some)).all(axis=0)
+    sample: Any = matrix[:: -(-matrix.shape[0] // _MOST_CELLS_TO_JUDGE)]
+    sample = sample.toarray() if sparse.issparse(sample) else sample
+    largest, whole = np.abs(sample).max(axis=0, initial=0), (sample == np.floor(sample)).all(axis=0)
     suspicious = (largest > 0) & (largest < _LARGEST_TRANSFORMED) & ~whole
     if 2 * suspicious.sum() > len(suspicious):
         log.warning(

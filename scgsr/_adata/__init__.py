@@ -8,7 +8,9 @@ from scgsr._adata._answers import (
     write_saliency,
     write_scores,
 )
-from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, write_arcsinh
+from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, says_log1p, write_arcsinh
+from scgsr._adata._cells import groups, numbers, read_cells
+from scgsr._adata._colors import group_colors, module_colors, palette
 from scgsr._adata._fit import (
     check_free,
     may_be_results_of,
@@ -17,6 +19,7 @@ from scgsr._adata._fit import (
     read_evolution,
     read_graph,
     read_held_out,
+    read_labels,
     read_model,
     read_model_that_fires,
     read_novelty,
@@ -25,7 +28,7 @@ from scgsr._adata._fit import (
 )
 from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
 from scgsr._adata._query import pending_cofactors, query, query_of_results
-from scgsr._adata._view import UNSET, Unset, columns, features, groups, mask, rows, view
+from scgsr._adata._view import UNSET, Unset, columns, features, mask, rows, view
 
 __all__ = [
     "ARCSINH",
@@ -36,19 +39,25 @@ __all__ = [
     "check_free",
     "columns",
     "features",
+    "group_colors",
     "groups",
     "mask",
     "may_be_results_of",
+    "module_colors",
+    "numbers",
+    "palette",
     "pending_cofactors",
     "query",
     "query_of_results",
     "read_activations",
     "read_arcsinh",
+    "read_cells",
     "read_cofactors",
     "read_colors",
     "read_evolution",
     "read_graph",
     "read_held_out",
+    "read_labels",
     "read_model",
     "read_model_that_fires",
     "read_novelty",
@@ -57,6 +66,7 @@ __all__ = [
     "read_saliency",
     "read_scores",
     "rows",
+    "says_log1p",
     "view",
     "write",
     "write_arcsinh",

@@ -8,6 +8,7 @@ import numpy as np
 
 from scgsr._adata._fit import read_record, snapshot, tell_of_view
 from scgsr._adata._keys import Keys
+from scgsr._checks import about
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,7 +37,8 @@ def write_programs(adata: AnnData, key: str, effect: np.ndarray, programs: dict[
 
 def read_programs(adata: AnnData, key: str) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the effects, (n_vars, n_modules) float32, and the tests that `programs` has written."""
-    tests = _read(adata, key, "programs", "programs", "there are no programs", also=Keys(key).programs in adata.varm)
+    complete = Keys(key).programs in adata.varm
+    tests = _read(adata, key, "programs", "programs", "there are no programs", complete=complete)
     return np.asarray(adata.varm[Keys(key).programs]), tests
 
 
@@ -51,14 +53,15 @@ def read_saliency(adata: AnnData, key: str) -> dict[str, Any]:
 
 
 def _write(adata: AnnData, key: str, name: str, value: dict[str, Any]) -> None:
-    """Add to the record, as a new record, so that a view is copied and not its parent changed."""
+    """Add an entry to the record, by a new record, so that a view is copied and its parent stays as it is."""
     tell_of_view(adata)
     adata.uns[Keys(key).record] = {**read_record(adata, key), name: value}
 
 
-def _read(adata: AnnData, key: str, name: str, verb: str, missing: str, *, also: bool = True) -> dict[str, Any]:
+def _read(adata: AnnData, key: str, name: str, verb: str, missing: str, *, complete: bool = True) -> dict[str, Any]:
+    """Return an entry of the record; without it, or if what belongs to it elsewhere is not there, name the call."""
     record = read_record(adata, key)
-    if name not in record or not also:
+    if name not in record or not complete:
         msg = f"`key`={key!r}: {missing} of this fit; call `scgsr.tl.{verb}(adata, key={key!r})` first."
-        raise KeyError(msg)
+        raise about("key", KeyError(msg))
     return record[name]

@@ -7,30 +7,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from scgsr._adata._fit import tell_of_view
-from scgsr._adata._keys import ARCSINH
-from scgsr._checks import log
+from scgsr._adata._keys import ARCSINH, LOG1P
+from scgsr._checks import about, log
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-# What a layer has of which nothing is on record.
-_EMPTY = pd.DataFrame({"cofactor": []})
+# How the record names `.X`.
+_X = "X"
+_COFACTOR = "cofactor"
 
 
 def write_arcsinh(adata: AnnData, layer: str | None, matrix: Any, cofactors: pd.Series) -> None:
-    """Replace the values of `.X` or a layer and record the cofactors, NaN for a feature that is not transformed."""
+    """Replace the values of `.X` or a layer and record the cofactors, NaN for a feature that is not transformed.
+
+    A sparse matrix becomes one of the kind that was there. A failure leaves all as it was.
+    """
     tell_of_view(adata)
+    source = adata.X if layer is None else adata.layers[layer]
+    values = type(source)(matrix) if sparse.issparse(source) else matrix
     before = adata.uns.get(ARCSINH)
-    table = pd.DataFrame({"cofactor": cofactors.to_numpy(dtype=float)}, index=cofactors.index.rename(None))
+    table = pd.DataFrame({_COFACTOR: cofactors.to_numpy(dtype=float)}, index=cofactors.index.rename(None))
     # The record first: it makes a view a copy, whereas values would reach the parent of a view before anndata 0.13.
-    adata.uns[ARCSINH] = {**(before or {}), layer or "X": table}
+    adata.uns[ARCSINH] = {**(before or {}), layer or _X: table}
     try:
         if layer is None:
-            adata.X = matrix
+            adata.X = values
         else:
-            adata.layers[layer] = matrix
+            adata.layers[layer] = values
     except BaseException:
         if before is None:
             del adata.uns[ARCSINH]
@@ -41,7 +48,7 @@ def write_arcsinh(adata: AnnData, layer: str | None, matrix: Any, cofactors: pd.
 
 def read_cofactors(adata: AnnData, layer: str | None, features: Sequence[str], *, embedding: bool) -> np.ndarray:
     """Return the recorded cofactors of these features, (n_features,) float32; NaN where none is recorded."""
-    recorded = None if embedding or layer == "X" else read_arcsinh(adata, layer)
+    recorded = None if embedding or layer == _X else read_arcsinh(adata, layer)
     if recorded is None:
         return np.full(len(features), np.nan, dtype=np.float32)
     once = recorded[~recorded.index.duplicated()]
@@ -50,20 +57,25 @@ def read_cofactors(adata: AnnData, layer: str | None, features: Sequence[str], *
 
 def read_arcsinh(adata: AnnData, layer: str | None) -> pd.Series | None:
     """Return the recorded cofactors in the order of the features, NaN where none is recorded; None without a record."""
-    record = adata.uns.get(ARCSINH, {})
-    if layer == "X":
+    if layer == _X:
         msg = "`layer`='X' cannot be told from `.X` in the record of the transform; rename the layer."
-        raise ValueError(msg)
-    table = record.get(layer or "X", _EMPTY) if isinstance(record, Mapping) else record
-    if not isinstance(table, pd.DataFrame) or "cofactor" not in table:
+        raise about("layer", ValueError(msg))
+    record = adata.uns.get(ARCSINH, {})
+    table = record.get(layer or _X) if isinstance(record, Mapping) else record
+    if table is None:
+        return None
+    if not isinstance(table, pd.DataFrame) or _COFACTOR not in table:
         msg = (
             f"`adata`: .uns[{ARCSINH!r}] must be what `scgsr.pp.arcsinh` writes, a dict of data frames with a column "
-            f"'cofactor', got a {type(table).__name__}; rename it."
+            f"{_COFACTOR!r}, got a {type(table).__name__}; rename it."
         )
-        raise ValueError(msg)
-    if table is _EMPTY:
-        return None
-    found = table["cofactor"][~table.index.duplicated()].reindex(adata.var_names)
-    if table["cofactor"].notna().any() and found.isna().all():
+        raise about("adata", ValueError(msg))
+    cofactors = table[_COFACTOR][~table.index.duplicated()].reindex(adata.var_names)
+    if table[_COFACTOR].notna().any() and cofactors.isna().all():
         log.warning(".uns[%r] tells of a transform, but of none of these features: were they renamed?", ARCSINH)
-    return found
+    return cofactors
+
+
+def says_log1p(adata: AnnData) -> bool:
+    """Whether Scanpy has left a note that `.X` is log-transformed."""
+    return LOG1P in adata.uns

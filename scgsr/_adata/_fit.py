@@ -125,6 +125,13 @@ def read_activations(adata: AnnData, key: str) -> np.ndarray:
     return _slot(adata.obsm, Keys(key).activations, "obsm", key)
 
 
+def read_labels(adata: AnnData, key: str) -> np.ndarray:
+    """Return the label of each cell, (n_obs,) of objects."""
+    labels = Keys(key).labels
+    _checks.existing_key("key", labels, adata.obs, where="`adata.obs`", hint="Call `scgsr.tl.cluster` to label again.")
+    return adata.obs[labels].to_numpy(dtype=object)
+
+
 def read_held_out(adata: AnnData, key: str) -> np.ndarray | None:
     """Return which cells the network was not trained on, (n_obs,) bool; None if nobody knows."""
     column = adata.obs.get(Keys(key).held_out)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scgsr._checks import about
+
 DEFAULT_KEY = "gsr"
 ARCSINH = "arcsinh"  # in `.uns`: which features of which layer `pp.arcsinh` has transformed
+HIGHLY_VARIABLE = "highly_variable"  # in `.var`: which features Scanpy has chosen
+LOG1P = "log1p"  # in `.uns`: Scanpy has transformed `.X`
+COLORS = "_colors"  # in `.uns`: how Scanpy's names for the colours of a column of `.obs` end
 
 
 @dataclass(frozen=True)
@@ -17,13 +22,13 @@ class Keys:
     def __post_init__(self) -> None:
         if not isinstance(self.key, str):
             msg = f"`key_added` must be a string, got {self.key!r} of type {type(self.key).__name__}."
-            raise TypeError(msg)
+            raise about("key_added", TypeError(msg))
         if self.key == ARCSINH:
             msg = f"`key_added` must not be {ARCSINH!r}: the record of the transform has that name."
-            raise ValueError(msg)
+            raise about("key_added", ValueError(msg))
         if not self.key or "/" in self.key or not self.key.isprintable() or self.key in (".", "..", "_index"):
             msg = f"`key_added` must be a name that AnnData files accept, such as 'gsr', got {self.key!r}."
-            raise ValueError(msg)
+            raise about("key_added", ValueError(msg))
 
     @property
     def activations(self) -> str:
@@ -58,9 +63,14 @@ class Keys:
     @property
     def colors(self) -> str:
         """In `.uns`: one hex colour per label, Scanpy's convention."""
-        return f"{self.key}_colors"
+        return colors_of(self.labels)
 
     @property
     def programs(self) -> str:
         """In `.varm`: features x modules."""
         return f"{self.key}_programs"
+
+
+def colors_of(column: str) -> str:
+    """Return where in `.uns` the colours of the groups in a column of `.obs` stand, by Scanpy's convention."""
+    return f"{column}{COLORS}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from scipy import sparse
 
 from scgsr import _checks
 from scgsr._adata import _arcsinh, _view
-from scgsr._checks import log
+from scgsr._checks import about, listed, log
 from scgsr._model import FittedModel
 from scgsr._values import Matrix, arcsinh, rows_at_once, slices
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
 # At most this share of a model's features may be filled in.
 MOST_FILLED = 0.2
-_NAMES_SHOWN = 5
-# So many cells tell whether values are transformed already.
-_LOOKED_AT = 2000
-# Fewer tell it not; and so many times nearer to the cells of the fit must they be as they stand.
-_ENOUGH, _CLEARLY = 50, 2
+# So many cells are compared with those of the fit, to see whether they are transformed already.
+CELLS_COMPARED = 2000
+# Fewer cells than this tell nothing.
+FEWEST_COMPARED = 50
+# Values are refused as transformed already if they are so many times nearer to the cells of the fit as they stand.
+CLEARLY_NEARER = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,21 +51,21 @@ class Query:
         """Return the rows `index`, (n_rows, n_features) float32, in the units of the fit."""
         return self.transformed(self.untransformed(index))
 
-    def untransformed(self, rows: np.ndarray) -> np.ndarray:
+    def untransformed(self, index: np.ndarray) -> np.ndarray:
         """Return rows as they are stored, with what is missing filled in, (n_rows, n_features) float32."""
-        there = self.columns >= 0
-        values = np.empty((len(rows), len(self.columns)), dtype=np.float32)
-        block: Any = self.matrix[rows]
+        present = self.columns >= 0
+        values = np.empty((len(index), len(self.columns)), dtype=np.float32)
+        block: Any = self.matrix[index]
         # A sparse matrix may have many more columns than the model takes: first chosen, then made dense.
-        chosen = block[:, self.columns[there]]
+        chosen = block[:, self.columns[present]]
         with np.errstate(over="ignore"):  # what overflows is refused by name below
-            values[:, there] = chosen.toarray() if sparse.issparse(chosen) else chosen
-        bad = ~np.isfinite(values[:, there]).all(axis=0)
+            values[:, present] = chosen.toarray() if sparse.issparse(chosen) else chosen
+        bad = ~np.isfinite(values[:, present]).all(axis=0)
         if bad.any():
-            names = _names(np.asarray(self.features, dtype=object)[there][bad])
+            names = listed(list(np.asarray(self.features, dtype=object)[present][bad]))
             msg = f"`adata` has NaN, infinite or too large values in {bad.sum()} features ({names}); remove them first."
-            raise ValueError(msg)
-        values[:, ~there] = self.filling[~there]
+            raise about("adata", ValueError(msg))
+        values[:, ~present] = self.filling[~present]
         return values
 
     def transformed(self, values: np.ndarray) -> np.ndarray:
@@ -71,92 +73,101 @@ class Query:
         return arcsinh(values, self.cofactor)
 
 
-def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = None) -> Query:
+def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = None, cure: str | None = None) -> Query:
     """Return the values of cells as the model takes them, with the transform that they still need.
 
-    Missing features are refused by name and number, or filled where `fill` says how.
+    Missing features are refused by name and number, or filled where `fill` says how; `cure` is what the error then
+    advises, if not to fill them.
     """
-    layer, use_rep, width = (fitted.params.get(name) for name in ("layer", "use_rep", "width"))
+    layer, use_rep = fitted.params.get("layer"), fitted.params.get("use_rep")
     filling = _filling(fill, fitted.mean)
     if use_rep is None:
-        matrix = _view.rows(adata, layer=layer)
-        names = [str(name) for name in adata.var_names]
+        matrix, names = _view.rows(adata, layer=layer), [str(name) for name in adata.var_names]
     else:
-        hint = "The network was fitted on it."
-        _checks.existing_key("use_rep", use_rep, adata.obsm.keys(), where=".obsm", hint=hint)
-        matrix = _view.rows(adata, use_rep=use_rep)
-        if width is not None and matrix.shape[1] != width:
-            msg = (
-                f"`adata.obsm[{use_rep!r}]` must have {width} columns, as in the fit, got {matrix.shape[1]}: map the "
-                "cells into the same representation first."
-            )
-            raise KeyError(msg)
-        names = _view.names_of_representation(adata, use_rep)
-    columns = _columns(names, fitted.features, allowed=fill is not None)
+        matrix, names = _same_representation(adata, use_rep, fitted.params.get("width"))
+    columns, missing = _columns(names, fitted.features)
+    if missing and (fill is None or len(missing) > MOST_FILLED * len(columns)):
+        raise _missing(missing, names, fitted.features, may_fill=fill is None, cure=cure)
+    if missing:
+        log.warning("%d of %d features are missing and filled in: %s", len(missing), len(columns), listed(missing))
     done = _arcsinh.read_cofactors(adata, layer, fitted.features, embedding=use_rep is not None)
-    pending = _pending(done, fitted.cofactor, columns >= 0, fitted.features)
-    found = Query(matrix, fitted.features, columns, filling, pending)
-    _refuse_a_second_time(found, fitted)
-    return found
+    values = Query(
+        matrix=matrix,
+        features=fitted.features,
+        columns=columns,
+        filling=filling,
+        cofactor=_pending(done, fitted.cofactor, columns >= 0, fitted.features),
+    )
+    _refuse_a_second_time(values, fitted)
+    return values
 
 
 def query_of_results(adata: AnnData, fitted: FittedModel) -> Query:
     """Return the values of cells that carry the results of the model: with features filled in if they were so then."""
-    try:
-        return query(adata, fitted, fill=fitted.params.get("fill"))
-    except _MissingError as missing:
-        msg = f"{missing.said}; give all features that it had when it got its results."
-        raise KeyError(msg) from None
+    cure = "; give all features that it had when it got its results."
+    return query(adata, fitted, fill=fitted.params.get("fill"), cure=cure)
 
 
 def pending_cofactors(adata: AnnData, fitted: FittedModel, layer: str | None, names: Sequence[str]) -> np.ndarray:
     """Return the cofactors that features of a layer still need to be as in the fit, (n_names,), NaN for none."""
-    nothing = np.full(len(names), np.nan, dtype=np.float32)
     if fitted.params.get("use_rep") is not None or layer != fitted.params.get("layer"):
-        return nothing
+        return np.full(len(names), np.nan, dtype=np.float32)
     done = _arcsinh.read_cofactors(adata, layer, names, embedding=False)
-    wanted = pd.Series(fitted.cofactor, index=list(fitted.features)).reindex(list(names)).to_numpy(dtype=np.float32)
-    return np.where(np.isfinite(done), np.nan, wanted).astype(np.float32)
+    in_fit = pd.Series(fitted.cofactor, index=list(fitted.features)).reindex(list(names)).to_numpy(dtype=np.float32)
+    return np.where(np.isfinite(done), np.nan, in_fit).astype(np.float32)
 
 
-def _pending(done: np.ndarray, wanted: np.ndarray, there: np.ndarray, features: tuple[str, ...]) -> np.ndarray:
+def _same_representation(adata: AnnData, use_rep: str, width: int | None) -> tuple[Matrix, list[str]]:
+    """Return the representation that the network was fitted on and names for its columns, refused at another width."""
+    matrix, names = _view.representation(adata, use_rep, hint="The network was fitted on it.")
+    if width is not None and matrix.shape[1] != width:
+        msg = (
+            f"`adata.obsm[{use_rep!r}]` must have {width} columns, as in the fit, got {matrix.shape[1]}: map the "
+            "cells into the same representation first."
+        )
+        raise about("use_rep", KeyError(msg))
+    return matrix, names
+
+
+def _pending(done: np.ndarray, in_fit: np.ndarray, present: np.ndarray, features: tuple[str, ...]) -> np.ndarray:
     """Return the cofactors that are still to be applied, (n_features,) float32, NaN for none."""
-    transformed = np.isfinite(done) & there
-    differ = transformed & np.isfinite(wanted) & ~np.isclose(done, wanted)
+    transformed = np.isfinite(done) & present
+    differ = transformed & np.isfinite(in_fit) & ~np.isclose(done, in_fit)
     if differ.any():
-        pairs = zip(np.asarray(features)[differ], done[differ], wanted[differ], strict=True)
-        names = ", ".join(f"{name} {here:g} (in the fit {fit:g})" for name, here, fit in pairs)
+        pairs = zip(np.asarray(features)[differ], done[differ], in_fit[differ], strict=True)
+        names = listed([f"{name} {here:g} (in the fit {fit:g})" for name, here, fit in pairs])
         msg = f"`adata` was transformed with other cofactors than the cells of the fit: {names}; use the same."
-        raise ValueError(msg)
-    if unknown := int((transformed & ~np.isfinite(wanted)).sum()):
+        raise about("adata", ValueError(msg))
+    if unknown := int((transformed & ~np.isfinite(in_fit)).sum()):
         log.warning("%d features are on record as transformed, and in the fit not: were they, in another way?", unknown)
-    return np.where(transformed | ~there, np.nan, wanted).astype(np.float32)
+    return np.where(transformed | ~present, np.nan, in_fit).astype(np.float32)
 
 
 def _refuse_a_second_time(query: Query, fitted: FittedModel) -> None:
     """Raise ValueError if the values are like those of the fit as they stand, and not once transformed."""
-    todo = np.isfinite(query.cofactor)
-    if not todo.any():
+    pending = np.isfinite(query.cofactor)
+    if not pending.any():
         return
-    stored = query.untransformed(np.arange(min(_LOOKED_AT, query.matrix.shape[0])))
+    stored = query.untransformed(np.arange(min(CELLS_COMPARED, query.matrix.shape[0])))
 
-    def off(values: np.ndarray) -> float:
-        return float(np.median(np.abs(values.mean(axis=0) - fitted.mean)[todo] / fitted.scale[todo]))
+    def distance(values: np.ndarray) -> float:
+        """Return how far the means lie from those of the fit, in its standard deviations."""
+        return float(np.median(np.abs(values.mean(axis=0) - fitted.mean)[pending] / fitted.scale[pending]))
 
-    now, then = off(stored), off(query.transformed(stored))
-    if (stored[:, todo] == np.round(stored[:, todo])).all():  # whole numbers are counts, however few
-        now = np.inf
+    before, after = distance(stored), distance(query.transformed(stored))
+    if (stored[:, pending] == np.round(stored[:, pending])).all():  # whole numbers are counts, however few
+        before = np.inf
     # Dim cells, such as blanks, are hardly changed by the transform: then only a clear case is refused.
-    if len(stored) >= _ENOUGH and _CLEARLY * now < then:
+    if len(stored) >= FEWEST_COMPARED and CLEARLY_NEARER * before < after:
         msg = (
-            f"`adata` looks transformed already: its means lie {now:.2g} standard deviations from those of the fit, "
-            f"transformed (again) {then:.2g}; give untransformed values, or keep `.uns['arcsinh']` when copying or "
+            f"`adata` looks transformed already: its means lie {before:.2g} standard deviations from those of the fit, "
+            f"transformed (again) {after:.2g}; give untransformed values, or keep `.uns['arcsinh']` when copying or "
             "concatenating (`uns_merge='same'`), so that it is known."
         )
-        raise ValueError(msg)
-    if now < then:
+        raise about("adata", ValueError(msg))
+    if before < after:
         log.warning("`adata` may be transformed already: without the transform of the fit it is more like its cells")
-    log.info("applying the recorded transform of the fit to %d features", int(todo.sum()))
+    log.info("applying the recorded transform of the fit to %d features", int(pending.sum()))
 
 
 def _filling(fill: float | str | None, means: np.ndarray) -> np.ndarray:
@@ -165,51 +176,38 @@ def _filling(fill: float | str | None, means: np.ndarray) -> np.ndarray:
         return means.astype(np.float32)
     if isinstance(fill, bool) or not isinstance(fill, numbers.Real):
         msg = f"`fill` must be None, 'mean' or a number, got {fill!r}."
-        raise (ValueError if isinstance(fill, str) else TypeError)(msg)
+        raise about("fill", (ValueError if isinstance(fill, str) else TypeError)(msg))
     most = float(np.finfo(np.float32).max)
     return np.full(len(means), _checks.number("fill", fill, minimum=-most, maximum=most), dtype=np.float32)
 
 
-def _columns(names: list[str], features: Sequence[str], *, allowed: bool) -> np.ndarray:
-    """Return the place of each feature among `names`, -1 for what is missing."""
-    place = {name: column for column, name in enumerate(names)}
-    if len(place) < len(names):
-        seen: set[str] = set()
-        twice = {name for name in names if name in seen or seen.add(name)}  # type: ignore[func-returns-value]
-        if unclear := [name for name in features if name in twice]:
-            msg = f"`adata` has {len(unclear)} features of the fit twice ({_names(unclear)}); make names unique."
-            raise ValueError(msg)
-    columns = np.array([place.get(name, -1) for name in features])
-    missing = [name for name, column in zip(features, columns, strict=True) if column < 0]
-    if missing and (not allowed or len(missing) > MOST_FILLED * len(features)):
-        raise _missing(missing, names, features, allowed=allowed)
-    if missing:
-        log.warning("%d of %d features are missing and filled in: %s", len(missing), len(features), _names(missing))
+def _columns(names: list[str], features: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Return the column of each feature among `names`, -1 for those that are missing, and the names of these."""
+    column_of = {name: column for column, name in enumerate(names)}
+    if len(column_of) < len(names):
+        counts = Counter(names)
+        if twice := [name for name in features if counts[name] > 1]:
+            msg = f"`adata` has {len(twice)} features of the fit twice ({listed(twice)}); make names unique."
+            raise about("adata", ValueError(msg))
+    columns = np.array([column_of.get(name, -1) for name in features])
+    missing = [name for name in features if name not in column_of]
     if extra := len(names) - len(features) + len(missing):
         log.debug("ignoring %d features that the fit does not know", extra)
-    return columns
+    return columns, missing
 
 
-class _MissingError(KeyError):
-    """Features of the fit are missing: what is said, and what helps a first time."""
-
-    def __init__(self, said: str, cure: str) -> None:
-        super().__init__(said + cure)
-        self.said = said
-
-
-def _missing(missing: list[str], names: list[str], features: Sequence[str], *, allowed: bool) -> _MissingError:
-    said = f"`adata` lacks {len(missing)} of the {len(features)} features of the fit ({_names(missing)})"
+def _missing(
+    missing: list[str], names: list[str], features: Sequence[str], *, may_fill: bool, cure: str | None
+) -> KeyError:
+    """Return the error about features of the fit that are missing."""
+    msg = f"`adata` lacks {len(missing)} of the {len(features)} features of the fit ({listed(missing)})"
     most = int(MOST_FILLED * len(features))
-    if len(missing) == len(features):
-        cure = f": it has others, such as {_names(names)}; set `adata.var_names` to the same kind of names."
+    if cure is not None:
+        msg += cure
+    elif len(missing) == len(features):
+        msg += f": it has others, such as {listed(names)}; set `adata.var_names` to the same kind of names."
     elif len(missing) > most:
-        cure = f"; at most {most} can be filled in."
+        msg += f"; at most {most} can be filled in."
     else:
-        cure = "." if allowed else "; `fill='mean'` takes the mean of each in the fit, `fill=0.0` a number."
-    return _MissingError(said, cure)
-
-
-def _names(names: Sequence[str] | np.ndarray) -> str:
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(str(name) for name in names[:_NAMES_SHOWN]) + more
+        msg += "; `fill='mean'` takes the mean of each in the fit, `fill=0.0` a number." if may_fill else "."
+    return about("adata", KeyError(msg))

@@ -6,6 +6,8 @@ import numpy as np
 import scipy
 from scipy.sparse import csr_matrix
 
+from scgsr._checks import about
+from scgsr._values import standardised
 from scgsr.graphs import fourier_basis, laplacian
 
 # How often the pictures may go around the ring while the angle goes around once.
@@ -35,7 +37,7 @@ def circular_agreement(activations: np.ndarray, angle: np.ndarray) -> tuple[floa
 
     References
     ----------
-    Mardia, Jupp, *Directional Statistics*, 2000, chapter 2, doi 10.1002/9780470316979.
+    Mardia, Jupp, *Directional Statistics*, 2000, chapter 2, https://doi.org/10.1002/9780470316979.
 
     Examples
     --------
@@ -47,8 +49,8 @@ def circular_agreement(activations: np.ndarray, angle: np.ndarray) -> tuple[floa
     >>> round(resultant, 6), winding
     (1.0, 1)
     """
-    around = np.exp(2j * np.pi * np.arange(activations.shape[1]) / activations.shape[1])
-    vector = activations @ around
+    directions = np.exp(2j * np.pi * np.arange(activations.shape[1]) / activations.shape[1])  # of the neurons
+    vector = activations @ directions
     strength = np.abs(activations).sum(axis=1)
     known = np.isfinite(angle) & (np.abs(vector) > 1e-9 * strength)
     if not known.any():
@@ -81,7 +83,7 @@ def rank_agreement(activations: np.ndarray, coordinate: np.ndarray, truth: np.nd
 
     References
     ----------
-    Spearman, *The proof and measurement of association between two things*, 1904, doi 10.2307/1412159.
+    Spearman, *The proof and measurement of association between two things*, 1904, https://doi.org/10.2307/1412159
 
     Examples
     --------
@@ -95,11 +97,11 @@ def rank_agreement(activations: np.ndarray, coordinate: np.ndarray, truth: np.nd
     known = np.isfinite(truth) & (total > 0)
     if not known.any():
         return float("nan")
-    place = scipy.stats.rankdata((weights[known] @ coordinate / total[known]).round(9))
-    order = scipy.stats.rankdata(truth[known])
-    if np.ptp(place) == 0 or np.ptp(order) == 0:
+    position = (weights[known] @ coordinate / total[known]).round(9)
+    if np.ptp(position) == 0 or np.ptp(truth[known]) == 0:
         return float("nan")
-    return float(abs(np.corrcoef(place, order)[0, 1]))
+    with np.errstate(invalid="ignore"):  # two cells have a correlation and no p-value
+        return float(abs(scipy.stats.spearmanr(position, truth[known]).statistic))
 
 
 def ring_order(adjacency: csr_matrix) -> np.ndarray:
@@ -114,7 +116,7 @@ def ring_order(adjacency: csr_matrix) -> np.ndarray:
     degree = np.diff(csr_matrix(adjacency).indptr)
     if n < 3 or (degree != 2).any() or scipy.sparse.csgraph.connected_components(adjacency, directed=False)[0] != 1:
         msg = "`angle` needs neurons on a ring, got another graph; fit on `scgsr.graphs.ring(n)`."
-        raise ValueError(msg)
+        raise about("angle", ValueError(msg))
     cut = csr_matrix(adjacency, copy=True).tolil()
     last = csr_matrix(adjacency).indices[0]
     cut[0, last] = cut[last, 0] = 0
@@ -122,7 +124,7 @@ def ring_order(adjacency: csr_matrix) -> np.ndarray:
 
 
 def direction(adjacency: csr_matrix) -> np.ndarray:
-    """Return a coordinate of each neuron along the graph, (n_neurons,): its place on a path, else the Fiedler vector.
+    """Return a coordinate of each neuron along the graph, (n_neurons,): its rank on a path, else the Fiedler vector.
 
     The Fiedler vector, the smoothest that is not constant, runs from one end of a graph to the other.
 
@@ -140,14 +142,14 @@ def direction(adjacency: csr_matrix) -> np.ndarray:
             "such as a square or a ring; fit on `scgsr.graphs.path(n)` or a tree, or cut the pseudotime into bins for "
             "`groupby`."
         )
-        raise ValueError(msg)
+        raise about("pseudotime", ValueError(msg))
     degree = np.diff(csr_matrix(adjacency).indptr)
     fiedler = basis[:, 1]
     is_path = degree.max() <= 2  # connected, and no ring
     return scipy.stats.rankdata(fiedler) - 1 if is_path else fiedler
 
 
-def match_neurons(activations: np.ndarray, other: np.ndarray) -> np.ndarray:
+def match_neurons(activations: np.ndarray, other_activations: np.ndarray) -> np.ndarray:
     """
     Permutation `p` such that neuron p[j] of the other fit fires in the same cells as neuron j.
 
@@ -155,7 +157,7 @@ def match_neurons(activations: np.ndarray, other: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    activations, other
+    activations, other_activations
         Two fits of the same cells, (n_cells, n_neurons) both.
 
     Returns
@@ -164,7 +166,7 @@ def match_neurons(activations: np.ndarray, other: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    Kuhn, *The Hungarian method for the assignment problem*, 1955, doi 10.1002/nav.3800020109.
+    Kuhn, *The Hungarian method for the assignment problem*, 1955, https://doi.org/10.1002/nav.3800020109.
 
     Examples
     --------
@@ -173,12 +175,5 @@ def match_neurons(activations: np.ndarray, other: np.ndarray) -> np.ndarray:
     >>> match_neurons(np.eye(3), np.eye(3)[:, [2, 0, 1]])
     array([1, 2, 0])
     """
-    one, two = _standardised(activations), _standardised(other)
-    return scipy.optimize.linear_sum_assignment(one.T @ two, maximize=True)[1]
-
-
-def _standardised(activations: np.ndarray) -> np.ndarray:
-    """Return neurons centred over the cells and at unit length, zero where dead."""
-    centred = activations - activations.mean(axis=0, dtype=np.float64)
-    length = np.linalg.norm(centred, axis=0)
-    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-12)
+    correlations = standardised(activations).T @ standardised(other_activations)
+    return scipy.optimize.linear_sum_assignment(correlations, maximize=True)[1]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from scgsr._values import standardised
+
 # The correlation of two cells is always plus or minus one.
-_FEWEST = 3
+_FEWEST_CELLS = 3
 
 
 def feature_correlation(features: np.ndarray, activations: np.ndarray) -> np.ndarray:
@@ -21,8 +23,8 @@ def feature_correlation(features: np.ndarray, activations: np.ndarray) -> np.nda
 
     Returns
     -------
-    Float64 array (n_features, n_neurons) within [-1, 1]; NaN where the feature or the neuron is constant, and
-    everywhere for fewer than three cells.
+    Float64 array (n_features, n_neurons) within [-1, 1]; NaN where the feature or the neuron is constant up to
+    rounding, and everywhere for fewer than three cells.
 
     Examples
     --------
@@ -32,15 +34,7 @@ def feature_correlation(features: np.ndarray, activations: np.ndarray) -> np.nda
     >>> feature_correlation(np.array([[1.0], [2.0], [3.0]]), neurons)
     array([[ 1., -1., nan]])
     """
-    if len(features) < _FEWEST:
+    if len(features) < _FEWEST_CELLS:
         return np.full((features.shape[1], activations.shape[1]), np.nan)
-    return np.clip(_standardised(features).T @ _standardised(activations), -1.0, 1.0)
-
-
-def _standardised(columns: np.ndarray) -> np.ndarray:
-    """Return columns of mean zero and length one, NaN where constant."""
-    values = columns.astype(np.float64)
-    values -= values.mean(axis=0)
-    # Compared exactly, because rounding leaves a constant column with a tiny length.
-    length = np.where(np.ptp(columns, axis=0) > 0, np.linalg.norm(values, axis=0), np.nan)
-    return values / length
+    x, y = standardised(features), standardised(activations)  # constant columns are zero
+    return np.where(np.outer(x.any(axis=0), y.any(axis=0)), np.clip(x.T @ y, -1.0, 1.0), np.nan)

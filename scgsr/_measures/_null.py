@@ -75,7 +75,7 @@ def p_value(null: np.ndarray, observed: float) -> float:
 
     References
     ----------
-    Phipson, Smyth, *Permutation p-values should never be zero*, 2010, doi 10.2202/1544-6115.1585.
+    Phipson, Smyth, *Permutation p-values should never be zero*, 2010, https://doi.org/10.2202/1544-6115.1585
 
     Examples
     --------
@@ -122,7 +122,7 @@ def reorder(activations: np.ndarray, adjacency: csr_matrix, *, n_starts: int = 3
     References
     ----------
     Vogelstein et al., *Fast approximate quadratic programming for graph matching*, 2015,
-    doi 10.1371/journal.pone.0121002.
+    https://doi.org/10.1371/journal.pone.0121002
 
     Examples
     --------
@@ -144,7 +144,7 @@ def reorder(activations: np.ndarray, adjacency: csr_matrix, *, n_starts: int = 3
         scipy.optimize.quadratic_assignment(weights, alike, method="faq", options={**options, "P0": "randomized"})
         for _ in range(n_starts)
     )
-    best = max(starts, key=lambda found: found.fun)
+    best = max(starts, key=lambda start: start.fun)
     guess = np.column_stack([np.arange(len(weights)), best.col_ind])
     swapped = scipy.optimize.quadratic_assignment(
         weights, alike, method="2opt", options={**options, "partial_guess": guess}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix, identity
 
-from scgsr._checks import number, positive_int
+from scgsr._checks import about, number, positive_int
 from scgsr.graphs import fourier_basis, laplacian
 
 
@@ -38,7 +38,7 @@ def morans_i(activations: np.ndarray, adjacency: csr_matrix) -> np.ndarray:
 
     References
     ----------
-    Moran, *Notes on continuous stochastic phenomena*, 1950, doi 10.1093/biomet/37.1-2.17.
+    Moran, *Notes on continuous stochastic phenomena*, 1950, https://doi.org/10.1093/biomet/37.1-2.17
 
     Examples
     --------
@@ -51,7 +51,7 @@ def morans_i(activations: np.ndarray, adjacency: csr_matrix) -> np.ndarray:
     array([ 0.333, -1.   ])
     """
     check(activations, adjacency)
-    return _quotients(_centred(activations), moran_form(adjacency))
+    return _quotients(centred_pictures(activations), moran_form(adjacency))
 
 
 def low_frequency_share(activations: np.ndarray, adjacency: csr_matrix, *, share: float = 0.25) -> np.ndarray:
@@ -89,7 +89,7 @@ def low_frequency_share(activations: np.ndarray, adjacency: csr_matrix, *, share
     array([0.99, 0.03])
     """
     check(activations, adjacency)
-    return _quotients(_centred(activations), low_pass(adjacency, share))
+    return _quotients(centred_pictures(activations), low_pass(adjacency, share))
 
 
 def neighbour_correlation(activations: np.ndarray, adjacency: csr_matrix) -> float:
@@ -121,7 +121,7 @@ def neighbour_correlation(activations: np.ndarray, adjacency: csr_matrix) -> flo
     0.0
     """
     check(activations, adjacency)
-    return edge_correlation(as_centred(activations), adjacency)
+    return edge_correlation(centred_neurons(activations), adjacency)
 
 
 def localisation(activations: np.ndarray, adjacency: csr_matrix, *, hops: int = 2) -> np.ndarray:
@@ -168,7 +168,7 @@ def share_within(activations: np.ndarray, near: np.ndarray) -> np.ndarray:
     """Return the share of each cell's energy that is `near` its brightest neuron, (n_cells,)."""
     energy = np.square(activations, dtype=np.float64)
     inside = np.einsum("cn,cn->c", energy, near[energy.argmax(axis=1)])
-    return _ratio(inside, energy.sum(axis=1))
+    return ratio(inside, energy.sum(axis=1))
 
 
 def moran_form(adjacency: csr_matrix) -> csr_matrix:
@@ -191,7 +191,7 @@ def low_pass(adjacency: csr_matrix, share: float = 0.25) -> np.ndarray:
 
 def pooled_quotient(pictures: np.ndarray, form: csr_matrix | np.ndarray) -> float:
     """Return sum z^T F z / sum z^T z over centred pictures: for pictures of unit length the mean of the quotients."""
-    pictures = _centred(pictures)
+    pictures = centred_pictures(pictures)
     total = float(np.square(pictures).sum())
     return float((pictures * (pictures @ form)).sum()) / total if total > 0 else float("nan")
 
@@ -207,11 +207,11 @@ def edge_correlation(columns: np.ndarray, adjacency: csr_matrix) -> float:
 
 def at_unit_contrast(activations: np.ndarray) -> np.ndarray:
     """Return pictures whose length would be one if centred, without those that are constant."""
-    length = np.linalg.norm(_centred(activations), axis=1)
+    length = np.linalg.norm(centred_pictures(activations), axis=1)
     return activations[length > 0] / length[length > 0, None]
 
 
-def as_centred(activations: np.ndarray) -> np.ndarray:
+def centred_neurons(activations: np.ndarray) -> np.ndarray:
     """Return each neuron centred over the cells, exactly zero where it is constant."""
     values = activations.astype(np.float64)
     return np.where(np.ptp(values, axis=0) > 0, values - values.mean(axis=0), 0.0)
@@ -224,17 +224,18 @@ def same_moments(rows: np.ndarray) -> np.ndarray:
     return np.sqrt(eigenvalues[kept])[:, None] * vectors[:, kept].T
 
 
-def _centred(activations: np.ndarray) -> np.ndarray:
+def centred_pictures(activations: np.ndarray) -> np.ndarray:
     """Return each picture less its mean over the neurons, exactly zero where it is constant."""
     values = activations.astype(np.float64)
     return np.where(np.ptp(values, axis=1, keepdims=True) > 0, values - values.mean(axis=1, keepdims=True), 0.0)
 
 
 def _quotients(pictures: np.ndarray, form: csr_matrix | np.ndarray) -> np.ndarray:
-    return _ratio((pictures * (pictures @ form)).sum(axis=1), np.square(pictures).sum(axis=1))
+    return ratio((pictures * (pictures @ form)).sum(axis=1), np.square(pictures).sum(axis=1))
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return part / whole, NaN where the whole is not positive."""
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
@@ -243,4 +244,4 @@ def check(activations: np.ndarray, adjacency: csr_matrix) -> None:
     n = adjacency.shape[0]
     if activations.ndim != 2 or activations.shape[1] != n:
         msg = f"`activations` must have shape (n_cells, {n}), one column per neuron, got {activations.shape}."
-        raise ValueError(msg)
+        raise about("activations", ValueError(msg))

@@ -16,18 +16,18 @@ import torch
 from scipy import sparse
 
 from scgsr._model import FittedModel
-from scgsr._values import Batches, Matrix, dense_rows
+from scgsr._values import Batches, Matrix, dense_rows, standardised
 
 # Fewer held-out cells than this can show nothing.
 FEWEST_CELLS = 20
 # Features are hidden in so many random blocks; a feature's fellows in its block cannot vouch for it.
 _HIDDEN_BLOCKS = 50
 # A pair of feature and module is put to the test if training cells propose it at this false discovery rate.
-_PROPOSED = 0.05
-# A p-value is never 0.
+_PROPOSAL_RATE = 0.05
+# The least p-value: none is 0.
 _LEAST_P = float(np.finfo(np.float64).tiny)
 # Rows that are turned into float64, and columns that are tested, at once.
-_ROWS, _COLUMNS = 1024, 512
+_ROWS_AT_ONCE, _COLUMNS_AT_ONCE = 1024, 512
 
 
 def effects(matrix: Matrix, sd: np.ndarray, responses: np.ndarray) -> np.ndarray:
@@ -46,8 +46,8 @@ def effects(matrix: Matrix, sd: np.ndarray, responses: np.ndarray) -> np.ndarray
     centred = responses - responses.mean(axis=0, dtype=np.float64)  # (n_cells, n_modules)
     # The mean of a feature drops out, because the centred responses sum to zero: a sparse matrix stays sparse.
     product = np.zeros((matrix.shape[1], responses.shape[1]))
-    for start in range(0, n_cells, _ROWS):
-        rows = slice(start, start + _ROWS)
+    for start in range(0, n_cells, _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
         product += matrix[rows].astype(np.float64).T @ centred[rows]
     spread = n_cells * sd[:, None] * centred.std(axis=0)  # (n_features, n_modules)
     return np.divide(product, spread, out=np.full(product.shape, np.nan), where=spread > 0)
@@ -70,7 +70,7 @@ class Tails:
         distribution with these moments stands for the permutations. What is constant has score 0 and p-value 1.
         """
         n = len(features)
-        x, y = _standardised(features), _standardised(responses)
+        x, y = (standardised(columns) * np.sqrt(n) for columns in (features, responses))  # of variance 1
         scores = x.T @ y * (np.sqrt(n - 1) / n)
         skewness = np.outer((x**3).mean(axis=0), (y**3).mean(axis=0)) * (np.sqrt(n - 1) / (n - 2))
         varies = np.outer(x.any(axis=0), y.any(axis=0))
@@ -131,7 +131,7 @@ def evidence(
     by_column = sparse.csc_matrix(values) if sparse.issparse(values) else values
     all_held_out = bool(held_out.all())
     for hidden, responses in _with_hidden(model, inputs, columns, rng):
-        for part in np.array_split(hidden, -(-len(hidden) // _COLUMNS)):
+        for part in np.array_split(hidden, -(-len(hidden) // _COLUMNS_AT_ONCE)):
             features = dense_rows(by_column[:, part], slice(None)).astype(np.float64)  # (n_cells, at most 512)
             unseen = Tails.of(features[held_out], responses[held_out])
             scores[part] = unseen.scores
@@ -140,7 +140,7 @@ def evidence(
             else:
                 training = Tails.of(features[~held_out], responses[~held_out])
                 pvals[part], proposal[part] = unseen.in_direction(training.scores), training.two_sided
-    proposed = (scipy.stats.false_discovery_control(proposal.ravel()) <= _PROPOSED).reshape(proposal.shape)
+    proposed = (scipy.stats.false_discovery_control(proposal.ravel()) <= _PROPOSAL_RATE).reshape(proposal.shape)
     adjusted = np.ones_like(pvals)
     if proposed.any():
         adjusted[proposed] = scipy.stats.false_discovery_control(pvals[proposed])
@@ -162,19 +162,11 @@ def _with_hidden(
     for hidden in np.array_split(used, min(_HIDDEN_BLOCKS, len(used)) or 1):
         if not len(hidden):
             return
-        place = columns[hidden]
-        kept = seen[:, place]
-        seen[:, place] = model.mean[place]
+        inputs_hidden = columns[hidden]
+        values = seen[:, inputs_hidden]
+        seen[:, inputs_hidden] = model.mean[inputs_hidden]
         yield hidden, model.modules.leads(model.activations(seen)).astype(np.float64)
-        seen[:, place] = kept
-
-
-def _standardised(values: np.ndarray) -> np.ndarray:
-    """Return the columns at mean 0 and variance 1; a constant one becomes zeros."""
-    centred = values - values.mean(axis=0)
-    sd = centred.std(axis=0)
-    # Rounding leaves a constant column with a tiny spread.
-    return np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 1e-9 * np.abs(values).max(axis=0))
+        seen[:, inputs_hidden] = values
 
 
 def planes(values: Matrix, activations: np.ndarray) -> np.ndarray:
@@ -194,9 +186,9 @@ def planes(values: Matrix, activations: np.ndarray) -> np.ndarray:
     """
     weights = np.maximum(activations, 0).astype(np.float64)  # (n_cells, n_neurons)
     total = weights.sum(axis=0)
-    standardised = _standardised(dense_rows(values, slice(None)).astype(np.float64))  # (n_cells, n_features)
-    product = standardised.T @ weights  # (n_features, n_neurons)
-    known = np.outer(standardised.any(axis=0), total > 0)
+    z = standardised(dense_rows(values, slice(None))) * np.sqrt(len(weights))  # (n_cells, n_features)
+    product = z.T @ weights  # (n_features, n_neurons)
+    known = np.outer(z.any(axis=0), total > 0)
     return np.divide(product, total, out=np.full(product.shape, np.nan), where=known)
 
 
@@ -212,27 +204,27 @@ def saliency(model: FittedModel, blocks: Iterable[tuple[np.ndarray, np.ndarray]]
     n_groups
         How many groups there are; none may be empty.
     """
-    network, found = model.network, model.modules
+    network, n_modules = model.network, model.modules.n_modules
     device = network.output.weight.device
     one_hot = torch.eye(n_groups, dtype=torch.float64, device=device)
-    templates = [torch.as_tensor(_own(model, module), device=device) for module in range(found.n_modules)]
-    sums = torch.zeros((n_groups, found.n_modules, len(model.features)), dtype=torch.float64, device=device)
+    templates = [torch.as_tensor(_templates_of(model, module), device=device) for module in range(n_modules)]
+    sums = torch.zeros((n_groups, n_modules, len(model.features)), dtype=torch.float64, device=device)
     counts = np.zeros(n_groups)
     for values, codes in blocks:
         grouped = np.flatnonzero(codes >= 0)
         counts += np.bincount(codes[grouped], minlength=n_groups)
-        of = one_hot[torch.as_tensor(codes[grouped], dtype=torch.int64, device=device)]  # (batch, n_groups)
+        member = one_hot[torch.as_tensor(codes[grouped], dtype=torch.int64, device=device)]  # (batch, n_groups)
         features = Batches(values, model.mean, model.scale, device).rows(grouped).requires_grad_()  # (batch, n_inputs)
         with torch.enable_grad():
             activations = network.encode(features)  # (batch, n_neurons)
-            for module, own in enumerate(templates):
-                response = (activations @ own.T).max(dim=1).values.sum()
+            for module, directions in enumerate(templates):
+                response = (activations @ directions.T).max(dim=1).values.sum()
                 (gradient,) = torch.autograd.grad(response, features, retain_graph=True)  # (batch, n_inputs)
-                sums[:, module] += of.T @ gradient.double()
+                sums[:, module] += member.T @ gradient.double()
     return (sums.cpu().numpy() / counts[:, None, None]).astype(np.float32)
 
 
-def _own(model: FittedModel, module: int) -> np.ndarray:
-    """Return the templates of a module, (n_own, n_neurons)."""
-    found = model.modules
-    return found.templates[(found.labels == module) & found.templates.any(axis=1)]
+def _templates_of(model: FittedModel, module: int) -> np.ndarray:
+    """Return the templates of a module, (n_templates, n_neurons)."""
+    modules = model.modules
+    return modules.templates[(modules.labels == module) & modules.templates.any(axis=1)]

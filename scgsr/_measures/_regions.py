@@ -84,7 +84,7 @@ def mean_cosine(means: np.ndarray) -> float:
     """
     Mean cosine between the mean pictures of different groups, not centred.
 
-    Near one, all groups light the same place, however smooth it is; near zero, places of their own.
+    Near one, all groups light the same place, however smooth it is; near zero, each its own place.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def module_auroc(responses: np.ndarray, labels: np.ndarray) -> pd.Series:
     Parameters
     ----------
     responses
-        Activation of each module in each cell, (n_cells, n_modules).
+        Response of each module in each cell, (n_cells, n_modules), by which cells are labelled.
     labels
         Group of each cell, (n_cells,); cells without one (`None` or NaN) are left out.
 
@@ -130,7 +130,7 @@ def module_auroc(responses: np.ndarray, labels: np.ndarray) -> pd.Series:
 
     References
     ----------
-    Hanley, McNeil, *The meaning and use of the area under a ROC curve*, 1982, doi 10.1148/radiology.143.1.7063747.
+    Hanley, McNeil, *The meaning and use of the area under a ROC curve*, 1982, https://doi.org/10.1148/radiology.143.1.7063747.
 
     Examples
     --------
@@ -143,19 +143,13 @@ def module_auroc(responses: np.ndarray, labels: np.ndarray) -> pd.Series:
     groups = pd.Categorical(labels).remove_unused_categories()
     known = groups.codes >= 0
     ranks = scipy.stats.rankdata(responses[known], axis=0) if known.any() else np.empty((0, responses.shape[1]))
-    found: dict[Any, float] = {}
+    best_areas: dict[Any, float] = {}
     for code, group in enumerate(groups.categories):
         inside = groups.codes[known] == code
         n_inside, n_outside = int(inside.sum()), int((~inside).sum())
         areas = (ranks[inside].sum(axis=0) - n_inside * (n_inside + 1) / 2) / max(n_inside * n_outside, 1)
-        found[group] = float(areas.max()) if n_outside and len(areas) else float("nan")
-    return pd.Series(found, dtype=np.float64)
-
-
-def module_responses(activations: np.ndarray, modules: np.ndarray) -> np.ndarray:
-    """Return the summed activation of each module, (n_cells, n_modules); of a linear code the absolute values."""
-    member = modules[:, None] == np.arange(modules.max(initial=-1) + 1)
-    return np.abs(activations) @ member.astype(activations.dtype)
+        best_areas[group] = float(areas.max()) if n_outside and len(areas) else float("nan")
+    return pd.Series(best_areas, dtype=np.float64)
 
 
 def shares(means: np.ndarray) -> np.ndarray:

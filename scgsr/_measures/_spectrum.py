@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from scgsr._checks import one_of
-from scgsr._measures._pictures import _centred, _ratio, check
+from scgsr._checks import about, one_of
+from scgsr._measures._pictures import centred_pictures, check, ratio
 from scgsr.graphs import fourier_basis, laplacian, same_frequency
 
 
@@ -59,12 +59,12 @@ def graph_spectrum(
     n = adjacency.shape[0]
     if n == 1:
         msg = "`activations` of a single neuron have no spectrum; at least two neurons are needed."
-        raise ValueError(msg)
+        raise about("activations", ValueError(msg))
     eigenvalues, basis = fourier_basis(laplacian(adjacency, kind))
     starts = np.unique(same_frequency(eigenvalues), return_index=True)[1]
-    pictures = _centred(activations)
+    pictures = centred_pictures(activations)
     energies = np.add.reduceat(np.square(pictures @ basis), starts, axis=1)
     total = np.square(pictures).sum(axis=1)
-    shares = np.stack([_ratio(energy, total) for energy in energies.T], axis=1)
+    shares = np.stack([ratio(energy, total) for energy in energies.T], axis=1)
     expected = np.add.reduceat((1 - basis.sum(axis=0) ** 2 / n) / (n - 1), starts)
     return eigenvalues[starts], shares, np.maximum(expected, 0.0)

@@ -11,28 +11,30 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from scgsr._measures import _agreement, _null, _pictures, _regions
+from scgsr._modules import Modules
 from scgsr.graphs import diffusion, edge_jaccard
 
-# Pictures are measured on at most so many cells, drawn at random; where all must be gone through again for each
-# permutation, on fewer.
-_CELLS, _FEW_CELLS = 20_000, 1000
+# Pictures are measured on at most so many cells, drawn at random.
+_MOST_CELLS = 20_000
+# A measure for which every permutation goes through all cells is taken on fewer.
+_MOST_CELLS_PERMUTED = 1000
 # Directions that the layer damps to less than this are not restored when its diffusion is undone.
-_LEAST = 1e-5
+_DAMPED_AWAY = 1e-5
 
 Statistic = Callable[[np.ndarray], Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What is measured of one fit; `steps` are those of the layer's own diffusion."""
+    """What is measured of one fit."""
 
     activations: np.ndarray  # (n_cells, n_neurons)
     adjacency: csr_matrix  # (n_neurons, n_neurons)
     coactivation: csr_matrix  # (n_neurons, n_neurons)
-    modules: np.ndarray  # (n_neurons,) int, -1 for a dead neuron
+    modules: Modules  # by whose responses cells are labelled
     labels: np.ndarray  # (n_cells,) of strings
-    validation_r2: float
-    steps: int = 0
+    validation_r2: float  # NaN where none is known
+    diffusion_steps: int = 0  # by which the layer spreads activation to neighbours by itself
 
 
 class Table:
@@ -41,18 +43,18 @@ class Table:
     def __init__(self, fit: Fit, *, n_permutations: int, rng: np.random.Generator) -> None:
         self.fit, self.n_permutations, self.rng = fit, n_permutations, rng
         order = rng.permutation(len(fit.activations))
-        self.many, self.few = np.sort(order[:_CELLS]), np.sort(order[:_FEW_CELLS])
+        self.sample, self.small_sample = np.sort(order[:_MOST_CELLS]), np.sort(order[:_MOST_CELLS_PERMUTED])
         self.rows: list[tuple[Any, ...]] = []
-        if fit.steps:
-            spread = diffusion(fit.adjacency, fit.steps)
-            self.spread, self.undo = csr_matrix(spread), np.linalg.pinv(spread, rcond=_LEAST)
+        if fit.diffusion_steps:
+            spread = diffusion(fit.adjacency, fit.diffusion_steps)
+            self.spread, self.undo = csr_matrix(spread), np.linalg.pinv(spread, rcond=_DAMPED_AWAY)
 
     def add(self, metric: str, value: float, *, group: str = "", null: np.ndarray | None = None) -> None:
         """Add one row; without a null its columns are NaN."""
-        found = np.empty(0) if null is None else null[np.isfinite(null)]
-        mean, sd = (float(found.mean()), float(found.std())) if len(found) else (np.nan, np.nan)
+        known = np.empty(0) if null is None else null[np.isfinite(null)]
+        mean, sd = (float(known.mean()), float(known.std())) if len(known) else (np.nan, np.nan)
         z = (value - mean) / sd if sd > 1e-12 else np.nan
-        self.rows.append((metric, group, float(value), mean, sd, z, _null.p_value(found, value)))
+        self.rows.append((metric, group, float(value), mean, sd, z, _null.p_value(known, value)))
 
     def null(self, statistic: Statistic, rows: np.ndarray) -> np.ndarray:
         """
@@ -63,7 +65,7 @@ class Table:
         from second moments, bright cells then count more, which makes their p-values a little too large.
         """
         through = statistic
-        if self.fit.steps:
+        if self.fit.diffusion_steps:
             through, rows = lambda moved: statistic(moved @ self.spread), rows @ self.undo
         return _null.permutation_null(through, rows, n_permutations=self.n_permutations, rng=self.rng)
 
@@ -85,7 +87,7 @@ class Table:
 
     def add_pictures(self) -> None:
         """Add how smooth and how local the pictures are, as means over cells."""
-        activations, adjacency = self.fit.activations[self.many], self.fit.adjacency
+        activations, adjacency = self.fit.activations[self.sample], self.fit.adjacency
         pictures = _pictures.same_moments(_pictures.at_unit_contrast(activations))
         for metric, form in (
             ("morans_i", _pictures.moran_form(adjacency)),
@@ -94,13 +96,13 @@ class Table:
             quotient = _quotient_of(form)
             self.add(metric, quotient(pictures), null=self.null(quotient, pictures))
 
-        neurons = _pictures.same_moments(_pictures.as_centred(activations))
+        neurons = _pictures.same_moments(_pictures.centred_neurons(activations))
         null = self.null(lambda rows: _pictures.edge_correlation(rows, adjacency), neurons)
         self.add("neighbour_correlation", _pictures.neighbour_correlation(activations, adjacency), null=null)
 
-        few = self.fit.activations[self.few]
+        cells = self.fit.activations[self.small_sample]
         local = _local_on(adjacency)
-        self.add("localisation", local(few), null=self.null(local, few))
+        self.add("localisation", local(cells), null=self.null(local, cells))
 
     def add_regions(self, groups: pd.Categorical) -> None:
         """Add whether groups light regions of their own, each in one piece, and whether modules tell them apart."""
@@ -109,39 +111,38 @@ class Table:
         # Of a linear code opposite signs light the same place.
         self.add("mean_cosine", _regions.mean_cosine(np.abs(means)))
         labels = np.array([None if code < 0 else code for code in groups.codes], dtype=object)
-        responses = _regions.module_responses(self.fit.activations, self.fit.modules)
+        responses = self.fit.modules.responses(self.fit.activations)
         areas = _with_mean(_regions.module_auroc(responses, labels).to_numpy())
         pieces = _in_one_piece_on(self.fit.adjacency)
         connected, null = pieces(means), self.null(pieces, means)
         names = ["", *map(str, groups.categories)]
-        for place, name in enumerate(names):
-            self.add("segment_connectivity", connected[place], group=name, null=null[:, place])
-        for place, name in enumerate(names):
-            self.add("module_auroc", areas[place], group=name)
+        for row, name in enumerate(names):
+            self.add("segment_connectivity", connected[row], group=name, null=null[:, row])
+        for row, name in enumerate(names):
+            self.add("module_auroc", areas[row], group=name)
 
     def add_angle(self, angle: np.ndarray) -> None:
         """Add how well cells go around the ring as their angle does."""
-        few, around, known = self.fit.activations[self.few], _agreement.ring_order(self.fit.adjacency), angle[self.few]
-        circular: Statistic = lambda rows: _agreement.circular_agreement(rows[:, around], known)[0]
-        self.add("circular_resultant", circular(few), null=self.null(circular, few))
-        self.add("winding", _agreement.circular_agreement(few[:, around], known)[1])
+        cells, angle = self.fit.activations[self.small_sample], angle[self.small_sample]
+        order = _agreement.ring_order(self.fit.adjacency)
+        resultant: Statistic = lambda rows: _agreement.circular_agreement(rows[:, order], angle)[0]
+        self.add("circular_resultant", resultant(cells), null=self.null(resultant, cells))
+        self.add("winding", _agreement.circular_agreement(cells[:, order], angle)[1])
 
     def add_pseudotime(self, pseudotime: np.ndarray) -> None:
         """Add how well cells lie along the graph as their pseudotime says."""
-        few, along, truth = (
-            self.fit.activations[self.few],
-            _agreement.direction(self.fit.adjacency),
-            pseudotime[self.few],
-        )
-        ranked: Statistic = lambda rows: _agreement.rank_agreement(rows, along, truth)
-        self.add("rank_agreement", ranked(few), null=self.null(ranked, few))
+        cells, pseudotime = self.fit.activations[self.small_sample], pseudotime[self.small_sample]
+        coordinate = _agreement.direction(self.fit.adjacency)
+        agreement: Statistic = lambda rows: _agreement.rank_agreement(rows, coordinate, pseudotime)
+        self.add("rank_agreement", agreement(cells), null=self.null(agreement, cells))
 
     def add_baseline(self, control: Fit) -> None:
         """Add what the penalty costs in R2, and gains in smoothness over neurons that are put in order afterwards."""
-        activations, adjacency = control.activations[self.many], self.fit.adjacency
+        activations, adjacency = control.activations[self.sample], self.fit.adjacency
         order = _null.reorder(activations, adjacency, rng=self.rng)
         ordered = activations[:, order]
-        if self.fit.steps and not control.steps:  # what the layer does by itself, the baseline may do too
+        # What the layer of this fit does by itself, the baseline may do too.
+        if self.fit.diffusion_steps and not control.diffusion_steps:
             ordered = ordered @ self.spread
         pictures = _pictures.at_unit_contrast(ordered)
         reached = _pictures.pooled_quotient(pictures, _pictures.moran_form(adjacency))
@@ -155,7 +156,7 @@ class Table:
         from sklearn.metrics import adjusted_rand_score
 
         self.add("label_ari", adjusted_rand_score(self.fit.labels, other.labels), group=name)
-        partner = _agreement.match_neurons(self.fit.activations[self.many], other.activations[self.many])
+        partner = _agreement.match_neurons(self.fit.activations[self.sample], other.activations[self.sample])
         matched = other.coactivation[partner][:, partner]
         self.add("edge_jaccard", edge_jaccard(self.fit.coactivation, matched), group=name)
 

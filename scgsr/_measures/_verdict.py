@@ -8,19 +8,19 @@ from dataclasses import dataclass
 VERDICTS = ("collapsed", "merely smooth", "too weak", "structure real")
 
 # Explained variance on held-out cells below which the code says next to nothing, whatever its pictures look like.
-_NOTHING = 0.01
+_USELESS_R2 = 0.01
 # Where groups light practically one and the same picture, brightness alone must carry the cells. If that explains less
 # than this, the code is a constant with noise rather than a smooth picture that cheats, which reconstructs well.
-_ONE_PICTURE, _LITTLE = 0.98, 0.1
+_SAME_PICTURE, _POOR_R2 = 0.98, 0.1
 # The naive penalty cheats at 0.97 and more; populations with regions of their own stay far below.
-_SAME_PLACE = 0.9
+_SAME_REGION = 0.9
 # Re-ordering the neurons of a network without any penalty reaches 0.25 to 0.32: as much is no achievement.
-_WEAK = 0.3
-_SIGNIFICANT = 0.001
+_WEAK_MORAN = 0.3
+_SIGNIFICANCE = 0.001
 # Groups whose segments lie in pieces smaller than half, on average, have no region.
 _IN_PIECES = 0.5
 # Less than this much more than the re-ordered baseline is not worth a penalty.
-_WORTH = 1.2
+_WORTHWHILE_RATIO = 1.2
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,19 @@ def judge(values: Mapping[str, float], p: float, context: Context) -> tuple[str,
     faults = _collapse(values)
     cosine, smooth, connected = (values[name] for name in ("mean_cosine", "morans_i", "segment_connectivity"))
     # With few permutations no p-value is lower than this.
-    significant = p <= max(_SIGNIFICANT, 1 / (1 + context.n_permutations))
+    significant = p <= max(_SIGNIFICANCE, 1 / (1 + context.n_permutations))
     if faults:
         verdict = "collapsed"
-        advice = f"The network carries next to nothing: {', '.join(faults)}. {_REVIVE}"
-    elif not (smooth >= _WEAK and significant):
+        advice = f"The network carries next to nothing: {', '.join(faults)}. {_HOW_TO_REVIVE}"
+    elif not (smooth >= _WEAK_MORAN and significant):
         verdict = "too weak"
         advice = (
             f"Neurons that are neighbours hardly fire together (Moran's I {smooth:.2f}, p = {p:.3g}), so where a cell "
             "lights up means little. Raise `smoothness`, train longer (`n_epochs`), or lower `threshold`."
         )
-    elif not cosine <= _SAME_PLACE:
+    elif not cosine <= _SAME_REGION:
         verdict = "merely smooth"
-        advice = f"{_one_place(cosine)} {_TELL_APART}"
+        advice = f"{_without_regions(cosine)} {_HOW_TO_TELL_APART}"
     elif not connected >= _IN_PIECES:
         verdict = "too weak"
         advice = (
@@ -96,11 +96,11 @@ def judge(values: Mapping[str, float], p: float, context: Context) -> tuple[str,
     return verdict, " ".join([advice, *_caveats(values, context)])
 
 
-_REVIVE = (
+_HOW_TO_REVIVE = (
     "Lower `smoothness`, which may outweigh the reconstruction, or `threshold`, above which neurons must rise to fire, "
     "or train longer (`n_epochs`)."
 )
-_TELL_APART = (
+_HOW_TO_TELL_APART = (
     "Raise `threshold`, so that each neuron fires in fewer cells, or `noise`, so that shades of brightness are lost "
     "and place must tell cells apart; lower `smoothness` if that is not enough."
 )
@@ -110,18 +110,18 @@ def _collapse(values: Mapping[str, float]) -> list[str]:
     """Return what shows that the code carries nothing; a NaN shows nothing."""
     r2, dead, silent = (values[name] for name in ("validation_r2", "dead_neurons", "silent_cells"))
     faults = []
-    if r2 < _NOTHING:
+    if r2 < _USELESS_R2:
         faults.append(f"R2 {r2:.3f} on held-out cells")
     if dead > 1 / 2:
         faults.append(f"{dead:.0%} of the neurons never fire")
     if silent > 1 / 2:
         faults.append(f"{silent:.0%} of the cells light no neuron")
-    if values["mean_cosine"] > _ONE_PICTURE and r2 < _LITTLE and not faults:
+    if values["mean_cosine"] > _SAME_PICTURE and r2 < _POOR_R2 and not faults:
         faults.append(f"all groups have one picture, and R2 on held-out cells is {r2:.3f}")
     return faults
 
 
-def _one_place(cosine: float) -> str:
+def _without_regions(cosine: float) -> str:
     if cosine != cosine:
         return "The picture is smooth, but there is only one group, so nothing shows that others light another place."
     return (
@@ -133,30 +133,30 @@ def _one_place(cosine: float) -> str:
 def _caveats(values: Mapping[str, float], context: Context) -> list[str]:
     """Return what a careful reader must know beside the verdict."""
     ratio = values.get("morans_i_ratio", float("nan"))
-    said = []
-    if ratio < _WORTH:
-        said.append(
+    sentences = []
+    if ratio < _WORTHWHILE_RATIO:
+        sentences.append(
             f"But ordering the neurons of the baseline afterwards does about as well (Moran's I {ratio:.2f} times "
             "that): the penalty itself has added little."
         )
     if context.learned:
-        said.append(
+        sentences.append(
             "The graph was learned from these very activations, so smoothness on it is partly circular: "
             "trust how groups differ, and the agreement with other seeds (`others`), more than Moran's I."
         )
     if context.diffused:
-        said.append(
+        sentences.append(
             "The layer spreads activation to neighbours by itself (`diffusion`); the null does so too, and p and z "
             "count only what goes beyond that."
         )
     if context.composed:
-        said.append(
+        sentences.append(
             "The activations are composed of atoms of the graph (`atoms`) and smooth by construction: trust how groups "
             "differ, not Moran's I. `threshold` has no meaning here; atoms of smaller `scales` are more local."
         )
     if context.own_labels:
-        said.append(
+        sentences.append(
             "The groups are the fit's own labels, which differ in place by construction: name a column of "
             "independent labels with `groupby` where there is one."
         )
-    return said
+    return sentences

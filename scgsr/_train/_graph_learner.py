@@ -14,6 +14,7 @@ from scgsr.graphs import (
     Evolution,
     LearnedGraph,
     NeuronGraph,
+    Steps,
     UntilFragmented,
     correlation,
     edge_jaccard,
@@ -35,7 +36,7 @@ class GraphLearner:
         self.recipe, self.n_steps, self.laplacian = recipe, n_steps, laplacian
         first, every = self._step("warm_up"), max(1, self._step("refresh_every"))
         last = n_steps if isinstance(recipe.stop, UntilFragmented) else self._step("stop")
-        if recipe.warm_up > 1 and first >= n_steps:
+        if isinstance(recipe.warm_up, Steps) and first >= n_steps:
             msg = f"`warm_up`={first} is as long as the whole training, {n_steps} steps; raise `n_epochs`, or lower it."
             raise ValueError(msg)
         if last < first:
@@ -60,8 +61,7 @@ class GraphLearner:
     def final_from(self) -> float:
         """From which share of the training on the graph is final, as far as is known."""
         stop = self.recipe.stop
-        share = not isinstance(stop, UntilFragmented) and stop <= 1
-        return float(stop) if share else self.last_step / self.n_steps  # type: ignore[arg-type]  # it is a number
+        return self.last_step / self.n_steps if isinstance(stop, Steps | UntilFragmented) else stop
 
     def is_due(self, step: int) -> bool:
         """Whether the graph is to be estimated before a step."""
@@ -123,7 +123,7 @@ class GraphLearner:
     def _step(self, name: str) -> int:
         """Return which step a field of the recipe means."""
         moment = getattr(self.recipe, name)
-        return int(moment) if moment > 1 else round(moment * self.n_steps)
+        return int(moment.n) if isinstance(moment, Steps) else round(moment * self.n_steps)
 
 
 def _live(similarity: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
+from scgsr._checks import about
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -81,19 +82,17 @@ def neurons(adata: AnnData, *, key: str = DEFAULT_KEY) -> AnnData:
 
     graph = _adata.read_graph(adata, key)
     modules = np.asarray(_adata.read_record(adata, key)["modules"])
-    found = [str(module) for module in np.unique(modules[modules >= 0])]
+    names = [str(module) for module in np.unique(modules[modules >= 0])]
     var = pd.DataFrame(
-        {"module": pd.Categorical(modules.astype(str), categories=sorted(found, key=int))},
+        {"module": pd.Categorical(modules.astype(str), categories=names)},
         index=[f"neuron_{node}" for node in range(graph.n_neurons)],
     )
     return AnnData(
         _adata.read_activations(adata, key).copy(),
-        obs=adata.obs.copy(),
         var=var,
-        obsm={name: adata.obsm[name].copy() for name in adata.obsm},
         varm={"positions": graph.positions.copy()},
         varp={"graph": graph.adjacency.copy()},
-        uns={name: np.array(value) for name, value in adata.uns.items() if name.endswith("_colors")},
+        **_adata.read_cells(adata),
     )
 
 
@@ -132,7 +131,7 @@ def images(adata: AnnData, *, key: str = DEFAULT_KEY) -> np.ndarray:
             f"`key`={key!r}: the neuron graph {graph.name!r} is not a sheet of pixels; fit on "
             "`scgsr.graphs.grid(...)`, or draw any graph with `scgsr.pl.activation_map`."
         )
-        raise ValueError(msg)
+        raise about("key", ValueError(msg))
     return _adata.read_activations(adata, key).reshape(-1, *graph.image_shape).copy()
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from scgsr import _adata
 from scgsr._adata import DEFAULT_KEY
+from scgsr._checks import about
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -48,28 +49,26 @@ def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFA
     >>> scgsr.get.programs(adata, module="0").shape
     (765, 6)
     """
-    effect, found = _adata.read_programs(adata, key)
-    modules = [str(each) for each in range(effect.shape[1])]
+    effect, tests = _adata.read_programs(adata, key)
+    modules = [str(number) for number in range(effect.shape[1])]
     if module is not None and str(module) not in modules:
         msg = f"`module` must be one of {modules}, got {module!r}."
-        raise ValueError(msg)
+        raise about("module", ValueError(msg))
     if not adata.var_names.is_unique:
         msg = "`adata` has names of features that occur twice; call `adata.var_names_make_unique()`."
-        raise ValueError(msg)
-    place = adata.var_names.get_indexer(found["names"])
-    if not (place >= 0).any():
-        msg = f"`adata` has none of the {len(place)} features of its programs; call `scgsr.tl.programs(adata)` again."
-        raise KeyError(msg)
-    # The AnnData may have lost features, or hold them in another order, since.
-    here = np.flatnonzero(place >= 0)
-    names = np.asarray(found["names"], dtype=object)[here]
+        raise about("adata", ValueError(msg))
+    rows = adata.var_names.get_indexer(tests["names"])  # -1 for features that the AnnData has lost since
+    present = np.flatnonzero(rows >= 0)
+    if not len(present):
+        msg = f"`adata` has none of the {len(rows)} features of its programs; call `scgsr.tl.programs(adata)` again."
+        raise about("adata", KeyError(msg))
+    names = np.asarray(tests["names"], dtype=object)[present]
     tables = []
     for number in range(effect.shape[1]) if module is None else [int(module)]:
-        tests = {name: np.asarray(found[name])[here, number] for name in ("scores", "pvals", "pvals_adj")}
-        table = pd.DataFrame({"module": str(number), "names": names, "effect": effect[place[here], number], **tests})
-        tables.append(table.sort_values("effect", ascending=False, kind="stable"))
-    columns = ["module", "names", "scores", "effect", "pvals", "pvals_adj"]
-    return pd.concat(tables, ignore_index=True)[columns]
+        columns = {name: np.asarray(tests[name])[present, number] for name in ("scores", "pvals", "pvals_adj")}
+        columns |= {"module": str(number), "names": names, "effect": effect[rows[present], number]}
+        tables.append(pd.DataFrame(columns).sort_values("effect", ascending=False, kind="stable"))
+    return pd.concat(tables, ignore_index=True)[["module", "names", "scores", "effect", "pvals", "pvals_adj"]]
 
 
 def saliency(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
@@ -102,8 +101,9 @@ def saliency(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     >>> len(table) == table["group"].nunique() * table["module"].nunique() * 309
     True
     """
-    found = _adata.read_saliency(adata, key)
-    values = np.asarray(found["values"])  # (n_groups, n_modules, n_features)
-    levels = [list(found["groups"]), [str(module) for module in range(values.shape[1])], list(found["names"])]
-    rows = pd.MultiIndex.from_product(levels, names=["group", "module", "names"])
-    return pd.DataFrame({"gradient": values.ravel()}, index=rows).reset_index()
+    stored = _adata.read_saliency(adata, key)
+    gradients = np.asarray(stored["values"])  # (n_groups, n_modules, n_features)
+    modules = [str(module) for module in range(gradients.shape[1])]
+    levels = [list(stored["groups"]), modules, list(stored["names"])]
+    index = pd.MultiIndex.from_product(levels, names=["group", "module", "names"])
+    return pd.DataFrame({"gradient": gradients.ravel()}, index=index).reset_index()

@@ -10,13 +10,13 @@ import pandas as pd
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import log
+from scgsr._checks import about, log
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-# So many features at a time are made dense.
-_AT_ONCE = 256
+# So many features are made dense at a time.
+_FEATURES_AT_ONCE = 256
 
 
 def frequencies(
@@ -139,15 +139,15 @@ def medians(
     """
     samples, groups = _columns(adata, sample_key, groupby, key)
     group = "module" if groupby is None else "group"
-    wanted = list(adata.var_names) if names is None else _checks.names("names", names)
-    if len(set(wanted)) < len(wanted):
+    chosen = list(adata.var_names) if names is None else _checks.names("names", names)
+    if len(set(chosen)) < len(chosen):
         msg = "`names` must be different names; `adata.var_names_make_unique()` makes those of the features so."
-        raise ValueError(msg)
+        raise about("names", ValueError(msg))
     by = [pd.Series(samples, name="sample"), pd.Series(groups, name=group)]
     tables = []
-    for start in range(0, max(len(wanted), 1), _AT_ONCE):
-        found, values = _adata.columns(adata, wanted[start : start + _AT_ONCE], layer=layer)
-        cells = pd.DataFrame(values.astype(np.float64), columns=pd.Index(found, name="names"))
+    for start in range(0, max(len(chosen), 1), _FEATURES_AT_ONCE):
+        features, values = _adata.columns(adata, chosen[start : start + _FEATURES_AT_ONCE], layer=layer)
+        cells = pd.DataFrame(values.astype(np.float64), columns=pd.Index(features, name="names"))
         tables.append(cells.groupby(by, observed=False).median())
     table = pd.concat(tables, axis=1).stack(future_stack=True).rename("median").reset_index()
     counts = cells.groupby(by, observed=False).size().rename("n_cells")
@@ -162,7 +162,7 @@ def _columns(adata: AnnData, sample_key: str, groupby: str | None, key: str) -> 
     missing = (samples.codes < 0) | (groups.codes < 0)
     if missing.all():
         msg = f"`sample_key`={sample_key!r} must name a sample for some cell that has a group, got none."
-        raise ValueError(msg)
+        raise about("sample_key", ValueError(msg))
     if missing.any():
         log.info("%d cells without a sample or without a group are left out", missing.sum())
     samples, groups = samples.copy(), groups.copy()

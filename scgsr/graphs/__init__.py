@@ -3,9 +3,11 @@ Graphs over the neurons of a structured layer: values, made without an AnnData. 
 
 - Given graphs, one function each: `grid` (also a torus), `ring`, `path`, `star`, `tree`, `wishbone`, `modules`,
   `capsules`, `disjoint`, `from_adjacency`. Each returns a `NeuronGraph`.
-- A graph estimated while the network trains: `learned` returns a `LearnedGraph`, the recipe;
-  `UntilFragmented` is a rule when to stop learning.
+- A graph estimated while the network trains: `learned` returns a `LearnedGraph`, the recipe; `Steps` is a number of
+  training steps in it, `UntilFragmented` a rule when to stop learning, `Evolution` the estimates that were made.
 - A graph of neurons that fire together: `coactivation`, and its steps `correlation` and `similarity_graph`.
+- What follows from a graph: `laplacian`, its `fourier_basis` and repeated eigenvalues (`same_frequency`), the `energy`
+  of activations, `diffusion` over the graph, `edge_jaccard` of two graphs, a `layout`, an order of neurons `in_row`.
 - Activity around single neurons of a graph: `Atoms`, a recipe for spectral bottlenecks.
 """
 
@@ -16,7 +18,7 @@ from scgsr.graphs._evolution import Evolution, edge_jaccard
 from scgsr.graphs._graph import NeuronGraph
 from scgsr.graphs._laplacian import diffusion, energy, fourier_basis, laplacian, same_frequency
 from scgsr.graphs._layout import layout
-from scgsr.graphs._learned import LearnedGraph, UntilFragmented, learned
+from scgsr.graphs._learned import LearnedGraph, Steps, UntilFragmented, learned
 from scgsr.graphs._order import in_row
 from scgsr.graphs._shapes import grid, path, ring, star, tree, wishbone
 
@@ -25,6 +27,7 @@ __all__ = [
     "Evolution",
     "LearnedGraph",
     "NeuronGraph",
+    "Steps",
     "UntilFragmented",
     "capsules",
     "coactivation",

@@ -12,10 +12,10 @@ from scgsr import _checks
 from scgsr.graphs._graph import NeuronGraph
 from scgsr.graphs._laplacian import diffusion, fourier_basis
 
-# Wavelets at this many scales, where none are given; they cover the spectrum from its top down to this share of it.
-_N_SCALES, _LOWEST = 3, 1 / 20
-# Steps of the walk, and time of the heat on a spectrum scaled to [0, 1].
-_STEPS, _TIME = 5, 10.0
+# Where no scales are given: wavelets at so many, which cover the spectrum from its top down to this share of it;
+_N_WAVELET_SCALES, _LOWEST_SHARE = 3, 1 / 20
+# a walk of so many steps; and heat after so much time, on a spectrum scaled to [0, 1].
+_WALK_STEPS, _HEAT_TIME = 5, 10.0
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Atoms:
     References
     ----------
     Hammond, Vandergheynst, Gribonval, *Wavelets on graphs via spectral graph theory*, 2011,
-    doi 10.1016/j.acha.2010.04.005. Leonardi, Van De Ville, *Tight wavelet frames on multislice graphs*, 2013,
-    doi 10.1109/TSP.2013.2259825.
+    https://doi.org/10.1016/j.acha.2010.04.005; Leonardi, Van De Ville, *Tight wavelet frames on multislice graphs*,
+    2013, https://doi.org/10.1109/TSP.2013.2259825
 
     Examples
     --------
@@ -107,7 +107,7 @@ class Atoms:
         _checks.instance("scales", scales, (list, tuple, np.ndarray))
         if len(scales) == 0:
             msg = f"`scales` must hold at least one number, got {scales!r}."
-            raise ValueError(msg)
+            raise _checks.about("scales", ValueError(msg))
         if self.kernel == "random_walk":
             return tuple(_checks.positive_int("scales", scale) for scale in scales)
         return tuple(_checks.number("scales", scale, minimum=0, exclusive=True) for scale in scales)
@@ -120,33 +120,33 @@ def centers(graph: NeuronGraph, n_centers: int) -> np.ndarray:
     """
     if n_centers > graph.n_neurons:
         msg = f"`n_centers` must be at most the number of neurons, {graph.n_neurons}, got {n_centers}."
-        raise ValueError(msg)
+        raise _checks.about("n_centers", ValueError(msg))
     lengths = graph.adjacency.copy()
     lengths.data = 1 / lengths.data
     chosen = [0]
     nearest = np.full(graph.n_neurons, np.inf)
     while len(chosen) < n_centers:
-        away = scipy.sparse.csgraph.dijkstra(lengths, directed=False, indices=chosen[-1])
-        nearest = np.minimum(nearest, away)
+        distance = scipy.sparse.csgraph.dijkstra(lengths, directed=False, indices=chosen[-1])
+        nearest = np.minimum(nearest, distance)
         chosen.append(int(nearest.argmax()))  # the first in another component, as long as there is one
     return np.array(chosen)
 
 
 def _random_walk(graph: NeuronGraph, scales: Sequence[float] | None) -> list[np.ndarray]:
-    return [diffusion(graph.adjacency, int(steps)).T for steps in scales or (_STEPS,)]
+    return [diffusion(graph.adjacency, int(steps)).T for steps in scales or (_WALK_STEPS,)]
 
 
 def _heat(graph: NeuronGraph, scales: Sequence[float] | None) -> list[np.ndarray]:
     def bank(x: np.ndarray, top: float) -> list[np.ndarray]:
-        return [np.exp(-time * x) for time in scales or (_TIME / top,)]
+        return [np.exp(-time * x) for time in scales or (_HEAT_TIME / top,)]
 
     return _filtered(graph, bank)
 
 
 def _mexican_hat(graph: NeuronGraph, scales: Sequence[float] | None) -> list[np.ndarray]:
     def bank(x: np.ndarray, top: float) -> list[np.ndarray]:
-        times = scales or tuple(np.geomspace(2 / (_LOWEST * top), 1 / top, _N_SCALES))
-        smooth = 1.2 / np.e * np.exp(-((x / (0.4 * _LOWEST * top)) ** 4))
+        times = scales or tuple(np.geomspace(2 / (_LOWEST_SHARE * top), 1 / top, _N_WAVELET_SCALES))
+        smooth = 1.2 / np.e * np.exp(-((x / (0.4 * _LOWEST_SHARE * top)) ** 4))
         return [smooth, *(time * x * np.exp(-time * x) for time in times)]
 
     return _filtered(graph, bank)
@@ -154,7 +154,7 @@ def _mexican_hat(graph: NeuronGraph, scales: Sequence[float] | None) -> list[np.
 
 def _meyer(graph: NeuronGraph, scales: Sequence[float] | None) -> list[np.ndarray]:
     def bank(x: np.ndarray, top: float) -> list[np.ndarray]:
-        times = scales or tuple(4 / (3 * top) * 2.0 ** np.arange(_N_SCALES)[::-1])
+        times = scales or tuple(4 / (3 * top) * 2.0 ** np.arange(_N_WAVELET_SCALES)[::-1])
         return [_meyer_low(max(times) * x), *(_meyer_band(time * x) for time in times)]
 
     return _filtered(graph, bank)
@@ -167,18 +167,18 @@ def _filtered(graph: NeuronGraph, bank: Callable[[np.ndarray, float], list[np.nd
     return [modes * values @ modes.T for values in bank(eigenvalues, top)]
 
 
-def _step(y: np.ndarray) -> np.ndarray:
+def _smooth_step(y: np.ndarray) -> np.ndarray:
     """Return v(y): from 0 at 0 to 1 at 1, with v(y) + v(1 - y) = 1."""
     return y**4 * (35 - 84 * y + 70 * y**2 - 20 * y**3)
 
 
 def _meyer_low(x: np.ndarray) -> np.ndarray:
-    falling = np.cos(np.pi / 2 * _step(1.5 * x - 1))
+    falling = np.cos(np.pi / 2 * _smooth_step(1.5 * x - 1))
     return np.where(x < 2 / 3, 1.0, np.where(x < 4 / 3, falling, 0.0))
 
 
 def _meyer_band(x: np.ndarray) -> np.ndarray:
-    rising, falling = np.sin(np.pi / 2 * _step(1.5 * x - 1)), np.cos(np.pi / 2 * _step(0.75 * x - 1))
+    rising, falling = np.sin(np.pi / 2 * _smooth_step(1.5 * x - 1)), np.cos(np.pi / 2 * _smooth_step(0.75 * x - 1))
     inside = (x >= 2 / 3) & (x < 8 / 3)
     return np.where(inside, np.where(x < 4 / 3, rising, falling), 0.0)
 

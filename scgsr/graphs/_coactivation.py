@@ -6,7 +6,8 @@ import numpy as np
 import scipy
 from scipy.sparse import csr_matrix
 
-from scgsr._checks import instance, one_of, positive_int
+from scgsr._checks import about, instance, one_of, positive_int
+from scgsr._values import standardised
 from scgsr.graphs._graph import NeuronGraph
 from scgsr.graphs._layout import layout
 
@@ -50,19 +51,14 @@ def correlation(activations: np.ndarray) -> np.ndarray:
     instance("activations", activations, np.ndarray)
     if activations.ndim != 2 or activations.shape[0] < 2 or activations.shape[1] == 0:
         msg = f"`activations` must have shape (n_cells, n_neurons) with at least two cells, got {activations.shape}."
-        raise ValueError(msg)
-    values = activations.astype(np.float64)
-    if not np.isfinite(values).all():
+        raise about("activations", ValueError(msg))
+    if not np.isfinite(activations).all():
         msg = "`activations` must be finite, got NaN or infinity."
-        raise ValueError(msg)
-    alive = np.ptp(values, axis=0) > 0
-    values -= values.mean(axis=0)
-    values[:, ~alive] = 0.0  # exactly, where the mean of equal numbers was rounded
-    values /= np.where(alive, np.abs(values).max(axis=0), 1.0)  # squares of tiny activations must not underflow
-    values /= np.where(alive, np.linalg.norm(values, axis=0), 1.0)
-    result = values.T @ values
+        raise about("activations", ValueError(msg))
+    neurons = standardised(activations)  # those that are dead are zero
+    result = neurons.T @ neurons
     result = np.clip((result + result.T) / 2, -1.0, 1.0)
-    np.fill_diagonal(result, alive)
+    np.fill_diagonal(result, neurons.any(axis=0))
     return result
 
 
@@ -202,11 +198,11 @@ def _checked_similarity(similarity: np.ndarray) -> np.ndarray:
     instance("similarity", similarity, np.ndarray)
     if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1] or similarity.shape[0] == 0:
         msg = f"`similarity` must be square with at least one neuron, got shape {similarity.shape}."
-        raise ValueError(msg)
+        raise about("similarity", ValueError(msg))
     similarity = similarity.astype(np.float64)
     if not np.isfinite(similarity).all() or not np.allclose(similarity, similarity.T):
         msg = "`similarity` must be finite and symmetric, got a matrix that is not."
-        raise ValueError(msg)
+        raise about("similarity", ValueError(msg))
     return (similarity + similarity.T) / 2
 
 
@@ -229,13 +225,13 @@ def _groups(similarity: np.ndarray, n_groups: int) -> np.ndarray:
     # A faint tie between all: clustering wants a connected graph, and groups that share nothing are found as well.
     affinity = np.maximum(similarity, 0.0) + WEAKEST_EDGE
     # The seed only starts the search for eigenvectors; their clusters follow without chance.
-    found = SpectralClustering(n_groups, affinity="precomputed", assign_labels="cluster_qr", random_state=0)
-    labels: np.ndarray = found.fit_predict(affinity)
+    clustering = SpectralClustering(n_groups, affinity="precomputed", assign_labels="cluster_qr", random_state=0)
+    labels: np.ndarray = clustering.fit_predict(affinity)
     return labels
 
 
 def _nearest(similarity: np.ndarray, n_neighbors: int) -> np.ndarray:
-    """Bool (n, n): one is among the most similar of the other, and the similarity is positive."""
+    """Return which pairs are tied, bool (n, n): one is among the other's most similar, at a positive similarity."""
     ranked = np.where(np.eye(len(similarity), dtype=bool), -np.inf, similarity)
     nearest = np.argsort(-ranked, axis=1, kind="stable")[:, :n_neighbors]
     chosen = np.zeros(similarity.shape, dtype=bool)
@@ -244,7 +240,7 @@ def _nearest(similarity: np.ndarray, n_neighbors: int) -> np.ndarray:
 
 
 def _spanning_tree(similarity: np.ndarray) -> np.ndarray:
-    """Bool (n, n): the edges of the maximum spanning tree."""
+    """Return the edges of the maximum spanning tree, bool (n, n)."""
     # The cost must be positive, because SciPy reads a zero as "no edge".
     cost = 1.0 + similarity.max() - similarity
     tree = scipy.sparse.csgraph.minimum_spanning_tree(cost).toarray() > 0
@@ -258,7 +254,7 @@ def _binary(similarity: np.ndarray) -> np.ndarray:
 def _adaptive(similarity: np.ndarray) -> np.ndarray:
     if similarity.max() > 1.0 + 1e-9:
         msg = f"`similarity` must be at most 1 for kernel='adaptive', got {similarity.max():g}."
-        raise ValueError(msg)
+        raise about("similarity", ValueError(msg))
     squared = np.maximum(2.0 * (1.0 - similarity), 0.0)
     np.fill_diagonal(squared, np.inf)
     second = np.sort(squared, axis=1)[:, min(1, len(squared) - 2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import block_diag, csr_matrix, identity, kron, sparray, spmatrix
 
-from scgsr._checks import instance, log, positive_int
+from scgsr._checks import about, instance, log, positive_int
 from scgsr.graphs._graph import NeuronGraph, checked_adjacency
 from scgsr.graphs._layout import circle, layout, pack
 
@@ -104,7 +104,7 @@ def disjoint(*graphs: NeuronGraph) -> NeuronGraph:
     """
     if not graphs:
         msg = "`graphs` must hold at least one NeuronGraph, got none."
-        raise ValueError(msg)
+        raise about("graphs", ValueError(msg))
     for graph in graphs:
         instance("graphs", graph, NeuronGraph)
     adjacency = csr_matrix(block_diag([graph.adjacency for graph in graphs]))
@@ -120,7 +120,7 @@ def from_adjacency(adjacency: np.ndarray | spmatrix | sparray, *, positions: np.
     adjacency
         Symmetric non-negative weights, (n, n). Self loops are dropped. A disconnected graph is allowed and logged.
     positions
-        Where to draw each neuron, (n, 2), y up; `None` finds places from the edges, the same every time.
+        Where to draw each neuron, (n, 2), y up; `None` finds positions from the edges, the same every time.
 
     Returns
     -------

@@ -34,31 +34,31 @@ class Evolution:
     adjacencies: tuple[sparse.csr_matrix, ...] = ()
 
     def followed_by(self, epoch: int, adjacency: sparse.csr_matrix) -> Evolution:
-        """Return it with one more estimate."""
+        """Return these estimates and one more."""
         return Evolution((*self.epochs, epoch), (*self.adjacencies, adjacency))
 
     def to_dict(self, n_neurons: int) -> dict[str, Any]:
-        """Return two values for files: the epochs, (n_estimates,), and the adjacencies, one below the other."""
+        """Return the estimates as values that files can hold: the epochs, and the adjacencies one below the other."""
         stacked = sparse.vstack([sparse.csr_matrix((0, n_neurons)), *self.adjacencies], format="csr")
         return {"epoch": np.array(self.epochs, dtype=int), "adjacency": sparse.csr_matrix(stacked)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Evolution:
-        """Return what `to_dict` has made values of."""
+        """Return the estimates that `to_dict` has turned into values."""
         epochs, stacked = np.asarray(stored["epoch"]), sparse.csr_matrix(stored["adjacency"])
         n_neurons = stacked.shape[1]
-        parts = [stacked[place * n_neurons : (place + 1) * n_neurons] for place in range(len(epochs))]
-        return cls(tuple(int(epoch) for epoch in epochs), tuple(parts))
+        blocks = [stacked[start : start + n_neurons] for start in range(0, len(epochs) * n_neurons, n_neurons)]
+        return cls(tuple(int(epoch) for epoch in epochs), tuple(blocks))
 
 
-def edge_jaccard(adjacency: sparse.csr_matrix, other: sparse.csr_matrix) -> float:
+def edge_jaccard(adjacency: sparse.csr_matrix, other_adjacency: sparse.csr_matrix) -> float:
     """
     Edges that two graphs share, divided by those that either has, whatever their weights.
 
     Parameters
     ----------
-    adjacency, other
-        Two graphs on the same neurons, (n_neurons, n_neurons) both.
+    adjacency, other_adjacency
+        Weights of two graphs on the same neurons, (n_neurons, n_neurons) both.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def edge_jaccard(adjacency: sparse.csr_matrix, other: sparse.csr_matrix) -> floa
     >>> edge_jaccard(path(4).adjacency, ring(4).adjacency)  # 3 of 4 edges
     0.75
     """
-    one, two = sparse.csr_matrix(adjacency) != 0, sparse.csr_matrix(other) != 0
+    one, two = sparse.csr_matrix(adjacency) != 0, sparse.csr_matrix(other_adjacency) != 0
     shared = one.multiply(two).nnz
     either = one.nnz + two.nnz - shared
     return shared / either if either else float("nan")

@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 from scipy.sparse import csr_matrix, sparray, spmatrix
 
-from scgsr._checks import instance, log, positive_int
+from scgsr._checks import about, instance, log, positive_int
 from scgsr.graphs._laplacian import laplacian
 
 # Weights that differ from their mirror by less than this share of the largest are symmetric up to float32 rounding.
@@ -148,11 +148,11 @@ class NeuronGraph:
         order = np.asarray(order)
         if order.dtype.kind not in "iu":
             msg = f"`order` must hold integers, got dtype {order.dtype}."
-            raise TypeError(msg)
+            raise about("order", TypeError(msg))
         identity = np.arange(self.n_neurons)
         if order.shape != identity.shape or not np.array_equal(np.sort(order), identity):
             msg = f"`order` must hold each of 0 to {self.n_neurons - 1} once, got an array of shape {order.shape}."
-            raise ValueError(msg)
+            raise about("order", ValueError(msg))
         image_shape = self.image_shape if np.array_equal(order, identity) else None
         return NeuronGraph(self.adjacency[order][:, order], self.positions[order], image_shape, self.name)
 
@@ -162,24 +162,24 @@ def checked_adjacency(adjacency: Any) -> csr_matrix:
     instance("adjacency", adjacency, (np.ndarray, spmatrix, sparray), hint="Convert it with numpy.asarray.")
     if adjacency.dtype.kind not in "biuf":
         msg = f"`adjacency` must hold real numbers, got dtype {adjacency.dtype}."
-        raise TypeError(msg)
+        raise about("adjacency", TypeError(msg))
     if adjacency.ndim != 2 or adjacency.shape[0] != adjacency.shape[1] or adjacency.shape[0] == 0:
         msg = f"`adjacency` must be square with at least one node, got shape {adjacency.shape}."
-        raise ValueError(msg)
+        raise about("adjacency", ValueError(msg))
     matrix = csr_matrix(adjacency, dtype=np.float64, copy=True)
     if not np.isfinite(matrix.data).all():
         msg = "`adjacency` must be finite, got NaN or infinity."
-        raise ValueError(msg)
+        raise about("adjacency", ValueError(msg))
     if matrix.nnz and matrix.data.min() < 0:
         msg = f"`adjacency` must not be negative, got a smallest weight of {matrix.data.min():g}."
-        raise ValueError(msg)
+        raise about("adjacency", ValueError(msg))
     asymmetry = abs(matrix - matrix.T).max()
     if asymmetry > _ROUNDING * matrix.max():
         msg = (
             f"`adjacency` must be symmetric, got weights that differ from their mirror by up to {asymmetry:g}: "
             "pass (A + A.T) / 2 instead of A."
         )
-        raise ValueError(msg)
+        raise about("adjacency", ValueError(msg))
     if matrix.diagonal().any():
         log.info("self loops of the adjacency dropped: they add nothing to a Laplacian")
         matrix.setdiag(0)
@@ -194,13 +194,13 @@ def _checked_positions(positions: Any, n: int) -> np.ndarray:
     positions = np.array(positions, dtype=np.float64)
     if positions.shape != (n, 2):
         msg = f"`positions` must have shape ({n}, 2), one row per neuron, got {positions.shape}."
-        raise ValueError(msg)
+        raise about("positions", ValueError(msg))
     if not np.isfinite(positions).all():
         msg = "`positions` must be finite, got NaN or infinity."
-        raise ValueError(msg)
+        raise about("positions", ValueError(msg))
     if len(np.unique(positions, axis=0)) < n:
         msg = f"`positions` must differ between neurons, got {n} neurons in {len(np.unique(positions, axis=0))} places."
-        raise ValueError(msg)
+        raise about("positions", ValueError(msg))
     positions.setflags(write=False)
     return positions
 
@@ -213,5 +213,5 @@ def _checked_image_shape(image_shape: Any, n: int) -> tuple[int, int] | None:
     shape = tuple(positive_int("image_shape", side) for side in image_shape)
     if len(shape) != 2 or shape[0] * shape[1] != n:
         msg = f"`image_shape` must be (height, width) with height * width = {n} neurons, got {shape}."
-        raise ValueError(msg)
+        raise about("image_shape", ValueError(msg))
     return shape[0], shape[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix, diags
 
-from scgsr._checks import one_of, positive_int
+from scgsr._checks import about, one_of, positive_int
 
 KINDS = ("combinatorial", "symmetric", "random_walk")
 
@@ -40,14 +40,14 @@ def laplacian(adjacency: csr_matrix, kind: str = "combinatorial") -> csr_matrix:
 
     References
     ----------
-    Chung, *Spectral Graph Theory*, 1997, chapter 1, doi 10.1090/cbms/092.
+    Chung, *Spectral Graph Theory*, 1997, chapter 1, https://doi.org/10.1090/cbms/092
 
     Examples
     --------
     A hub with two spokes, and one isolated node.
 
     >>> import numpy as np
-    >>> from scgsr.graphs._laplacian import laplacian
+    >>> from scgsr.graphs import laplacian
     >>> adjacency = np.array([[0, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
     >>> laplacian(adjacency).toarray()
     array([[ 2., -1., -1.,  0.],
@@ -104,12 +104,13 @@ def fourier_basis(laplacian: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
 
     References
     ----------
-    Shuman et al., *The emerging field of signal processing on graphs*, 2013, doi 10.1109/MSP.2012.2235192.
+    Shuman et al., *The emerging field of signal processing on graphs*, 2013,
+    https://doi.org/10.1109/MSP.2012.2235192
 
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr.graphs._laplacian import fourier_basis, laplacian
+    >>> from scgsr.graphs import fourier_basis, laplacian
     >>> path = laplacian(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]))
     >>> eigenvalues, eigenvectors = fourier_basis(path)
     >>> np.round(eigenvalues, 6) + 0.0
@@ -120,7 +121,7 @@ def fourier_basis(laplacian: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     dense = csr_matrix(laplacian, dtype=np.float64).toarray()
     if not np.array_equal(dense, dense.T):
         msg = "`laplacian` must be symmetric, got one that is not: use kind='combinatorial' or 'symmetric'."
-        raise ValueError(msg)
+        raise about("laplacian", ValueError(msg))
     eigenvalues, eigenvectors = np.linalg.eigh(dense)
     return np.maximum(eigenvalues, 0.0), eigenvectors
 
@@ -142,8 +143,7 @@ def same_frequency(eigenvalues: np.ndarray) -> np.ndarray:
     --------
     All frequencies of a ring but the first and, if its length is even, the last are repeated.
 
-    >>> from scgsr.graphs._laplacian import fourier_basis, same_frequency
-    >>> from scgsr.graphs import ring
+    >>> from scgsr.graphs import fourier_basis, ring, same_frequency
     >>> same_frequency(fourier_basis(ring(6).laplacian())[0])
     array([0, 1, 1, 2, 2, 3])
     """
@@ -176,7 +176,7 @@ def energy(laplacian: csr_matrix, activations: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr.graphs._laplacian import energy, laplacian
+    >>> from scgsr.graphs import energy, laplacian
     >>> weights = np.array([[0, 2, 0], [2, 0, 1], [0, 1, 0]])
     >>> energy(laplacian(weights), np.array([[1.0, 1.0, 1.0], [3.0, 1.0, 0.0]]))
     array([0., 9.])
@@ -186,7 +186,7 @@ def energy(laplacian: csr_matrix, activations: np.ndarray) -> np.ndarray:
     n = laplacian.shape[0]
     if activations.ndim != 2 or activations.shape[1] != n:
         msg = f"`activations` must have shape (n_cells, {n}), one column per node, got {activations.shape}."
-        raise ValueError(msg)
+        raise about("activations", ValueError(msg))
     activations = np.asarray(activations, dtype=np.float64)
     flow = laplacian @ activations.T  # (n, n_cells)
     result: np.ndarray = np.einsum("ni,in->n", activations, flow)
@@ -222,7 +222,7 @@ def diffusion(adjacency: csr_matrix, power: int) -> np.ndarray:
     On a path of three, the activation of the first neuron reaches the second in one step, the third in two.
 
     >>> import numpy as np
-    >>> from scgsr.graphs._laplacian import diffusion
+    >>> from scgsr.graphs import diffusion
     >>> path = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
     >>> (np.array([1.0, 0.0, 0.0]) @ diffusion(path, 1)).round(3)  # 1/sqrt(2), 1/sqrt(3), 0
     array([0.707, 0.577, 0.   ])

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from dataclasses import dataclass, field
 from typing import Any
 
-from scgsr._checks import instance, number, one_of, positive_int
+from scgsr._checks import about, instance, number, one_of, positive_int
 from scgsr.graphs._coactivation import KERNELS
+
+
+@dataclass(frozen=True)
+class Steps:
+    """
+    A number of training steps, where a plain number would be a share of them.
+
+    A step is one batch, so the same number of steps comes early in a fit of many cells and late in one of few.
+
+    Parameters
+    ----------
+    n
+        How many steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> from scgsr.graphs import Steps, learned
+    >>> learned(64, warm_up=Steps(5000), refresh_every=Steps(100), stop=Steps(9000)).warm_up
+    Steps(n=5000)
+    """
+
+    n: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n", positive_int("n", self.n))
 
 
 @dataclass(frozen=True)
@@ -69,9 +100,9 @@ class LearnedGraph:
     n_neurons: int = 100
     n_neighbors: int = 15
     kernel: str = "knn"
-    warm_up: float = 0.2
-    refresh_every: float = 0.05
-    stop: float | UntilFragmented = 0.8
+    warm_up: float | Steps = 0.2
+    refresh_every: float | Steps = 0.05
+    stop: float | Steps | UntilFragmented = 0.8
     n_modules: int | None = field(default=None, kw_only=True)
     connected: bool = field(default=True, kw_only=True)
 
@@ -90,29 +121,34 @@ class LearnedGraph:
             object.__setattr__(self, name, value)
         if self.n_modules is not None and self.n_modules >= self.n_neurons:
             msg = f"`n_modules` must be below the number of neurons, {self.n_neurons}, got {self.n_modules}."
-            raise ValueError(msg)
+            raise about("n_modules", ValueError(msg))
         if isinstance(self.stop, UntilFragmented) and self.connected and self.kernel == "knn":
             msg = "`stop`=UntilFragmented(...) needs `connected=False`: a graph held together never falls apart."
-            raise ValueError(msg)
+            raise about("stop", ValueError(msg))
         if self.warm_up == 1:
             msg = "`warm_up` must be below 1, or the graph is never learned; got 1."
-            raise ValueError(msg)
-        # A share and a number of steps can be compared only once the data are known.
-        if isinstance(self.stop, UntilFragmented) or (self.stop > 1) != (self.warm_up > 1):
-            return
-        if self.stop < self.warm_up:
-            msg = f"`stop` must be at least `warm_up`={self.warm_up:g}, got {self.stop:g}."
-            raise ValueError(msg)
+            raise about("warm_up", ValueError(msg))
+        if _comes_before(self.stop, self.warm_up):
+            msg = f"`stop` must not come before `warm_up`={self.warm_up}, got {self.stop}."
+            raise about("stop", ValueError(msg))
 
 
-def _moment(name: str, value: Any, *, exclusive: bool = False) -> float:
-    """Return a share of the steps, or a number of them, which is a whole one above 1."""
-    if isinstance(value, numbers.Real) and float(value) > 1:
-        if float(value).is_integer():
-            return int(float(value))
-        msg = f"`{name}` must be a share of the steps, at most 1, or a whole number of steps, got {value}."
-        raise ValueError(msg)
+def _moment(name: str, value: Any, *, exclusive: bool = False) -> float | Steps:
+    """Return a moment of the training: a number of steps, or a checked share of them."""
+    if isinstance(value, Steps):
+        return value
+    if isinstance(value, numbers.Real) and 1 < float(value) < math.inf:
+        cure = f"`scgsr.graphs.Steps({round(float(value))})`"
+        msg = f"`{name}` must be a share of the steps, at most 1, got {value}; a number of steps is {cure}."
+        raise about(name, ValueError(msg))
     return number(name, value, minimum=0, maximum=1, exclusive=exclusive)
+
+
+def _comes_before(moment: float | Steps | UntilFragmented, reference: float | Steps) -> bool:
+    """Whether a moment is known to come first; a share and a number of steps compare only once the data are known."""
+    if isinstance(moment, Steps) and isinstance(reference, Steps):
+        return moment.n < reference.n
+    return isinstance(moment, float) and isinstance(reference, float) and moment < reference
 
 
 def learned(
@@ -120,9 +156,9 @@ def learned(
     *,
     n_neighbors: int = 15,
     kernel: str = "knn",
-    warm_up: float = 0.2,
-    refresh_every: float = 0.05,
-    stop: float | UntilFragmented = 0.8,
+    warm_up: float | Steps = 0.2,
+    refresh_every: float | Steps = 0.05,
+    stop: float | Steps | UntilFragmented = 0.8,
     n_modules: int | None = None,
     connected: bool = True,
 ) -> LearnedGraph:
@@ -141,12 +177,12 @@ def learned(
     kernel
         Weight of an edge, ``"knn"``, ``"adaptive"`` or ``"soft"``: see `coactivation`.
     warm_up
-        When the graph is estimated first: as a share of the planned training steps, below 1, or, above 1, as a whole
-        number of steps. Before, there is no penalty on the graph.
+        When the graph is estimated first: a share of the planned training steps, below 1, or their number, as
+        ``Steps(5000)``. Before, there is no penalty on the graph.
     refresh_every
-        Share, or number, of steps between two estimates of the graph.
+        Share of the steps, above 0, or :class:`Steps`, between two estimates of the graph.
     stop
-        Share, or number, of steps after which the graph stays as it is, not below `warm_up`; or
+        Share of the steps, or :class:`Steps`, after which the graph stays as it is, not before `warm_up`; or
         :class:`UntilFragmented`.
     n_modules
         Part the neurons into so many groups at each estimate, without an edge between them: neurons of a group learn to
@@ -167,7 +203,7 @@ def learned(
     References
     ----------
     Tong et al., *Interpretable Neuron Structuring with Graph Spectral Regularization*, 2020,
-    doi 10.1007/978-3-030-44584-3_40.
+    https://doi.org/10.1007/978-3-030-44584-3_40
 
     Examples
     --------
@@ -177,5 +213,12 @@ def learned(
                  n_modules=None, connected=True)
     """
     return LearnedGraph(
-        n_neurons, n_neighbors, kernel, warm_up, refresh_every, stop, n_modules=n_modules, connected=connected
+        n_neurons=n_neurons,
+        n_neighbors=n_neighbors,
+        kernel=kernel,
+        warm_up=warm_up,
+        refresh_every=refresh_every,
+        stop=stop,
+        n_modules=n_modules,
+        connected=connected,
     )

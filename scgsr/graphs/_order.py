@@ -8,8 +8,8 @@ from scipy.sparse import csr_matrix
 
 from scgsr.graphs._laplacian import fourier_basis, laplacian
 
-# How long the walker walks, in steps.
-_TIME = 3.0
+# How long the walker of the diffusion distance walks, in steps.
+_WALKING_TIME = 3.0
 
 
 def in_row(adjacency: csr_matrix, modules: np.ndarray) -> np.ndarray:
@@ -34,38 +34,38 @@ def in_row(adjacency: csr_matrix, modules: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    Coifman and Lafon, *Diffusion maps*, 2006, doi 10.1016/j.acha.2006.04.006. Bar-Joseph et al., *Fast optimal leaf
-    ordering for hierarchical clustering*, 2001, doi 10.1093/bioinformatics/17.suppl_1.S22.
+    Coifman, Lafon, *Diffusion maps*, 2006, https://doi.org/10.1016/j.acha.2006.04.006; Bar-Joseph et al., *Fast optimal
+    leaf ordering for hierarchical clustering*, 2001, https://doi.org/10.1093/bioinformatics/17.suppl_1.S22
 
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr.graphs import modules, path
-    >>> from scgsr.graphs._order import in_row
+    >>> from scgsr.graphs import in_row, modules, path
     >>> in_row(path(4).permuted([2, 0, 3, 1]).adjacency, np.zeros(4, dtype=int))
     array([1, 3, 0, 2])
     >>> labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
     >>> labels[in_row(modules(2, 4).permuted([0, 4, 1, 5, 2, 6, 3, 7]).adjacency, labels)]
     array([0, 0, 0, 0, 1, 1, 1, 1])
     """
-    n_parts, part = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
-    parts = [np.flatnonzero(part == each) for each in range(n_parts)]
-    if all(_is_thin(adjacency[nodes][:, nodes]) for nodes in parts):
-        return np.concatenate([nodes[_walk(adjacency[nodes][:, nodes])] for nodes in parts])
+    n_components, component = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
+    components = [np.flatnonzero(component == number) for number in range(n_components)]
+    if all(_has_at_most_one_loop(adjacency[nodes][:, nodes]) for nodes in components):
+        return np.concatenate([nodes[_walk(adjacency[nodes][:, nodes])] for nodes in components])
     frequencies, basis = fourier_basis(laplacian(adjacency, "symmetric"))
     # Rounded, so that ties stay ties on every machine.
-    whereabouts = (basis * np.exp(-_TIME * frequencies) @ basis.T).round(9)
+    whereabouts = (basis * np.exp(-_WALKING_TIME * frequencies) @ basis.T).round(9)
     groups = [np.flatnonzero(modules == module) for module in np.unique(modules[modules >= 0])]
     if groups:
-        groups = [groups[place] for place in _leaves(np.stack([whereabouts[nodes].mean(axis=0) for nodes in groups]))]
+        order = _leaves(np.stack([whereabouts[nodes].mean(axis=0) for nodes in groups]))
+        groups = [groups[number] for number in order]
     row = np.empty(0, dtype=int)
     for nodes in (*groups, np.flatnonzero(modules < 0)):
         if len(nodes):
-            row = np.concatenate([row, _joined(row, nodes[_leaves(whereabouts[nodes])], whereabouts)])
+            row = np.concatenate([row, _continuing(row, nodes[_leaves(whereabouts[nodes])], whereabouts)])
     return row
 
 
-def _is_thin(adjacency: csr_matrix) -> bool:
+def _has_at_most_one_loop(adjacency: csr_matrix) -> bool:
     """Whether a connected graph is a tree or has a single loop."""
     return bool(adjacency.nnz <= 2 * adjacency.shape[0])
 
@@ -84,7 +84,7 @@ def _leaves(points: np.ndarray) -> np.ndarray:
     return scipy.cluster.hierarchy.leaves_list(merges)
 
 
-def _joined(row: np.ndarray, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _continuing(row: np.ndarray, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return the nodes in the direction that continues the row."""
     if not len(row):
         return nodes

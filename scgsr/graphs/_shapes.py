@@ -56,7 +56,7 @@ def grid(height: int, width: int | None = None, *, diagonal: bool = False, perio
         inside = (to_row < height) & (to_column >= 0) & (to_column < width)
         sources.append(np.flatnonzero(inside))
         targets.append((to_row * width + to_column)[inside])
-    adjacency = _tied(height * width, np.concatenate(sources), np.concatenate(targets))
+    adjacency = _adjacency(height * width, np.concatenate(sources), np.concatenate(targets))
     name = "torus" if periodic else "grid"
     return NeuronGraph(adjacency, np.column_stack([column, -row]), (height, width), name)
 
@@ -87,7 +87,7 @@ def ring(n: int) -> NeuronGraph:
     """
     n = positive_int("n", n, minimum=3)
     node = np.arange(n)
-    return NeuronGraph(_tied(n, node, (node + 1) % n), circle(n), name="ring")
+    return NeuronGraph(_adjacency(n, node, (node + 1) % n), circle(n), name="ring")
 
 
 def path(n: int) -> NeuronGraph:
@@ -116,7 +116,7 @@ def path(n: int) -> NeuronGraph:
     """
     n = positive_int("n", n)
     node = np.arange(n)
-    return NeuronGraph(_tied(n, node[:-1], node[1:]), np.column_stack([node, 0 * node]), name="path")
+    return NeuronGraph(_adjacency(n, node[:-1], node[1:]), np.column_stack([node, 0 * node]), name="path")
 
 
 def star(n: int) -> NeuronGraph:
@@ -146,7 +146,7 @@ def star(n: int) -> NeuronGraph:
     n = positive_int("n", n, minimum=2)
     spokes = np.arange(1, n)
     positions = np.vstack([np.zeros(2), circle(n - 1, radius=1.0)])
-    return NeuronGraph(_tied(n, 0 * spokes, spokes), positions, name="star")
+    return NeuronGraph(_adjacency(n, 0 * spokes, spokes), positions, name="star")
 
 
 def tree(depth: int, *, branching: int = 2) -> NeuronGraph:
@@ -183,7 +183,7 @@ def tree(depth: int, *, branching: int = 2) -> NeuronGraph:
     child = np.arange(1, sum(sizes))
     # Half a step aside, a generation is centred on the one above it.
     levels = [on_circle((np.arange(size) + 0.5) / size, level) for level, size in enumerate(sizes)]
-    return NeuronGraph(_tied(sum(sizes), (child - 1) // branching, child), np.concatenate(levels), name="tree")
+    return NeuronGraph(_adjacency(sum(sizes), (child - 1) // branching, child), np.concatenate(levels), name="tree")
 
 
 def wishbone(n_stem: int, n_branch: int, *, n_branches: int = 2) -> NeuronGraph:
@@ -229,12 +229,12 @@ def wishbone(n_stem: int, n_branch: int, *, n_branches: int = 2) -> NeuronGraph:
         np.arange(1, n_branch + 1)[:, None] * on_circle(np.array([turn]), 1.0)
         for turn in np.linspace(-spread / 2, spread / 2, n_branches)
     ]
-    adjacency = _tied(n, np.where(first_of_branch, n_stem - 1, child - 1), child)
+    adjacency = _adjacency(n, np.where(first_of_branch, n_stem - 1, child - 1), child)
     return NeuronGraph(adjacency, np.concatenate([stem, *branches]), name="wishbone")
 
 
-def _tied(n: int, sources: np.ndarray, targets: np.ndarray) -> csr_matrix:
-    """Adjacency of weight 1, however often an edge is named; a neuron is never tied to itself."""
-    other = sources != targets
-    named = csr_matrix((np.ones(other.sum()), (sources[other], targets[other])), shape=(n, n))
-    return ((named + named.T) > 0).astype(np.float64)
+def _adjacency(n: int, sources: np.ndarray, targets: np.ndarray) -> csr_matrix:
+    """Return an adjacency of weights 1, however often an edge is listed; a neuron is never tied to itself."""
+    kept = sources != targets
+    edges = csr_matrix((np.ones(kept.sum()), (sources[kept], targets[kept])), shape=(n, n))
+    return ((edges + edges.T) > 0).astype(np.float64)

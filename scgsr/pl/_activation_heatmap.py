@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scgsr import _adata, _checks
+from scgsr import _adata
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import log
+from scgsr._checks import about, log
 from scgsr.pl import _axes, _groups, _scale
 from scgsr.pl._columns import Columns
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 # Lines of the picture in all, and the fewest for one group: no more than the page has pixels, even in a notebook.
-_LINES, _FEWEST = 200, 10
+_MOST_LINES, _FEWEST_LINES = 200, 10
 # Up to so many groups a name has room for a second line.
-_FEW = 10
-# Inches: the page, what it needs beside the groups, a group's name.
-_WIDE, _LEAST_HIGH, _AROUND, _NAME = 5.2, 3.4, 0.8, 0.15
-# Where a strip begins and ends outside the picture, in shares of its size.
-_AWAY, _GAP = 0.033, 0.008
+_GROUPS_WITH_TWO_LINES = 10
+# Inches: the width of the page, its least height, what it needs above and below the groups, a group's name.
+_PAGE_WIDTH, _LEAST_HEIGHT, _AROUND, _NAME_HEIGHT = 5.2, 3.4, 0.8, 0.15
+# Where a strip ends and begins outside the picture, in shares of its size.
+_STRIP_END, _STRIP_START = 0.033, 0.008
 
 
 def activation_heatmap(
@@ -103,80 +103,69 @@ def activation_heatmap(
     """
     from matplotlib.colors import to_rgba_array
 
-    activations, columns = _adata.read_activations(adata, key), Columns.of(adata, key)
-    time = None if pseudotime is None else _times(adata, pseudotime)
-    heading, of = _grouped(adata, groupby, groups, time, key)
-    cells = _in_order(activations, of, time, columns.order)
-    lines = [_spread(rows, max(_LINES // len(cells), _FEWEST)) for rows in cells.values()]
+    activations, columns = _adata.read_activations(adata, key), Columns.of_fit(adata, key)
+    times = None if pseudotime is None else _times(adata, pseudotime)
+    heading, labels = _grouped(adata, groupby, groups, times, key)
+    cells = _in_order(activations, labels, times, columns.order)
+    lines = [_spread(rows, max(_MOST_LINES // len(cells), _FEWEST_LINES)) for rows in cells.values()]
     pictures = [activations[rows][:, columns.order] for rows in lines]
     norm = _scale.norm(np.concatenate(pictures), vmin=vmin, vmax=vmax)
-    panel = ax or _axes.resizable(_WIDE, max(_LEAST_HIGH, _AROUND + _NAME * len(cells)))[0]
+    panel = ax or _axes.resizable(_PAGE_WIDTH, max(_LEAST_HEIGHT, _AROUND + _NAME_HEIGHT * len(cells)))[0]
     width, height = len(columns.order), len(cells)
-    artist = _blocks(panel, pictures, (0, width), cmap=cmap, norm=norm)
-    gap = "\n" if height <= _FEW else " "
-    names = [f"{_axes.shortened(str(name), rows=height)}{gap}({len(rows):,})" for name, rows in cells.items()]
-    _axes.name_rows(panel, names, np.arange(height) + 0.5)
-    panel.set_ylabel(heading, fontsize="small", parse_math=False)
-    columns.draw(panel, -_AWAY * height, -_GAP * height)
+    artist = _draw_blocks(panel, pictures, (0, width), cmap=cmap, norm=norm)
+    panel.hlines(np.arange(1, height), 0, width, colors="white", linewidths=0.8)
+    _name_groups(panel, cells, heading)
+    columns.draw(panel, -_STRIP_END * height, -_STRIP_START * height)
     columns.number(panel)
     panel.set_xlabel(columns.heading, fontsize="small")
     # Colours of other groups would be taken for those of the modules.
-    strip = heading == Keys(key).labels
-    if strip:
-        colors = to_rgba_array(_groups.colors(adata, heading, list(cells)))
-        _blocks(panel, list(colors[:, None, None]), (-_AWAY * width, -_GAP * width))
-    panel.hlines(np.arange(1, height), 0, width, colors="white", linewidths=0.8)
-    if time is not None:
-        _draw_times(panel, [time[rows] for rows in lines], str(pseudotime), width)
-    left, right = (-_AWAY * width if strip else 0, width if time is None else (1 + _AWAY) * width)
-    panel.set(xlim=(left, right), ylim=(height, -_AWAY * height), frame_on=False)
+    with_labels = heading == Keys(key).labels
+    if with_labels:
+        colors = to_rgba_array(_adata.group_colors(adata, heading, list(cells)))
+        _draw_blocks(panel, list(colors[:, None, None]), (-_STRIP_END * width, -_STRIP_START * width))
+    if times is not None:
+        _draw_times(panel, [times[rows] for rows in lines], str(pseudotime), width)
+    left, right = (-_STRIP_END * width if with_labels else 0, width if times is None else (1 + _STRIP_END) * width)
+    panel.set(xlim=(left, right), ylim=(height, -_STRIP_END * height), frame_on=False)
     _axes.colorbar(artist, [panel], "activation", widen=False, extend=_scale.beyond(norm, pictures))
     return _axes.finish([panel], ax=ax, show=show)
 
 
 def _times(adata: AnnData, pseudotime: str) -> np.ndarray:
     """Return the pseudotime of each cell, NaN where there is none."""
-    _checks.existing_key("pseudotime", pseudotime, adata.obs, where="`adata.obs`")
-    column = adata.obs[pseudotime]
-    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
-        msg = f"`pseudotime`={pseudotime!r} must name a column of numbers, got {column.dtype}; `groupby` takes groups."
-        raise TypeError(msg)
-    times = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    times = _adata.numbers(adata, "pseudotime", pseudotime)
     finite = np.isfinite(times)
-    if not finite.any():
-        msg = f"`pseudotime`={pseudotime!r} must have a finite value for some cell, got none."
-        raise ValueError(msg)
     if not finite.all():
         log.info("%d cells without a finite value of %r are not drawn", (~finite).sum(), pseudotime)
     return np.where(finite, times, np.nan)
 
 
 def _grouped(
-    adata: AnnData, groupby: str | None, groups: str | Sequence[Any] | None, time: np.ndarray | None, key: str
+    adata: AnnData, groupby: str | None, groups: str | Sequence[Any] | None, times: np.ndarray | None, key: str
 ) -> tuple[str, pd.Categorical]:
     """Return what the groups are, and the group of each cell that is to be drawn."""
-    if groupby is None and groups is None and time is not None:
-        return "", pd.Categorical.from_codes(np.where(np.isfinite(time), 0, -1), ["all cells"])
+    if groupby is None and groups is None and times is not None:
+        return "", pd.Categorical.from_codes(np.where(np.isfinite(times), 0, -1), ["all cells"])
     heading = Keys(key).labels if groupby is None else groupby
-    of = _groups.grouping(adata, heading, groups)
-    if time is None:
-        return heading, of
-    timed = pd.Categorical.from_codes(np.where(np.isfinite(time), of.codes, -1), of.categories)
-    present = timed.remove_unused_categories()
-    if not len(present.categories):
+    labels = _groups.grouping(adata, heading, groups)
+    if times is None:
+        return heading, labels
+    codes = np.where(np.isfinite(times), labels.codes, -1)
+    timed = pd.Categorical.from_codes(codes, labels.categories).remove_unused_categories()
+    if not len(timed.categories):
         msg = f"`pseudotime` must have a finite value for some cell of the groups of {heading!r}, got none."
-        raise ValueError(msg)
-    return heading, present
+        raise about("pseudotime", ValueError(msg))
+    return heading, timed
 
 
 def _in_order(
-    activations: np.ndarray, of: pd.Categorical, time: np.ndarray | None, order: np.ndarray
+    activations: np.ndarray, labels: pd.Categorical, times: np.ndarray | None, order: np.ndarray
 ) -> dict[Any, np.ndarray]:
     """Return the cells of each group from top to bottom."""
     cells = {}
-    for code, name in enumerate(of.categories):
-        rows = np.flatnonzero(of.codes == code)
-        values = _first_component(activations[rows], order) if time is None else time[rows]
+    for code, name in enumerate(labels.categories):
+        rows = np.flatnonzero(labels.codes == code)
+        values = _first_component(activations[rows], order) if times is None else times[rows]
         cells[name] = rows[np.argsort(values, kind="stable")]
     return cells
 
@@ -194,10 +183,19 @@ def _spread(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
 
 
-def _blocks(ax: Axes, blocks: list[np.ndarray], span: tuple[float, float], **style: Any) -> AxesImage:
+def _name_groups(ax: Axes, cells: dict[Any, np.ndarray], heading: str) -> None:
+    """Write the name of each group and its number of cells left of the picture, and what the groups are."""
+    n_groups = len(cells)
+    gap = "\n" if n_groups <= _GROUPS_WITH_TWO_LINES else " "
+    names = [f"{_axes.shortened(str(name), rows=n_groups)}{gap}({len(rows):,})" for name, rows in cells.items()]
+    _axes.name_rows(ax, names, np.arange(n_groups) + 0.5)
+    ax.set_ylabel(heading, fontsize="small", parse_math=False)
+
+
+def _draw_blocks(ax: Axes, blocks: list[np.ndarray], span: tuple[float, float], **style: Any) -> AxesImage:
     """Draw one image below the other, each of height one, between left and right; return the last."""
-    for place, block in enumerate(blocks):
-        artist = ax.imshow(block, extent=(*span, place + 1, place), aspect="auto", interpolation="nearest", **style)
+    for top, block in enumerate(blocks):
+        artist = ax.imshow(block, extent=(*span, top + 1, top), aspect="auto", interpolation="nearest", **style)
     return artist
 
 
@@ -205,8 +203,8 @@ def _draw_times(ax: Axes, times: list[np.ndarray], name: str, width: int) -> Non
     """Draw the pseudotime as a strip right of the picture, from light to dark, and write what it is."""
     from matplotlib.colors import Normalize
 
-    drawn, strips = np.concatenate(times), [each[:, None] for each in times]
-    span = (1 + _GAP) * width, (1 + _AWAY) * width
-    _blocks(ax, strips, span, cmap="Greys", norm=Normalize(drawn.min(), drawn.max()))
+    drawn, strips = np.concatenate(times), [block[:, None] for block in times]
+    span = (1 + _STRIP_START) * width, (1 + _STRIP_END) * width
+    _draw_blocks(ax, strips, span, cmap="Greys", norm=Normalize(drawn.min(), drawn.max()))
     text = f"{_axes.shortened(name)}: {drawn.min():.2g} to {drawn.max():.2g}"
     ax.text(1.01, 0.5, text, rotation=90, va="center", fontsize="small", transform=ax.transAxes, parse_math=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._checks import about, listed
 from scgsr.pl import _axes, _groups, _scale
 from scgsr.pl._sheet import Sheet
 
@@ -106,7 +107,7 @@ def activation_map(
     ncols = _checks.positive_int("ncols", ncols)
     if cells is not None and (groupby is not None or groups is not None):
         msg = "`cells` and `groupby` or `groups` exclude each other: draw single cells or the means of groups."
-        raise ValueError(msg)
+        raise about("cells", ValueError(msg))
     activations = _adata.read_activations(adata, key)
     if cells is None:
         titles, images = _of_groups(adata, activations, Keys(key).labels if groupby is None else groupby, groups)
@@ -125,7 +126,7 @@ def activation_map(
     norm = _scale.norm(images, vmin=vmin, vmax=vmax, vcenter=vcenter)
     if cmap is None:
         cmap = "viridis" if vcenter is None else "RdBu_r"
-    sheet = Sheet.of(_adata.read_graph(adata, key))
+    sheet = Sheet.of_graph(_adata.read_graph(adata, key))
     axes = _axes.panels(titles, aspect=sheet.aspect, ncols=ncols, ax=ax)
     for panel, image in zip(axes, images, strict=True):
         artist = sheet.draw(panel, image, cmap=cmap, norm=norm)
@@ -133,46 +134,48 @@ def activation_map(
     return _axes.finish(axes, ax=ax, show=show)
 
 
-# The title of each panel, and the values of its neurons (n_panels, n_neurons).
+# The title of each panel, and the values of the neurons (n_panels, n_neurons).
 _Pictures = tuple[list[str], np.ndarray]
 
 
 def _of_groups(adata: AnnData, activations: np.ndarray, groupby: str, groups: str | Sequence[Any] | None) -> _Pictures:
-    of = _groups.grouping(adata, groupby, groups)
-    counts, images = _groups.means(activations, of)
-    return [f"{name} (n = {count:,})" for name, count in zip(of.categories, counts, strict=True)], images
+    """Return a panel for each group: its name and number of cells, its mean activations."""
+    labels = _groups.grouping(adata, groupby, groups)
+    counts, images = _groups.means(activations, labels)
+    return [f"{name} (n = {count:,})" for name, count in zip(labels.categories, counts, strict=True)], images
 
 
 def _of_cells(adata: AnnData, activations: np.ndarray, cells: Any) -> _Pictures:
+    """Return a panel for each cell: its name, its activations."""
     rows = _rows(adata, cells)
     return [str(name) for name in adata.obs_names[rows]], activations[rows].astype(np.float64)
 
 
 def _rows(adata: AnnData, cells: Any) -> np.ndarray:
     """Return the positions of the cells that names, positions or a mask stand for."""
-    wanted = np.atleast_1d(np.asarray(cells))
-    if wanted.dtype == bool:
-        if wanted.shape != (adata.n_obs,):
-            msg = f"`cells` as a mask needs one value for each of the {adata.n_obs} cells, got {wanted.size}."
-            raise ValueError(msg)
-        return np.flatnonzero(wanted)
-    if np.issubdtype(wanted.dtype, np.integer):
-        outside = wanted[(wanted < -adata.n_obs) | (wanted >= adata.n_obs)]
-        if outside.size:
-            msg = f"`cells` as positions must be below the number of cells, {adata.n_obs}, got {outside.tolist()}."
-            raise ValueError(msg)
-        return wanted
-    unknown = [name for name in wanted.tolist() if name not in adata.obs_names]
+    chosen = np.atleast_1d(np.asarray(cells))
+    if chosen.dtype == bool:
+        if chosen.shape != (adata.n_obs,):
+            msg = f"`cells` as a mask needs one value for each of the {adata.n_obs} cells, got {chosen.size}."
+            raise about("cells", ValueError(msg))
+        return np.flatnonzero(chosen)
+    if np.issubdtype(chosen.dtype, np.integer):
+        outside = [row for row in chosen.tolist() if not -adata.n_obs <= row < adata.n_obs]
+        if outside:
+            msg = f"`cells` as positions must be below the number of cells, {adata.n_obs}, got {listed(outside)}."
+            raise about("cells", ValueError(msg))
+        return chosen
+    unknown = [name for name in chosen.tolist() if name not in adata.obs_names]
     if unknown:
-        msg = f"`cells` must be names from `adata.obs_names`, positions or a boolean mask, got {unknown}."
-        raise KeyError(msg)
-    return np.array([row for name in wanted.tolist() for row in np.flatnonzero(adata.obs_names == name)], dtype=int)
+        msg = f"`cells` must be names from `adata.obs_names`, positions or a boolean mask, got {listed(unknown)}."
+        raise about("cells", KeyError(msg))
+    return np.array([row for name in chosen.tolist() for row in np.flatnonzero(adata.obs_names == name)], dtype=int)
 
 
 def _refuse_panels(n: int, ax: Axes | None) -> None:
-    if not 1 <= n <= _groups.MOST:
-        msg = f"`cells` must select 1 to {_groups.MOST} cells, got {n}; `groupby` draws the mean of many."
-        raise ValueError(msg)
+    if not 1 <= n <= _groups.MOST_GROUPS:
+        msg = f"`cells` must select 1 to {_groups.MOST_GROUPS} cells, got {n}; `groupby` draws the mean of many."
+        raise about("cells", ValueError(msg))
     if ax is not None and n > 1:
         msg = f"`ax` holds one panel, got {n} to draw; choose one with `cells` or `groups`, or leave `ax` out."
-        raise ValueError(msg)
+        raise about("ax", ValueError(msg))

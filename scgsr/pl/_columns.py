@@ -9,16 +9,15 @@ import numpy as np
 
 from scgsr import _adata
 from scgsr.graphs import in_row
-from scgsr.pl import _groups
+from scgsr.pl import _scale
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DEAD = "0.85"
 # Inches that one letter of a module's name needs.
-_LETTER = 0.08
+_LETTER_WIDTH = 0.08
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,17 +29,17 @@ class Columns:
     colors: list[str]
 
     @classmethod
-    def of(cls, adata: AnnData, key: str) -> Columns:
-        """Return the columns for a fit."""
+    def of_fit(cls, adata: AnnData, key: str) -> Columns:
+        """Return the columns for the fit under a key."""
         modules = np.asarray(_adata.read_record(adata, key)["modules"])
         order = in_row(_adata.read_graph(adata, key).adjacency, modules)
-        return cls(order, modules[order], _groups.module_colors(adata, key, modules))
+        return cls(order, modules[order], _adata.module_colors(adata, key, modules))
 
     def draw(self, ax: Axes, top: float, bottom: float) -> None:
         """Draw the strip of modules between two heights."""
         from matplotlib.colors import to_rgba_array
 
-        strip = to_rgba_array([*self.colors, _DEAD])[self.modules][None]
+        strip = to_rgba_array([*self.colors, _scale.DEAD])[self.modules][None]
         ax.imshow(strip, extent=(0, len(self.order), bottom, top), aspect="auto", interpolation="nearest")
 
     @property
@@ -54,25 +53,25 @@ class Columns:
 
         borders = [0, *(np.flatnonzero(np.diff(self.modules)) + 1), len(self.order)]
         names = ["dead" if module < 0 else str(module) for module in self.modules[borders[:-1]]]
-        places, spans = np.add(borders[1:], borders[:-1]) / 2, np.diff(borders)
+        middles, spans = np.add(borders[1:], borders[:-1]) / 2, np.diff(borders)
 
-        def name(_: float, place: int | None) -> str:
-            # Asked at every drawing, when the width of the picture is known.
+        def name(_: float, tick: int | None) -> str:
+            # Matplotlib asks at every drawing, when the width of the picture is known.
             inches = ax.get_window_extent().width / cast("Figure", ax.figure).dpi / len(self.order)
-            return names[place] if place in _with_room(places * inches, spans, names) else ""
+            return names[tick] if tick in _with_room(middles * inches, spans, names) else ""
 
         ax.xaxis.tick_top()
         ax.xaxis.set_label_position("top")
-        ax.set_xticks(places)
+        ax.set_xticks(middles)
         ax.xaxis.set_major_formatter(FuncFormatter(name))
         ax.tick_params(axis="x", length=0, pad=1, labelsize="small")
 
 
-def _with_room(places: np.ndarray, spans: np.ndarray, names: list[str]) -> list[int]:
-    """Return which names can be written side by side at these places, in inches; those of wide modules come first."""
-    halves = np.array([_LETTER * (len(name) + 0.5) / 2 for name in names])
+def _with_room(middles: np.ndarray, spans: np.ndarray, names: list[str]) -> list[int]:
+    """Return which names can be written side by side, centred there, in inches; those of wide modules come first."""
+    halves = np.array([_LETTER_WIDTH * (len(name) + 0.5) / 2 for name in names])
     kept: list[int] = []
-    for each in np.argsort(-spans, kind="stable"):
-        if all(abs(places[each] - places[other]) >= halves[each] + halves[other] for other in kept):
-            kept.append(int(each))
+    for module in np.argsort(-spans, kind="stable"):
+        if all(abs(middles[module] - middles[i]) >= halves[module] + halves[i] for i in kept):
+            kept.append(int(module))
     return kept

@@ -11,8 +11,9 @@ import scipy
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
+from scgsr._checks import about
 from scgsr._measures import feature_correlation
-from scgsr.pl import _axes, _groups
+from scgsr.pl import _axes, _groups, _scale
 from scgsr.pl._columns import Columns
 
 if TYPE_CHECKING:
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # More rows than this are drawn only for who names them.
-_MOST = 40
-# Inches: a panel, a row, the least and most height of a panel, its title and strip, the names and the colour bar.
-_WIDE, _ROW, _LEAST, _MOST_HIGH, _TITLE, _BESIDE = 1.45, 0.14, 0.8, 6.0, 0.5, 1.4
+_MOST_UNNAMED = 40
+# Inches: the width of a panel, the height of a row, the least and most height of a panel.
+_PANEL_WIDTH, _ROW_HEIGHT, _LEAST_HEIGHT, _MOST_HEIGHT = 1.45, 0.14, 0.8, 6.0
+# Inches: the title with the strip of modules, the names with the colour bar.
+_TITLE_HEIGHT, _BESIDE = 0.5, 1.4
 # Letters in a line of a title, where two panels stand in a column of 85 mm.
-_LETTERS = 12
-_UNDEFINED = "0.8"
+_TITLE_LETTERS = 12
 # Where the strip of modules begins and ends above the rows, in shares of the panel's height.
-_STRIP = 0.06, 0.015
+_STRIP_TOP, _STRIP_BOTTOM = 0.06, 0.015
 
 
 def correlation_heatmap(
@@ -96,23 +98,24 @@ def correlation_heatmap(
     (3, 48)
     """
     ncols = _checks.positive_int("ncols", ncols)
-    if names is None and adata.n_vars > _MOST:
-        msg = f"`names`=None draws all features, got {adata.n_vars} of them; name those to draw, best at most {_MOST}."
-        raise ValueError(msg)
-    activations, columns = _adata.read_activations(adata, key), Columns.of(adata, key)
-    of = _groups.grouping(adata, groupby, groups)
+    if names is None and adata.n_vars > _MOST_UNNAMED:
+        most = f"best at most {_MOST_UNNAMED}"
+        msg = f"`names`=None draws all features, got {adata.n_vars} of them; name those to draw, {most}."
+        raise about("names", ValueError(msg))
+    activations, columns = _adata.read_activations(adata, key), Columns.of_fit(adata, key)
+    labels = _groups.grouping(adata, groupby, groups)
     features, values = _adata.columns(adata, names, layer=layer)
     rows = _clustered(feature_correlation(values, activations))
-    panels = _panels(len(of.categories), len(rows), ncols)
-    for place, (panel, name) in enumerate(zip(panels, of.categories, strict=True)):
-        members = np.flatnonzero(of.codes == place)
+    panels = _panels(len(labels.categories), len(rows), ncols)
+    for code, (panel, name) in enumerate(zip(panels, labels.categories, strict=True)):
+        members = np.flatnonzero(labels.codes == code)
         picture = feature_correlation(values[members], activations[members])[rows][:, columns.order]
         artist = _draw(panel, picture, columns)
-        title = f"{textwrap.fill(_axes.shortened(str(name)), _LETTERS)}\n(n = {len(members):,})"
+        title = f"{textwrap.fill(_axes.shortened(str(name)), _TITLE_LETTERS)}\n(n = {len(members):,})"
         panel.set_title(title, fontsize="small", parse_math=False)
-        if place % ncols == 0:
+        if code % ncols == 0:
             _axes.name_rows(panel, [_axes.shortened(features[row]) for row in rows], np.arange(len(rows)) + 0.5)
-        if place < ncols:
+        if code < ncols:
             columns.number(panel)
     cast("Figure", panels[0].figure).supxlabel(columns.heading, fontsize="small")
     label = "correlation over cells\n(grey: undefined)"
@@ -133,8 +136,9 @@ def _clustered(correlation: np.ndarray) -> np.ndarray:
 def _panels(n: int, n_rows: int, ncols: int) -> list[Axes]:
     """Return axes for `n` groups of `n_rows` features."""
     ncols = min(ncols, n)
-    high = float(np.clip(_ROW * n_rows, _LEAST, _MOST_HIGH)) + _TITLE
-    return _axes.resizable(_WIDE * ncols + _BESIDE, high * -(-n // ncols) + _TITLE, n=n, ncols=ncols)
+    height = float(np.clip(_ROW_HEIGHT * n_rows, _LEAST_HEIGHT, _MOST_HEIGHT)) + _TITLE_HEIGHT
+    width, n_lines = _PANEL_WIDTH * ncols + _BESIDE, -(-n // ncols)
+    return _axes.resizable(width, height * n_lines + _TITLE_HEIGHT, n=n, ncols=ncols)
 
 
 def _draw(ax: Axes, picture: np.ndarray, columns: Columns) -> Any:
@@ -142,9 +146,9 @@ def _draw(ax: Axes, picture: np.ndarray, columns: Columns) -> Any:
     import matplotlib as mpl
 
     height, width = picture.shape
-    style: dict[str, Any] = {"cmap": mpl.colormaps["RdBu_r"].with_extremes(bad=_UNDEFINED), "vmin": -1, "vmax": 1}
+    style: dict[str, Any] = {"cmap": mpl.colormaps["RdBu_r"].with_extremes(bad=_scale.UNDEFINED), "vmin": -1, "vmax": 1}
     artist = ax.imshow(picture, extent=(0, width, height, 0), aspect="auto", interpolation="nearest", **style)
-    top, bottom = (-share * height for share in _STRIP)
-    columns.draw(ax, top, bottom)
+    top = -_STRIP_TOP * height
+    columns.draw(ax, top, -_STRIP_BOTTOM * height)
     ax.set(xlim=(0, width), ylim=(height, top), xticks=[], yticks=[], frame_on=False)
     return artist

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
 from scgsr.graphs import edge_jaccard
-from scgsr.pl import _axes, _groups
+from scgsr.pl import _axes, _scale
 from scgsr.pl._neuron_graph import aspect, draw_edges, draw_nodes
 
 if TYPE_CHECKING:
@@ -22,14 +22,12 @@ if TYPE_CHECKING:
 
 
 # More panels are too small to compare.
-_MOST = 8
-# Inches: a panel, its title, a line of the legend below; how many names stand side by side in it.
-_PANEL, _TITLE, _LEGEND, _BESIDE = 1.7, 0.45, 0.22, 3
-# Inches above and below panels.
-_PAD = 0.1
-# So many modules are named.
-_MODULES = 10
-_NEW, _KEPT, _DEAD = "0.1", "0.8", "0.85"
+_MOST_PANELS = 8
+# Inches: a panel, its title, a line of the legend below, what is left free above and below a panel.
+_PANEL_SIZE, _TITLE_HEIGHT, _LEGEND_LINE, _PAD = 1.7, 0.45, 0.22, 0.1
+# How many entries stand side by side in the legend, and how many modules it names.
+_LEGEND_COLUMNS, _MODULES_NAMED = 3, 10
+_NEW_EDGE, _KEPT_EDGE = "0.1", "0.85"
 
 
 def evolution(
@@ -76,50 +74,58 @@ def evolution(
     epoch 0
     the first
     """
-    from matplotlib.lines import Line2D
+    from matplotlib.colors import to_rgba_array
 
     ncols = _checks.positive_int("ncols", ncols)
     estimates, graph = _adata.read_evolution(adata, key), _adata.read_graph(adata, key)
     modules = np.asarray(_adata.read_record(adata, key)["modules"])
-    colors = [*_groups.module_colors(adata, key, modules), _DEAD]
-    chosen = np.unique(np.linspace(0, len(estimates) - 1, _MOST).round().astype(int))
+    colors = _adata.module_colors(adata, key, modules)
+    faces = to_rgba_array([*colors, _scale.DEAD])[modules]
+    chosen = np.unique(np.linspace(0, len(estimates) - 1, _MOST_PANELS).round().astype(int))
     panels = _panels(len(chosen), ncols, aspect(graph))
-    for panel, place in zip(panels, chosen, strict=True):
-        kept, fresh = _split(estimates, place)
-        draw_edges(panel, replace(graph, adjacency=kept), _KEPT)
-        draw_edges(panel, replace(graph, adjacency=fresh), _NEW)
-        draw_nodes(panel, graph, np.ones(graph.n_neurons), facecolors=[colors[m] for m in modules], edgecolors="white")
-        panel.set_title(_title(estimates, place), fontsize="small")
-    handles = [Line2D([], [], color=color) for color in (_NEW, _KEPT)]
-    labels = ["new edge", "kept edge"]
-    for module in range(min(len(colors) - 1, _MODULES)):
-        handles.append(Line2D([], [], color=colors[module], marker="o", linestyle="none"))
-        labels.append(f"module {module}")
-    figure = cast("Figure", panels[0].figure)
-    beside = min(_BESIDE, len(handles))
-    # Panels that keep their aspect put their titles nearer to the edge than the layout knows.
-    cast("ConstrainedLayoutEngine", figure.get_layout_engine()).set(h_pad=_PAD)
-    figure.set_figheight(figure.get_figheight() + _LEGEND * -(-len(handles) // beside))
-    figure.legend(handles, labels, loc="outside lower center", ncols=beside, frameon=False, fontsize="small")
+    for panel, index in zip(panels, chosen, strict=True):
+        kept, new = _kept_and_new(estimates, index)
+        draw_edges(panel, replace(graph, adjacency=kept), _KEPT_EDGE)
+        draw_edges(panel, replace(graph, adjacency=new), _NEW_EDGE)
+        draw_nodes(panel, graph, np.ones(graph.n_neurons), facecolors=faces, edgecolors="white")
+        panel.set_title(_title(estimates, index), fontsize="small")
+    _write_legend(cast("Figure", panels[0].figure), colors)
     return _axes.finish(panels, ax=None, show=show)
 
 
 def _panels(n: int, ncols: int, ratio: float) -> list[Axes]:
     """Return axes for `n` graphs of this width over height."""
     ncols = min(ncols, n)
-    high = _PANEL * min(1.0, 1 / ratio) + _TITLE
-    return _axes.resizable(_PANEL * ncols, high * -(-n // ncols), n=n, ncols=ncols)
+    height = _PANEL_SIZE * min(1.0, 1 / ratio) + _TITLE_HEIGHT
+    return _axes.resizable(_PANEL_SIZE * ncols, height * -(-n // ncols), n=n, ncols=ncols)
 
 
-def _title(estimates: list[tuple[int, csr_matrix]], place: int) -> str:
-    epoch, adjacency = estimates[place]
-    agreement = f"Jaccard {edge_jaccard(estimates[place - 1][1], adjacency):.2f}" if place else "the first"
+def _write_legend(figure: Figure, colors: list[str]) -> None:
+    """Write below all panels what the colours of edges and of modules mean, and make the page higher for it."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=color) for color in (_NEW_EDGE, _KEPT_EDGE)]
+    labels = ["new edge", "kept edge"]
+    for module, color in enumerate(colors[:_MODULES_NAMED]):
+        handles.append(Line2D([], [], color=color, marker="o", linestyle="none"))
+        labels.append(f"module {module}")
+    n_columns = min(_LEGEND_COLUMNS, len(handles))
+    # Panels that keep their aspect put their titles nearer to the edge than the layout knows.
+    cast("ConstrainedLayoutEngine", figure.get_layout_engine()).set(h_pad=_PAD)
+    figure.set_figheight(figure.get_figheight() + _LEGEND_LINE * -(-len(handles) // n_columns))
+    figure.legend(handles, labels, loc="outside lower center", ncols=n_columns, frameon=False, fontsize="small")
+
+
+def _title(estimates: list[tuple[int, csr_matrix]], index: int) -> str:
+    """Return the epoch of an estimate and how far it agrees with the one before."""
+    epoch, adjacency = estimates[index]
+    agreement = f"Jaccard {edge_jaccard(estimates[index - 1][1], adjacency):.2f}" if index else "the first"
     return f"epoch {epoch}\n{agreement}"
 
 
-def _split(estimates: list[tuple[int, csr_matrix]], place: int) -> tuple[csr_matrix, csr_matrix]:
+def _kept_and_new(estimates: list[tuple[int, csr_matrix]], index: int) -> tuple[csr_matrix, csr_matrix]:
     """Return the edges that the estimate before has too, all of the first, and those that it has not."""
-    adjacency = csr_matrix(estimates[place][1])
-    before = estimates[place - 1][1] if place else adjacency
+    adjacency = csr_matrix(estimates[index][1])
+    before = estimates[index - 1][1] if index else adjacency
     kept = csr_matrix(adjacency.multiply(before != 0))
     return kept, csr_matrix(adjacency - kept)

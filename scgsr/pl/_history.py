@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Title of a panel, and the columns of the history that it shows.
-_PANELS = {
+_CURVES = {
     "reconstruction loss": ("train_reconstruction", "validation_reconstruction"),
     "graph penalty": ("train_penalty", "validation_penalty"),
     "R² on validation cells": ("validation_r2",),
     "edges kept (Jaccard)": ("edge_jaccard",),
 }
 _TRAINING, _VALIDATION = "0.6", "#0072B2"
+# Inches.
+_PANEL_WIDTH, _PAGE_HEIGHT = 2.8, 2.6
 
 
 def history(adata: AnnData, *, key: str = DEFAULT_KEY, show: bool | None = None) -> Axes | Figure | None:
@@ -56,17 +58,15 @@ def history(adata: AnnData, *, key: str = DEFAULT_KEY, show: bool | None = None)
     >>> [panel.get_title() for panel in figure.axes[:2]]
     ['reconstruction loss', 'graph penalty']
     """
-    import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
     table = _adata.read_record(adata, key)["history"].dropna(axis="columns", how="all")
-    found = {title: [name for name in columns if name in table] for title, columns in _PANELS.items()}
-    found = {title: columns for title, columns in found.items() if columns}
-    figure = plt.figure(figsize=(2.8 * len(found), 2.6), layout="constrained")
-    axes = [figure.add_subplot(1, len(found), place) for place in range(1, len(found) + 1)]
-    for panel, (title, names) in zip(axes, found.items(), strict=True):
+    curves = {title: [name for name in columns if name in table] for title, columns in _CURVES.items()}
+    curves = {title: names for title, names in curves.items() if names}
+    axes = _axes.resizable(_PANEL_WIDTH * len(curves), _PAGE_HEIGHT, n=len(curves), ncols=len(curves))
+    for panel, (title, names) in zip(axes, curves.items(), strict=True):
         # A curve alone in its panel needs no legend; its value for the kept network says more.
-        last = "" if len(_PANELS[title]) > 1 else f": {table.loc[table['kept'], names[0]].iloc[0]:.3f}"
+        last = "" if len(_CURVES[title]) > 1 else f": {table.loc[table['kept'], names[0]].iloc[0]:.3f}"
         panel.set_title(title + last, fontsize="medium")
         for name in names:
             training = name.startswith("train")

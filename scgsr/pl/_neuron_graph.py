@@ -11,7 +11,8 @@ from scipy.sparse import triu
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
-from scgsr.pl import _axes, _groups, _scale
+from scgsr._checks import about
+from scgsr.pl import _axes, _scale
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from scgsr.graphs import NeuronGraph
 
-_EDGE, _DEAD = "0.72", "0.6"
+_EDGE = "0.8"
 
 
 def neuron_graph(
@@ -79,7 +80,7 @@ def neuron_graph(
     strength = np.abs(activations).mean(axis=0, dtype=np.float64)
     title = f"{graph.name}: {graph.n_neurons} neurons (not cells), {graph.n_edges:,} edges"
     if isinstance(color, str) and _checks.one_of("color", color, ["module", "activation"]) == "module":
-        panel = _by_module(graph, title, strength, modules, _groups.module_colors(adata, key, modules), ax)
+        panel = _by_module(graph, title, strength, modules, _adata.module_colors(adata, key, modules), ax)
     elif isinstance(color, str):
         mean = activations.mean(axis=0, dtype=np.float64)
         panel = _by_value(graph, title, strength, mean, "mean activation", ax)
@@ -95,15 +96,15 @@ def _by_module(
     from matplotlib.lines import Line2D
 
     counts = np.bincount(np.where(modules < 0, len(colors), modules), minlength=len(colors) + 1)
-    shown = len(counts) if counts[-1] else len(colors)
-    labels = _axes.legend_labels([*map(str, range(len(colors))), "dead"][:shown], counts[:shown])
+    n_shown = len(counts) if counts[-1] else len(colors)
+    labels = _axes.legend_labels([*map(str, range(len(colors))), "dead"][:n_shown], counts[:n_shown])
     panel = _axes.panels([title], aspect=aspect(graph), ax=ax)[0]
-    faces, rims = [*colors, "none"], ["white"] * len(colors) + [_DEAD]
+    faces, rims = [*colors, "none"], ["white"] * len(colors) + [_scale.DEAD]
     _draw(panel, graph, strength, facecolors=[faces[m] for m in modules], edgecolors=[rims[m] for m in modules])
     dot: dict[str, Any] = {"linestyle": "", "marker": "o"}
     handles = [Line2D([], [], color=color, **dot) for color in colors]
-    handles.append(Line2D([], [], color=_DEAD, markerfacecolor="none", **dot))
-    _axes.legend(panel, handles[:shown], labels, heading="module (neurons)", widen=ax is None)
+    handles.append(Line2D([], [], color=_scale.DEAD, markerfacecolor="none", **dot))
+    _axes.legend(panel, handles[:n_shown], labels, heading="module (neurons)", widen=ax is None)
     for module in np.flatnonzero(counts[: len(colors)]):
         _number(panel, str(module), graph.positions[modules == module])
     return panel
@@ -168,7 +169,7 @@ def _segments(graph: NeuronGraph) -> tuple[np.ndarray, np.ndarray]:
     period = np.array(graph.image_shape[::-1])
     step = end - start
     wrapped = step - np.round(step / period) * period
-    # Only steps to a lattice neighbour beyond the border; any other long edge is drawn as it is.
+    # Only a step to a lattice neighbour beyond the border becomes stubs; any other long edge is drawn as it is.
     stub = (wrapped != step).any(axis=1) & (np.abs(wrapped).max(axis=1) <= 1)
     pieces = [
         np.stack([start[~stub], end[~stub]], axis=1),
@@ -192,14 +193,14 @@ def _numbers(color: Any, n: int) -> np.ndarray:
     values = np.asarray(color)
     if values.dtype.kind not in "biuf":
         msg = f"`color` must be 'module', 'activation' or {n} numbers, one per neuron, got {values.dtype}."
-        raise TypeError(msg)
+        raise about("color", TypeError(msg))
     if values.shape != (n,) or not np.isfinite(values).all():
         msg = f"`color` must be 'module', 'activation' or {n} finite numbers, one per neuron, got shape {values.shape}."
-        raise ValueError(msg)
+        raise about("color", ValueError(msg))
     return values.astype(np.float64)
 
 
-def _room(graph: NeuronGraph) -> float:
+def _spacing(graph: NeuronGraph) -> float:
     """Return the typical distance from a node to the next one, connected or not (1 for a single node)."""
     if graph.n_neurons == 1:
         return 1.0
@@ -209,14 +210,14 @@ def _room(graph: NeuronGraph) -> float:
 def _diameters(graph: NeuronGraph, strength: np.ndarray) -> np.ndarray:
     """Return node diameters: areas in proportion to `strength`, none too small to be seen."""
     share = strength / strength.max(initial=1e-300)
-    diameters: np.ndarray = 0.75 * _room(graph) * np.maximum(np.sqrt(share), 0.35)
+    diameters: np.ndarray = 0.75 * _spacing(graph) * np.maximum(np.sqrt(share), 0.35)
     return diameters
 
 
 def _bounds(graph: NeuronGraph) -> tuple[float, float, float, float]:
     """Return left, right, bottom and top, with a margin for the outermost nodes and stubs."""
     (left, bottom), (right, top) = graph.positions.min(axis=0), graph.positions.max(axis=0)
-    margin = 0.8 * _room(graph)
+    margin = 0.8 * _spacing(graph)
     return left - margin, right + margin, bottom - margin, top + margin
 
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from scgsr import _adata, _checks, _measures
 from scgsr._adata import DEFAULT_KEY
+from scgsr._checks import about
 from scgsr._values import arcsinh
-from scgsr.pl import _axes, _groups, _scale
+from scgsr.pl import _axes, _scale
+from scgsr.pl._groups import MOST_GROUPS
 from scgsr.pl._sheet import Sheet
 
 if TYPE_CHECKING:
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
-
-# A dead neuron: neither above nor below.
-_DEAD = "0.75"
 
 
 def programs(
@@ -94,22 +93,21 @@ def programs(
     activations = _adata.read_activations(adata, key)
     if names is None:
         chosen = _risers(adata, n, key)
-        titles = [f"{name} (module{'s' * (len(led) > 1)} {', '.join(led)})" for name, led in chosen.items()]
+        titles = [f"{name} (module{'s' * (len(modules) > 1)} {', '.join(modules)})" for name, modules in chosen.items()]
     else:
         chosen = {str(name): [] for name in _checks.names("names", names)}
         titles = list(chosen)
-    if not 1 <= len(chosen) <= _groups.MOST:
-        msg = f"`names` must be 1 to {_groups.MOST} markers, got {len(chosen)}."
-        raise ValueError(msg)
+    if not 1 <= len(chosen) <= MOST_GROUPS:
+        msg = f"`names` must be 1 to {MOST_GROUPS} markers, got {len(chosen)}."
+        raise about("names", ValueError(msg))
     model = _adata.read_model(adata, key)
     layer = model.params["layer"] if layer is None else layer
-    found, markers = _adata.columns(adata, list(chosen), layer=layer)
-    pending = _adata.pending_cofactors(adata, model, layer, found)
-    markers = arcsinh(markers, pending)
+    features, markers = _adata.columns(adata, list(chosen), layer=layer)
+    markers = arcsinh(markers, _adata.pending_cofactors(adata, model, layer, features))
     images = _measures.planes(markers, activations)
     alive = ~np.isnan(images)
     norm = _scale.norm(images[alive] if alive.any() else np.zeros(1), vmin=vmin, vmax=vmax, vcenter=0)
-    sheet = Sheet.of(model.graph)
+    sheet = Sheet.of_graph(model.graph)
     axes = _axes.panels(titles, aspect=sheet.aspect, ncols=ncols)
     for panel, image in zip(axes, np.ma.masked_invalid(images), strict=True):
         artist = sheet.draw(panel, image, cmap=_with_grey(cmap), norm=norm)
@@ -122,13 +120,14 @@ def _risers(adata: AnnData, n: int, key: str) -> dict[str, list[str]]:
     from scgsr import get
 
     table: pd.DataFrame = get.programs(adata, key=key)
-    each = max(1, n // max(1, table["module"].nunique()))
-    risers = table[table["effect"] > 0].groupby("module", sort=False).head(each)
+    n_per_module = max(1, n // max(1, table["module"].nunique()))
+    risers = table[table["effect"] > 0].groupby("module", sort=False).head(n_per_module)
     return risers.groupby("names", sort=False)["module"].agg(list).to_dict()
 
 
 def _with_grey(cmap: str | Colormap) -> Colormap:
+    """Return the colour map with the grey of a dead neuron, which is neither above nor below."""
     import matplotlib as mpl
 
-    colours = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
-    return colours.with_extremes(bad=_DEAD)
+    colors = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
+    return colors.with_extremes(bad=_scale.DEAD)

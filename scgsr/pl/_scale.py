@@ -1,4 +1,4 @@
-"""From values and the user's limits to one colour scale."""
+"""From values and the user's limits to one colour scale, and the greys of what has no value on it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scgsr import _checks
+from scgsr._checks import about
 
 if TYPE_CHECKING:
     from matplotlib.colors import Normalize
+
+# A neuron that never fires, wherever it is drawn.
+DEAD = "0.7"
+# A number that is not defined.
+UNDEFINED = "0.8"
 
 
 def norm(
@@ -32,9 +38,9 @@ def norm(
 
 
 def beyond(norm: Normalize, values: Sequence[np.ndarray]) -> str:
-    """Return at which ends values lie beyond the limits, in the words of a colour bar."""
-    below = any(each.min() < norm.vmin for each in values)
-    above = any(each.max() > norm.vmax for each in values)
+    """Return at which ends some of the values lie beyond the limits, in the words of a colour bar."""
+    below = any(part.min() < norm.vmin for part in values)
+    above = any(part.max() > norm.vmax for part in values)
     return "both" if below and above else "min" if below else "max" if above else "neither"
 
 
@@ -50,7 +56,7 @@ def _sequential(values: np.ndarray, low: float | None, high: float | None, *, pe
         high = max(float(values.max()), low) if values.max() > low else low + 1
     if not low < high:
         msg = f"`vmin` must be below `vmax`, got {low:g} and {high:g}."
-        raise ValueError(msg)
+        raise about("vmin", ValueError(msg))
     return Normalize(low, high)
 
 
@@ -66,7 +72,7 @@ def _diverging(values: np.ndarray, low: float | None, high: float | None, centre
     low, high = centre - reach if low is None else low, centre + reach if high is None else high
     if not low < centre < high:
         msg = f"`vcenter` must lie between `vmin` and `vmax`, got {centre:g} for {low:g} and {high:g}."
-        raise ValueError(msg)
+        raise about("vcenter", ValueError(msg))
     return TwoSlopeNorm(centre, low, high)
 
 
@@ -78,4 +84,4 @@ def _limit(name: str, limit: float | str | None, values: np.ndarray) -> float | 
         return float(np.percentile(values, float(limit.removeprefix("p"))))
     except ValueError:
         msg = f"`{name}` must be a number or a percentile such as 'p99', got {limit!r}."
-        raise ValueError(msg) from None
+        raise about(name, ValueError(msg)) from None

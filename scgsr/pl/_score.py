@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# What stands in the overview, from top to bottom; what was not measured is left out.
+# What the overview calls each measure, from top to bottom; what was not measured is left out.
 _NAMES = {
     "validation_r2": "R² on held-out cells",
     "mean_cosine": "cosine between groups (low is good)",
@@ -32,12 +32,13 @@ _NAMES = {
     "module_auroc": "AUROC of the best module",
 }
 _OBSERVED, _NULL = "#0072B2", "0.8"
-# Inches: a panel, room for names on its left and for numbers on its right, above and below; letters in a name.
-_WIDE, _NAMED, _NUMBERED, _ABOVE, _BELOW, _LETTERS = 2.6, 2.5, 0.7, 0.45, 0.85, 36
+# Inches: a panel, the names on its left, the numbers on its right, what it needs above and below.
+_PANEL_WIDTH, _NAMES_WIDTH, _NUMBERS_WIDTH, _ABOVE, _BELOW = 2.6, 2.5, 0.7, 0.45, 0.85
+_NAME_LETTERS = 36
 # Inches from the rows down to the legend.
-_LEGEND = 0.4
-# Inches: a row, and one of many.
-_ROW, _THIN_ROW, _MANY = 0.26, 0.19, 20
+_LEGEND_BELOW = 0.4
+# Inches: a row, and a row where there are more than so many.
+_ROW_HEIGHT, _THIN_ROW_HEIGHT, _MOST_THICK_ROWS = 0.26, 0.19, 20
 
 
 def score(
@@ -85,62 +86,56 @@ def score(
     overall = table[table["group"] == ""].set_index("metric")
     overall = overall.loc[[name for name in _NAMES if name in overall.index]].rename(index=_NAMES)
     if ax is not None:
-        _rows(ax, overall).set_title(verdict, fontsize="medium")
+        _draw_rows(ax, overall).set_title(verdict, fontsize="medium")
         return _axes.finish([ax], ax=ax, show=show)
     groups = table[(table["group"] != "") & (table["metric"] == "segment_connectivity")].set_index("group")
     left, right = _side_by_side([len(overall), len(groups)])
-    _rows(left, overall).set_title(verdict, fontweight="bold")
-    _rows(right, groups).set_title(f"region in one piece, by {scores['groupby']}", fontsize="medium", parse_math=False)
-    handles, labels = left.get_legend_handles_labels()
-    below = -_LEGEND / (len(overall) * _ROW)
-    left.legend(
-        handles,
-        labels,
-        loc="upper left",
-        bbox_to_anchor=(0, below),
-        ncols=2,
-        frameon=False,
-        fontsize="small",
-        borderaxespad=0,
-        borderpad=0,
-        columnspacing=1.2,
-        handlelength=1.2,
+    _draw_rows(left, overall).set_title(verdict, fontweight="bold")
+    _draw_rows(right, groups).set_title(
+        f"region in one piece, by {scores['groupby']}", fontsize="medium", parse_math=False
     )
+    handles, labels = left.get_legend_handles_labels()
+    tight = {"borderaxespad": 0, "borderpad": 0, "columnspacing": 1.2, "handlelength": 1.2}
+    corner = (0, -_LEGEND_BELOW / (len(overall) * _ROW_HEIGHT))
+    style: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": corner, "fontsize": "small", **tight}
+    left.legend(handles, labels, ncols=2, frameon=False, **style)
     return _axes.finish([left, right], ax=None, show=show)
 
 
 def _side_by_side(n_rows: list[int]) -> list[Axes]:
-    """Return panels aligned at the top, each as tall as its rows; the places are exact, in inches."""
+    """Return panels aligned at the top, each as tall as its rows; the layout is exact, in inches."""
     import matplotlib.pyplot as plt
 
-    heights = [n * (_ROW if n <= _MANY else _THIN_ROW) for n in n_rows]
-    column = _NAMED + _WIDE + _NUMBERED
+    heights = [n * (_ROW_HEIGHT if n <= _MOST_THICK_ROWS else _THIN_ROW_HEIGHT) for n in n_rows]
+    column = _NAMES_WIDTH + _PANEL_WIDTH + _NUMBERS_WIDTH
     page = column * len(n_rows), _ABOVE + max(heights) + _BELOW
     figure = plt.figure(figsize=page, layout="none")
-    places = [
-        (place * column + _NAMED, page[1] - _ABOVE - height, _WIDE, height) for place, height in enumerate(heights)
-    ]
-    return [figure.add_axes((x / page[0], y / page[1], w / page[0], h / page[1])) for x, y, w, h in places]
+    axes = []
+    for index, height in enumerate(heights):
+        left, bottom = index * column + _NAMES_WIDTH, page[1] - _ABOVE - height
+        share = left / page[0], bottom / page[1], _PANEL_WIDTH / page[0], height / page[1]
+        axes.append(figure.add_axes(share))
+    return axes
 
 
-def _rows(panel: Axes, table: pd.DataFrame) -> Axes:
+def _draw_rows(panel: Axes, table: pd.DataFrame) -> Axes:
     """Draw one row for each line of the table: the null as a bar, the value as a dot and as a number."""
-    places = np.arange(len(table))
+    rows = np.arange(len(table))
     values, mean, sd = (table[name].to_numpy(dtype=float) for name in ("value", "null_mean", "null_sd"))
-    panel.barh(places, 4 * sd, left=mean - 2 * sd, height=0.6, color=_NULL, label="neurons in random places (± 2 sd)")
-    panel.scatter(values, places, color=_OBSERVED, s=28, zorder=3, label="measured")
-    for place, value in zip(places, values, strict=True):
+    panel.barh(rows, 4 * sd, left=mean - 2 * sd, height=0.6, color=_NULL, label="neurons in random places (± 2 sd)")
+    panel.scatter(values, rows, color=_OBSERVED, s=28, zorder=3, label="measured")
+    for row, value in zip(rows, values, strict=True):
         panel.annotate(
             "none" if np.isnan(value) else f"{value:.2f}",
-            (1, place),
+            (1, row),
             xycoords=("axes fraction", "data"),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
             fontsize="small",
         )
-    names = [textwrap.shorten(str(name), _LETTERS, placeholder="…") for name in table.index]
-    panel.set_yticks(places, names, fontsize="small", parse_math=False)
+    names = [textwrap.shorten(str(name), _NAME_LETTERS, placeholder="…") for name in table.index]
+    panel.set_yticks(rows, names, fontsize="small", parse_math=False)
     panel.tick_params(axis="y", length=0)
     panel.tick_params(axis="x", labelsize="small")
     panel.set_ylim(len(table) - 0.5, -0.5)

@@ -10,15 +10,13 @@ import numpy as np
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
 from scgsr._measures import owners, shares
-from scgsr.pl import _axes, _groups
+from scgsr.pl import _axes, _groups, _scale
 from scgsr.pl._sheet import Sheet
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_NO_GROUP = "0.85"
 
 
 def segmentation(
@@ -84,20 +82,21 @@ def segmentation(
     if normalize is not None:
         _checks.one_of("normalize", normalize, ["share"])
     activations = _adata.read_activations(adata, key)
-    of = _groups.grouping(adata, groupby, groups)
-    means, overall = _groups.means(activations, of)[1], activations.mean(axis=0, dtype=np.float64)
+    labels = _groups.grouping(adata, groupby, groups)
+    means, overall = _groups.means(activations, labels)[1], activations.mean(axis=0, dtype=np.float64)
     owner = owners(means, overall) if normalize is None else owners(shares(means), shares(overall))
     owner[np.ptp(activations, axis=0) == 0] = -1
-    palette = [*_groups.colors(adata, groupby, list(of.categories)), _NO_GROUP]
-    names = [*map(str, of.categories), "none"]
-    counts = np.bincount(np.where(owner < 0, len(of.categories), owner), minlength=len(names))
-    shown = len(names) if counts[-1] else len(names) - 1
-    labels = _axes.legend_labels(names[:shown], counts[:shown])
+    # What no group lights more than all cells do has the grey of a dead neuron.
+    colors = [*_adata.group_colors(adata, groupby, list(labels.categories)), _scale.DEAD]
+    names = [*map(str, labels.categories), "none"]
+    counts = np.bincount(np.where(owner < 0, len(labels.categories), owner), minlength=len(names))
+    n_shown = len(names) if counts[-1] else len(names) - 1
     graph = _adata.read_graph(adata, key)
-    sheet = Sheet.of(graph)
+    sheet = Sheet.of_graph(graph)
     title = f"{graph.name}: neurons by the group that lights them most"
     panel = _axes.panels([title], aspect=sheet.aspect, ax=ax)[0]
-    sheet.draw(panel, to_rgba_array(palette)[owner])
-    patches = [Patch(color=color) for color in palette[:shown]]
-    _axes.legend(panel, patches, labels, heading=f"{groupby} (neurons)", widen=ax is None)
+    sheet.draw(panel, to_rgba_array(colors)[owner])
+    patches = [Patch(color=color) for color in colors[:n_shown]]
+    entries = _axes.legend_labels(names[:n_shown], counts[:n_shown])
+    _axes.legend(panel, patches, entries, heading=f"{groupby} (neurons)", widen=ax is None)
     return _axes.finish([panel], ax=ax, show=show)

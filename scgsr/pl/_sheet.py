@@ -42,7 +42,7 @@ class Sheet:
     bounds: tuple[float, float, float, float]
 
     @classmethod
-    def of(cls, graph: NeuronGraph) -> Sheet:
+    def of_graph(cls, graph: NeuronGraph) -> Sheet:
         """Return the sheet of a neuron graph."""
         if graph.image_shape is not None:
             height, width = graph.image_shape
@@ -104,11 +104,11 @@ def _rim(graph: NeuronGraph) -> np.ndarray:
     lengths = np.linalg.norm(nodes[edges.row] - nodes[edges.col], axis=1)
     unit = _unit(nodes, edges.row, lengths)
     rim = []
-    for each in range(n_parts):
-        own, others = nodes[part == each], nodes[part != each]
+    for number in range(n_parts):
+        own, others = nodes[part == number], nodes[part != number]
         gap = _distance(own, others).min() if len(others) else np.inf
         reach = float(np.clip(gap / 2, _NARROW_RIM * unit, _RIM * unit))
-        inside = lengths[part[edges.row] == each]
+        inside = lengths[part[edges.row] == number]
         sites = _around(own, reach, hole=_HOLE * float(np.median(inside)) if len(inside) else 0.0)
         rim.append(sites[_distance(sites, nodes) > reach * (1 - 1e-9)])
     return np.concatenate(rim)

@@ -9,6 +9,7 @@ import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._checks import about
 from scgsr._measures import graph_spectrum
 from scgsr.pl import _axes, _groups, _scale
 
@@ -18,14 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Bands of frequencies, and up to how many groups lines can be told apart.
-_BANDS, _LINES = 10, 8
-# Inches: lines, a line of their legend; a heatmap, what it needs beside the groups, a group's name.
-_PAGE, _LEGEND_LINE, _WIDE, _AROUND, _NAME = (4.6, 2.6), 0.17, 5.0, 1.0, 0.15
+_N_BANDS, _MOST_LINES = 10, 8
+# Inches: the page of lines, a line of their legend.
+_LINES_WIDTH, _LINES_HEIGHT, _LEGEND_LINE = 4.6, 2.6, 0.17
+# Inches: the page of a heatmap, what it needs above and below the groups, a group's name.
+_ROWS_WIDTH, _AROUND, _NAME_HEIGHT = 5.0, 1.0, 0.15
 # Energy is drawn down to this part of what is expected.
-_LEAST = 2.0**-8
+_LEAST_ENERGY = 2.0**-8
 # Doublings at which the colours of rows end: a whole scale of faint blues would hide what differs.
-_REACH = 4.0
-_NULL, _UNDEFINED = "0.45", "0.8"
+_MOST_DOUBLINGS = 4.0
+_EXPECTED_COLOR = "0.45"
 
 
 def spectrum(
@@ -95,23 +98,22 @@ def spectrum(
     activations, graph = _adata.read_activations(adata, key), _adata.read_graph(adata, key)
     if graph.n_edges == 0:
         msg = f"`key`={key!r}: the neuron graph {graph.name!r} has no edges, and so no frequencies; fit on another."
-        raise ValueError(msg)
+        raise about("key", ValueError(msg))
     heading = Keys(key).labels if groupby is None else groupby
-    of = _groups.grouping(adata, heading, groups)
-    frequencies, energies = _bands(activations, graph.adjacency, of.codes, laplacian)
-    counts = np.bincount(of.codes[of.codes >= 0])
-    shown = [_axes.shortened(str(name), rows=len(counts)) for name in of.categories]
-    labels = [f"{name} ({count:,})" for name, count in zip(shown, counts, strict=True)]
-    if len(labels) <= _LINES:
-        width, height = _PAGE
-        lines = -(-(len(labels) + 1) // _axes.legend_columns(labels)) + 1
-        panel = ax or _axes.resizable(width, height + _LEGEND_LINE * lines)[0]
-        _draw_lines(panel, frequencies, energies, _groups.colors(adata, heading, list(of.categories)))
-        handles, names = list(panel.lines[-len(labels) - 1 :]), [*labels, "random places"]
-        _axes.legend(panel, handles, names, heading=heading, below=ax is None)
+    labels = _groups.grouping(adata, heading, groups)
+    frequencies, energies = _bands(activations, graph.adjacency, labels.codes, laplacian)
+    counts = np.bincount(labels.codes[labels.codes >= 0])
+    shortened = [_axes.shortened(str(name), rows=len(counts)) for name in labels.categories]
+    names = [f"{name} ({count:,})" for name, count in zip(shortened, counts, strict=True)]
+    if len(names) <= _MOST_LINES:
+        n_lines = -(-(len(names) + 1) // _axes.legend_columns(names)) + 1
+        panel = ax or _axes.resizable(_LINES_WIDTH, _LINES_HEIGHT + _LEGEND_LINE * n_lines)[0]
+        _draw_lines(panel, frequencies, energies, _adata.group_colors(adata, heading, list(labels.categories)))
+        handles = list(panel.lines[-len(names) - 1 :])
+        _axes.legend(panel, handles, [*names, "random places"], heading=heading, below=ax is None)
     else:
-        panel = ax or _axes.resizable(_WIDE, _AROUND + _NAME * len(labels))[0]
-        _draw_rows(panel, frequencies, energies, labels)
+        panel = ax or _axes.resizable(_ROWS_WIDTH, _AROUND + _NAME_HEIGHT * len(names))[0]
+        _draw_rows(panel, frequencies, energies, names)
         panel.set_ylabel(heading, fontsize="small", parse_math=False)
     return _axes.finish([panel], ax=ax, show=show)
 
@@ -126,45 +128,44 @@ def _bands(activations: np.ndarray, adjacency: Any, codes: np.ndarray, laplacian
     possible = expected > 1e-12
     frequencies, expected, shares = frequencies[possible], expected[possible], np.stack(means)[:, possible]
     # By the middle of each frequency, so that a repeated one falls into one band.
-    band = np.floor(_BANDS * (np.cumsum(expected) - expected / 2)).astype(int)
+    band = np.floor(_N_BANDS * (np.cumsum(expected) - expected / 2)).astype(int)
     starts = np.unique(band, return_index=True)[1]
-    room = np.add.reduceat(expected, starts)
-    return np.add.reduceat(frequencies * expected, starts) / room, np.add.reduceat(shares, starts, axis=1) / room
+    in_band = np.add.reduceat(expected, starts)
+    return np.add.reduceat(frequencies * expected, starts) / in_band, np.add.reduceat(shares, starts, axis=1) / in_band
 
 
 def _draw_lines(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, colors: list[str]) -> None:
     """Draw one line for each group, on a scale of doublings."""
     from matplotlib.ticker import FuncFormatter
 
-    for place, (energy, color) in enumerate(zip(energies, colors, strict=True)):
-        ax.plot(np.maximum(energy, _LEAST), color=color, marker="osD^vP*X"[place], markersize=4)
-    ax.axhline(1, color=_NULL, linestyle="--", linewidth=1)
+    for energy, color, marker in zip(energies, colors, "osD^vP*X"[: len(colors)], strict=True):
+        ax.plot(np.maximum(energy, _LEAST_ENERGY), color=color, marker=marker, markersize=4)
+    ax.axhline(1, color=_EXPECTED_COLOR, linestyle="--", linewidth=1)
     ax.set_yscale("log", base=2)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _times(np.log2(value))))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _ratio(np.log2(value))))
     _name_bands(ax, frequencies)
     ax.set_ylabel("energy relative to\nrandom places", fontsize="small")
     ax.tick_params(axis="y", labelsize="small")
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_rows(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, labels: list[str]) -> None:
+def _draw_rows(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, names: list[str]) -> None:
     """Draw one row of colours for each group, red above the expectation and blue below, in doublings."""
     import matplotlib as mpl
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    doublings = np.log2(np.maximum(energies, _LEAST))
+    doublings = np.log2(np.maximum(energies, _LEAST_ENERGY))
     known = doublings[np.isfinite(doublings)]
-    reach = min(float(np.abs(known).max(initial=1.0)), _REACH)
-    norm = _scale.norm(known, vmin=-reach, vmax=reach, vcenter=0.0)
-    cmap = mpl.colormaps["RdBu_r"].with_extremes(bad=_UNDEFINED)
+    limit = min(float(np.abs(known).max(initial=1.0)), _MOST_DOUBLINGS)
+    norm = _scale.norm(known, vmin=-limit, vmax=limit, vcenter=0.0)
+    cmap = mpl.colormaps["RdBu_r"].with_extremes(bad=_scale.UNDEFINED)
     artist = ax.imshow(doublings, cmap=cmap, norm=norm, aspect="auto", interpolation="nearest")
-    _axes.name_rows(ax, labels, np.arange(len(labels)))
+    _axes.name_rows(ax, names, np.arange(len(names)))
     _name_bands(ax, frequencies)
     ax.spines[:].set_visible(False)
-    bar = _axes.colorbar(
-        artist, [ax], "energy relative to random places", widen=False, extend=_scale.beyond(norm, [known])
-    )
-    bar.locator, bar.formatter = MaxNLocator(6, integer=True), FuncFormatter(lambda value, _: _times(value))
+    label = "energy relative to\nrandom places"
+    bar = _axes.colorbar(artist, [ax], label, widen=False, extend=_scale.beyond(norm, [known]))
+    bar.locator, bar.formatter = MaxNLocator(6, integer=True), FuncFormatter(lambda value, _: _ratio(value))
     bar.update_ticks()
 
 
@@ -175,6 +176,6 @@ def _name_bands(ax: Axes, frequencies: np.ndarray) -> None:
     ax.set_xlabel("graph frequency\n(coarse to fine)", fontsize="small")
 
 
-def _times(doublings: float) -> str:
+def _ratio(doublings: float) -> str:
     """Return a ratio as a number or a fraction."""
     return f"{2**doublings:g}" if doublings >= 0 else f"1/{2**-doublings:g}"

@@ -120,22 +120,22 @@ def programs(
     query = _adata.query_of_results(adata, model)
     effect = _measures.effects(view.matrix, view.scale, model.modules.leads(_adata.read_activations(adata, key)))
     choice_seed, hiding_seed = _random.spawn(seed, 2)
-    known = _adata.read_held_out(adata, key)
-    unseen = np.zeros(adata.n_obs, dtype=bool) if known is None else known
+    held_out = _adata.read_held_out(adata, key)
+    unseen = np.zeros(adata.n_obs, dtype=bool) if held_out is None else held_out
     rows = _choice(unseen, n_cells, _random.generator(choice_seed))
     names = np.array(view.features, dtype=object)[varies]
     columns = pd.Index(model.features if params["use_rep"] is None else []).get_indexer(names)
     if unseen.sum() < _measures.FEWEST_CELLS:
         log.warning(_TOO_FEW, unseen.sum(), _measures.FEWEST_CELLS)
-        found = _measures.Evidence(*np.full((3, len(names), model.modules.n_modules), np.nan))
+        evidence = _measures.Evidence(*np.full((3, len(names), model.modules.n_modules), np.nan))
     else:
-        found = _measures.evidence(
+        evidence = _measures.evidence(
             model, query.rows(rows), view.matrix[rows][:, varies], columns, unseen[rows], _random.generator(hiding_seed)
         )
-    tests = {"scores": found.scores, "pvals": found.pvals, "pvals_adj": found.pvals_adj}
-    about = {"layer": layer or "", "n_cells": int(unseen[rows].sum()), "seed": seed}
+    tests = {"scores": evidence.scores, "pvals": evidence.pvals, "pvals_adj": evidence.pvals_adj}
+    settings = {"layer": layer or "", "n_cells": int(unseen[rows].sum()), "seed": seed}
     target = adata.copy() if copy else adata
-    _adata.write_programs(target, key, effect, {"names": names, **tests, **about})
+    _adata.write_programs(target, key, effect, {"names": names, **tests, **settings})
     return target if copy else None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from scgsr import _adata, _checks, _measures
 from scgsr._adata import DEFAULT_KEY, Keys
@@ -70,25 +69,17 @@ def saliency(
     _checks.instance("copy", copy, bool)
     model = _adata.read_model_that_fires(adata, key)
     column = Keys(key).labels if groupby is None else groupby
-    groups = _groups(adata, column)
+    groups = _adata.groups(adata, "groupby", column, least=1, most=_MOST_GROUPS)
     blocks = (
         (values, groups.codes[rows]) for rows, values in _adata.query_of_results(adata, model).blocks(_ROWS_AT_ONCE)
     )
     values = _measures.saliency(model, blocks, len(groups.categories))
-    found = {
+    gradients = {
         "values": values,
         "groups": np.array([str(group) for group in groups.categories], dtype=object),
         "groupby": column,
         "names": np.array(model.features, dtype=object),
     }
     target = adata.copy() if copy else adata
-    _adata.write_saliency(target, key, found)
+    _adata.write_saliency(target, key, gradients)
     return target if copy else None
-
-
-def _groups(adata: AnnData, column: str) -> pd.Categorical:
-    groups = _adata.groups(adata, "groupby", column).remove_unused_categories()
-    if not 1 <= len(groups.categories) <= _MOST_GROUPS:
-        msg = f"`groupby`={column!r} must have 1 to {_MOST_GROUPS} groups with cells, got {len(groups.categories)}."
-        raise ValueError(msg)
-    return groups

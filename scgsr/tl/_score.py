@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
 from scgsr import _adata, _checks, _measures, _random
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import log
+from scgsr._checks import about, log
+from scgsr._model import FittedModel
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_GROUPS = 200
 # Names of graphs that were estimated from activations.
-_FROM_ACTIVATIONS = ("learned", "coactivation")
+_ESTIMATED_GRAPHS = ("learned", "coactivation")
 
 
 def score(
@@ -55,9 +53,10 @@ def score(
     pseudotime
         Column of `.obs` with a known order of the cells, for a path, or another graph that runs in one direction.
     baseline
-        Key of a fit of the same network with ``smoothness=0`` (and ``diffusion=0``). Its neurons are put in their best
-        order on this graph afterwards: what the ordered start and the penalty are worth is what goes beyond that (a fit
-        with ``smoothness=1e-9`` has the start alone). Takes seconds.
+        Key of a fit of the same network without a penalty and from random weights: ``smoothness=0`` (and
+        ``diffusion=0``). Its neurons are put in their best order on this graph afterwards: what the ordered start and
+        the penalty are worth together is what goes beyond that. Takes seconds. (A fit with ``smoothness=0,
+        start="ordered"`` has the start alone; to see what that is worth, score it.)
     others
         Keys of fits that differ only in their seed: do they agree?
     n_permutations
@@ -91,8 +90,8 @@ def score(
         If an argument has the wrong type, or a column holds numbers where groups are wanted, or the reverse.
     ValueError
         If an argument is out of range, if `groupby` leaves fewer than two groups, if the graph has no direction that
-        `angle` or `pseudotime` could follow, or if a fit to compare with has another number of neurons. The AnnData is
-        then as before.
+        `angle` or `pseudotime` could follow, if a fit to compare with has another number of neurons, or if `baseline`
+        has a penalty, an ordered start or atoms. The AnnData is then as before.
 
     References
     ----------
@@ -115,14 +114,17 @@ def score(
     _checks.instance("copy", copy, bool)
     _checks.instance("others", others, (list, tuple), hint="Put the keys into a list.")
     generator = _random.generator(rng)
-    fit, groups = _read(adata, key), _groups(adata, key, groupby)
-    angles = None if angle is None else _numbers(adata, "angle", angle)
-    times = None if pseudotime is None else _numbers(adata, "pseudotime", pseudotime)
-    control = None if baseline is None else _rival(adata, "baseline", baseline, fit)
-    rivals = {name: _rival(adata, "others", name, fit) for name in others}
+    model = _adata.read_model(adata, key)
+    labels = Keys(key).labels if groupby is None else groupby
+    groups = _adata.groups(adata, "groupby", labels, least=1 if groupby is None else 2, most=_MOST_GROUPS)
+    fit = _measured(adata, key, model)
+    angles = None if angle is None else _adata.numbers(adata, "angle", angle)
+    times = None if pseudotime is None else _adata.numbers(adata, "pseudotime", pseudotime)
+    control = None if baseline is None else _baseline(adata, baseline, fit)
+    rivals = {name: _rival(adata, "others", name, fit)[0] for name in others}
 
     table = _measures.Table(fit, n_permutations=n_permutations, rng=generator)
-    # First what can fail.
+    # What can fail comes first.
     if angles is not None:
         table.add_angle(angles)
     if times is not None:
@@ -132,94 +134,75 @@ def score(
     table.add_regions(groups)
     if control is not None:
         table.add_baseline(control)
-    for name, other in rivals.items():
-        table.add_other(name, other)
-    context = _measures.Context(
-        table.n_permutations,
-        learned=_adata.read_graph(adata, key).name in _FROM_ACTIVATIONS,
-        diffused=fit.steps > 0,
-        composed=_composed(_adata.read_record(adata, key)["params"]),
-        own_labels=groupby is None,
-    )
-    scores = _judged(table, context)
-    scores["groupby"] = Keys(key).labels if groupby is None else groupby
+    for name, rival in rivals.items():
+        table.add_other(name, rival)
+    scores = _judged(table, model, own_labels=groupby is None)
+    scores["groupby"] = labels
     log.info("%s: %s. %s", key, scores["verdict"], scores["advice"])
     target = adata.copy() if copy else adata
     _adata.write_scores(target, key, scores)
     return target if copy else None
 
 
-def _read(adata: AnnData, key: str) -> _measures.Fit:
-    """Return what is measured of the fit under `key`."""
-    record = _adata.read_record(adata, key)
-    history, labels = record["history"], Keys(key).labels
-    _checks.existing_key("key", labels, adata.obs, where="`adata.obs`", hint="Call `scgsr.tl.cluster` to label again.")
-    kept = history.loc[history["kept"].astype(bool), "validation_r2"]
+def _measured(adata: AnnData, key: str, model: FittedModel) -> _measures.Fit:
+    """Return what is measured of the fit under `key`, whose model this is."""
+    kept = model.history.loc[model.history["kept"].astype(bool), "validation_r2"]
     return _measures.Fit(
-        _adata.read_activations(adata, key),
-        _adata.read_graph(adata, key).adjacency,
-        record["coactivation"],
-        np.asarray(record["modules"]),
-        adata.obs[labels].astype(str).to_numpy(),
-        float(kept.iloc[-1]) if len(kept) else float("nan"),
-        int(record["params"].get("diffusion", 0)),
+        activations=_adata.read_activations(adata, key),
+        adjacency=model.graph.adjacency,
+        coactivation=model.coactivation,
+        modules=model.modules,
+        labels=_adata.read_labels(adata, key).astype(str),
+        validation_r2=float(kept.iloc[-1]) if len(kept) else float("nan"),
+        diffusion_steps=int(model.params.get("diffusion", 0)),
     )
 
 
-def _rival(adata: AnnData, argument: str, key: str, fit: _measures.Fit) -> _measures.Fit:
-    """Return a fit to compare with, if it can be."""
-    other = _read(adata, key)
-    n, found = fit.activations.shape[1], other.activations.shape[1]
-    if found != n:
-        msg = f"`{argument}`={key!r} must be a fit of the same network, with {n} neurons, got {found}."
-        raise ValueError(msg)
-    params = _adata.read_record(adata, key)["params"]
-    smoothness = params.get("smoothness")
-    if argument == "baseline" and _composed(params):
-        msg = f"`baseline`={key!r} must be a fit without `atoms`: its activations are smooth by construction."
-        raise ValueError(msg)
-    if argument == "baseline" and smoothness != 0:
+def _rival(adata: AnnData, argument: str, key: str, fit: _measures.Fit) -> tuple[_measures.Fit, FittedModel]:
+    """Return what is measured of a fit to compare with, and its model; refused if its network is another."""
+    model = _adata.read_model(adata, key)
+    n_neurons = fit.activations.shape[1]
+    if model.graph.n_neurons != n_neurons:
         msg = (
-            f"`baseline`={key!r} must be a fit without the penalty, got smoothness={smoothness}: call "
+            f"`{argument}`={key!r} must be a fit of the same network, with {n_neurons} neurons, "
+            f"got {model.graph.n_neurons}."
+        )
+        raise about(argument, ValueError(msg))
+    return _measured(adata, key, model), model
+
+
+def _baseline(adata: AnnData, key: str, fit: _measures.Fit) -> _measures.Fit:
+    """Return what is measured of the fit whose neurons are put in order afterwards; refused if the graph shaped it."""
+    control, model = _rival(adata, "baseline", key, fit)
+    smoothness, start = model.params.get("smoothness"), model.params.get("start")
+    if _composed(model):
+        msg = f"`baseline`={key!r} must be a fit without `atoms`: its activations are smooth by construction."
+        raise about("baseline", ValueError(msg))
+    if smoothness != 0 or start == "ordered":
+        got = f"smoothness={smoothness}" if smoothness != 0 else f"start={start!r}"
+        msg = (
+            f"`baseline`={key!r} must be a fit without the penalty and from random weights, got {got}: call "
             f"`scgsr.tl.fit(adata, ..., smoothness=0, diffusion=0, key_added={key!r})`."
         )
-        raise ValueError(msg)
-    return other
+        raise about("baseline", ValueError(msg))
+    return control
 
 
-def _composed(params: Mapping[str, Any]) -> bool:
+def _composed(model: FittedModel) -> bool:
     """Whether the activations of a fit are composed of atoms."""
-    return isinstance(params.get("atoms"), Mapping)
+    return isinstance(model.params.get("atoms"), Mapping)
 
 
-def _judged(table: _measures.Table, context: _measures.Context) -> dict[str, Any]:
+def _judged(table: _measures.Table, model: FittedModel, *, own_labels: bool) -> dict[str, Any]:
     """Return table, verdict and advice."""
     frame = table.frame()
     p = float(frame.loc[frame["metric"] == "morans_i", "p"].iloc[0])
+    context = _measures.Context(
+        n_permutations=table.n_permutations,
+        learned=model.graph.name in _ESTIMATED_GRAPHS,
+        diffused=table.fit.diffusion_steps > 0,
+        composed=_composed(model),
+        own_labels=own_labels,
+    )
     verdict, advice = _measures.judge(table.overall(), p, context)
     return {"table": frame, "verdict": verdict, "advice": advice, "n_permutations": int(table.n_permutations)}
-
-
-def _groups(adata: AnnData, key: str, groupby: str | None) -> pd.Categorical:
-    """Return the group of each cell, without groups that have no cells; by default the label of the fit."""
-    column = Keys(key).labels if groupby is None else groupby
-    groups = _adata.groups(adata, "groupby", column).remove_unused_categories()
-    found, least = len(groups.categories), 1 if groupby is None else 2
-    if not least <= found <= _MOST_GROUPS:
-        msg = f"`groupby`={column!r} must have {least} to {_MOST_GROUPS} groups with cells, got {found}."
-        raise ValueError(msg)
-    return groups
-
-
-def _numbers(adata: AnnData, argument: str, column: str) -> np.ndarray:
-    """Return a column of numbers as float64, (n_obs,); missing ones are NaN."""
-    _checks.existing_key(argument, column, adata.obs, where="`adata.obs`")
-    values = adata.obs[column]
-    if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
-        msg = f"`{argument}`={column!r} must name a column of numbers, got dtype {values.dtype}."
-        raise TypeError(msg)
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    if not np.isfinite(numbers).any():
-        msg = f"`{argument}`={column!r} must have finite numbers, got none."
-        raise ValueError(msg)
-    return numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scgsr._adata._keys import Keys
+from scgsr._adata._keys import Keys, colors_of
 
 
 def test_names_follow_the_key():
@@ -24,3 +24,8 @@ def test_keys_that_files_refuse(key):
 def test_a_key_is_a_string():
     with pytest.raises(TypeError, match="`key_added`"):
         Keys(3)
+
+
+def test_colors_of_a_fit_are_those_of_its_labels():
+    keys = Keys("foo")
+    assert keys.colors == colors_of(keys.labels) == "foo_colors"

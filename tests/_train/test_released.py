@@ -11,7 +11,7 @@ import torch
 from anndata import AnnData
 
 import scgsr
-from scgsr.graphs import UntilFragmented
+from scgsr.graphs import Steps, UntilFragmented
 from scgsr.nn import Decay, FixedNoise
 
 README = Path(__file__).parents[2] / "README.md"
@@ -34,7 +34,9 @@ def shortened(**changed):
     recipe = released()["graph"]
     from dataclasses import replace
 
-    quick = replace(recipe, n_neurons=24, warm_up=40, refresh_every=10, stop=UntilFragmented(more_steps=20))
+    quick = replace(
+        recipe, n_neurons=24, warm_up=Steps(40), refresh_every=Steps(10), stop=UntilFragmented(more_steps=20)
+    )
     return released(graph=quick, hidden=(16, 16, 16), **changed)
 
 
@@ -50,7 +52,7 @@ def test_they_are_the_released_ones():
     arguments = released()
     recipe = arguments.pop("graph")
     assert (recipe.n_neurons, recipe.n_neighbors, recipe.kernel, recipe.connected) == (100, 5, "knn", False)
-    assert (recipe.warm_up, recipe.refresh_every) == (5000, 100)
+    assert (recipe.warm_up, recipe.refresh_every) == (Steps(5000), Steps(100))
     assert recipe.stop == UntilFragmented(eigenvalue=1e-3, more_steps=200)
     arguments.pop("n_epochs")
     assert arguments == {

@@ -16,6 +16,7 @@ from scgsr._train._graph_learner import GraphLearner
 from scgsr._train._run import edgeless
 from scgsr._train._training import split, train
 from scgsr._values._batches import Batches
+from scgsr.graphs import Steps
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -225,7 +226,12 @@ def test_a_live_neuron_on_its_own_is_a_fragment():
 
 def test_learning_ends_when_the_graph_falls_apart_and_training_soon_after():
     recipe = graphs.learned(
-        24, n_neighbors=1, connected=False, warm_up=10, refresh_every=2, stop=graphs.UntilFragmented(more_steps=7)
+        24,
+        n_neighbors=1,
+        connected=False,
+        warm_up=Steps(10),
+        refresh_every=Steps(2),
+        stop=graphs.UntilFragmented(more_steps=7),
     )
     result = run(in_pieces(4), recipe, n_epochs=100, batch_size=100, early_stopping=False, validation_fraction=0)
     # Three steps an epoch: at step 10 one neighbour each makes many pieces, and step 17, in epoch 5, is the first not
@@ -240,7 +246,12 @@ def test_the_graph_before_it_falls_apart_is_kept():
     whole = rng.normal(size=(300, 1)) + rng.normal(size=(300, 8))
     parts = 0.01 * rng.normal(size=(300, 8)) + np.repeat(rng.normal(size=(300, 2)), 4, axis=1)
     recipe = graphs.learned(
-        8, n_neighbors=3, connected=False, warm_up=10, refresh_every=5, stop=graphs.UntilFragmented(more_steps=4)
+        8,
+        n_neighbors=3,
+        connected=False,
+        warm_up=Steps(10),
+        refresh_every=Steps(5),
+        stop=graphs.UntilFragmented(more_steps=4),
     )
     learner = GraphLearner(recipe, 100, "symmetric")
     first = learner.refreshed(edgeless(8), whole, 0, 10)
@@ -260,8 +271,11 @@ def test_the_graph_before_it_falls_apart_is_kept():
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
-        (graphs.learned(20, warm_up=5000, stop=6000), "`warm_up`=5000 is as long as the whole training, 40 steps"),
-        (graphs.learned(20, warm_up=30, stop=0.5), "`stop` of the learned graph, step 20 of 40, comes before"),
+        (
+            graphs.learned(20, warm_up=Steps(5000), stop=Steps(6000)),
+            "`warm_up`=5000 is as long as the whole training, 40 steps",
+        ),
+        (graphs.learned(20, warm_up=Steps(30), stop=0.5), "`stop` of the learned graph, step 20 of 40, comes before"),
     ],
 )
 def test_moments_beyond_the_training_are_refused(cells, recipe, said):

@@ -94,7 +94,7 @@ def test_a_sample_whose_cells_have_no_group_is_left_out():
 @pytest.mark.parametrize("layer", [None, "double"])
 @pytest.mark.parametrize("at_once", [2, 256])
 def test_medians_are_those_of_the_cells(kind, layer, at_once, monkeypatch):
-    monkeypatch.setattr(_samples, "_AT_ONCE", at_once)
+    monkeypatch.setattr(_samples, "_FEATURES_AT_ONCE", at_once)
     adata = fitted(kind)
     table = get.medians(adata, "sample", layer=layer)
     assert list(table.columns) == ["sample", "module", "names", "median", "n_cells"]

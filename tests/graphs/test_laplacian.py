@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from scgsr import graphs
-from scgsr.graphs._laplacian import KINDS, diffusion, energy, fourier_basis, laplacian
+from scgsr.graphs import diffusion, energy, fourier_basis, laplacian, same_frequency
+from scgsr.graphs._laplacian import KINDS
 
 # Time depends on what else the machine does, so no deadline.
 quick = settings(deadline=None, max_examples=40)
@@ -231,3 +232,13 @@ def test_diffusion_commutes_with_permutation(adjacency, power, random):
 def test_diffusion_refuses_a_power_that_is_none(power, error):
     with pytest.raises(error, match="`power`"):
         diffusion(ADJACENCY, power)
+
+
+@pytest.mark.parametrize("graph", [graphs.ring(9), graphs.grid(4, periodic=True), graphs.star(7)], ids=repr)
+def test_equal_frequencies_are_numbered_alike(graph):
+    eigenvalues, _ = fourier_basis(graph.laplacian())
+    number = same_frequency(eigenvalues)
+    close = np.isclose(eigenvalues[:, None], eigenvalues, rtol=0, atol=1e-8)
+    np.testing.assert_array_equal(number[:, None] == number, close)
+    assert number[0] == 0
+    assert set(np.diff(number)) <= {0, 1}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scgsr import graphs
-from scgsr.graphs._order import in_row
+from scgsr.graphs import in_row
 
 GRAPHS = {
     "one neuron": graphs.path(1),
@@ -25,8 +25,8 @@ every_graph = pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 
 def spans(graph, row):
     """Return how far apart the ends of each edge stand in the row."""
-    place, edges = np.argsort(row), graph.adjacency.tocoo()
-    return np.abs(place[edges.row] - place[edges.col])
+    rank, edges = np.argsort(row), graph.adjacency.tocoo()
+    return np.abs(rank[edges.row] - rank[edges.col])
 
 
 @every_graph

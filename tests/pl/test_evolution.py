@@ -12,6 +12,7 @@ from scipy import sparse
 
 from scgsr import _adata, graphs, pl
 from scgsr.graphs import edge_jaccard
+from scgsr.pl._scale import DEAD
 
 N = 30
 
@@ -90,7 +91,7 @@ def test_edges_are_kept_or_new_and_neurons_stand_where_the_final_graph_puts_them
 
 def test_dead_neurons_are_grey():
     nodes = pl.evolution(fitted(2, dead=[4])).axes[0].collections[-1]
-    assert same_color(nodes.get_facecolor()[4], "0.85")
+    assert same_color(nodes.get_facecolor()[4], DEAD)
 
 
 @pytest.mark.parametrize("absent", [True, False], ids=["no record", "no estimates"])

@@ -1,161 +1,94 @@
-"""Laws of NeuronGraph: what it refuses, that it is frozen, permutation."""
+"""The neuron graph: what the artists hold."""
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import itertools
-import logging
-import pickle
-
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import sparse
+from matplotlib.colors import same_color
+from scipy.spatial.distance import pdist
 
-from scgsr import graphs
-from scgsr.graphs import NeuronGraph
+from scgsr import graphs, pl
 
-# Time depends on what else the machine does, so no deadline.
-quick = settings(deadline=None, max_examples=40)
-
-EDGE = np.array([[0.0, 1], [1, 0]])
-PLACES = np.array([[0.0, 0], [1, 0]])
+N_CELLS = 60
 
 
-@pytest.mark.parametrize(
-    ("adjacency", "error", "message"),
-    [
-        (np.ones((2, 3)), ValueError, r"square with at least one node, got shape \(2, 3\)"),
-        (np.zeros((0, 0)), ValueError, "at least one node"),
-        (np.ones(4), ValueError, "square"),
-        (np.array([[0, np.nan], [np.nan, 0]]), ValueError, "must be finite"),
-        (np.array([[0, np.inf], [np.inf, 0]]), ValueError, "must be finite"),
-        (-EDGE, ValueError, "must not be negative, got a smallest weight of -1"),
-        (np.triu(EDGE), ValueError, r"must be symmetric.*by up to 1: pass \(A \+ A.T\) / 2"),
-        (EDGE.tolist(), TypeError, "`adjacency` must be ndarray or spmatrix or sparray, got list"),
-        (EDGE.astype(complex), TypeError, "real numbers, got dtype complex128"),
-        (EDGE.astype(str), TypeError, "real numbers"),
-    ],
-)
-def test_bad_adjacency_is_refused(adjacency, error, message):
-    with pytest.raises(error, match=message):
-        NeuronGraph(adjacency, PLACES)
-    with pytest.raises(error, match=message):
-        graphs.from_adjacency(adjacency)
+def test_nodes_lie_at_their_positions_and_every_edge_is_drawn(any_graph, fitted):
+    ax = pl.neuron_graph(fitted(any_graph))
+    edges, nodes = ax.collections
+    assert np.array_equal(nodes.get_offsets(), any_graph.positions)
+    segments = np.array(edges.get_segments()).reshape(-1, 2, 2)
+    lengths = np.linalg.norm(segments[:, 0] - segments[:, 1], axis=1)
+    row, column = any_graph.adjacency.nonzero()
+    if any_graph.image_shape is None:
+        expected = np.linalg.norm(any_graph.positions[row] - any_graph.positions[column], axis=1)[row < column]
+        assert np.allclose(np.sort(lengths), np.sort(expected))
+    else:
+        assert lengths.max() <= 1
 
 
-@pytest.mark.parametrize(
-    ("fields", "error", "message"),
-    [
-        ({"positions": np.zeros((3, 2))}, ValueError, r"shape \(2, 2\).*got \(3, 2\)"),
-        ({"positions": PLACES * np.nan}, ValueError, "`positions` must be finite"),
-        ({"positions": PLACES * 0}, ValueError, "got 2 neurons in 1 places"),
-        ({"image_shape": (2, 2)}, ValueError, r"height \* width = 2 neurons, got \(2, 2\)"),
-        ({"image_shape": (2,)}, ValueError, r"\(height, width\)"),
-        ({"image_shape": (1.0, 2)}, TypeError, "`image_shape` must be an integer"),
-        ({"image_shape": 2}, TypeError, "`image_shape` must be tuple or list, got int"),
-        ({"name": None}, TypeError, "`name` must be str"),
-    ],
-)
-def test_bad_fields_are_refused(fields, error, message):
-    with pytest.raises(error, match=message):
-        NeuronGraph(**({"adjacency": EDGE, "positions": PLACES} | fields))
+def test_an_edge_round_the_torus_leaves_the_sheet_on_both_sides(fitted):
+    height, width = 3, 4
+    ax = pl.neuron_graph(fitted(graphs.grid(height, width, periodic=True)))
+    segments = np.array(ax.collections[0].get_segments())
+    inner = height * (width - 1) + width * (height - 1)
+    assert len(segments) == inner + 2 * (height + width)
+    outside = (segments < (0, -(height - 1))) | (segments > (width - 1, 0))
+    assert outside.any(axis=(1, 2)).sum() == 2 * (height + width)
 
 
-@pytest.mark.parametrize(
-    "container",
-    [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.coo_array, sparse.lil_matrix, sparse.csr_array],
-)
-@pytest.mark.parametrize("dtype", [bool, np.int32, np.float32])
-def test_any_container_gives_the_same_graph(container, dtype):
-    graph = graphs.from_adjacency(container(graphs.tree(2).adjacency.toarray().astype(dtype)))
-    assert isinstance(graph.adjacency, sparse.csr_matrix)
-    assert graph.adjacency.dtype == np.float64
-    np.testing.assert_array_equal(graph.adjacency.toarray(), graphs.tree(2).adjacency.toarray())
+def test_a_module_has_the_colour_of_the_label_with_its_number_and_the_dead_are_hollow(fitted, graph_named):
+    adata = fitted(graph_named["grid"], dead=[4])
+    ax = pl.neuron_graph(adata)
+    nodes = ax.collections[-1]
+    modules = adata.uns["gsr"]["modules"]
+    alive = modules >= 0
+    assert same_color(nodes.get_facecolor()[alive], [adata.uns["gsr_colors"][m] for m in modules[alive]])
+    assert nodes.get_facecolor()[4][3] == 0
+    assert not same_color(nodes.get_edgecolor()[4], nodes.get_edgecolor()[5])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0 (8)", "1 (7)", "2 (8)", "dead (1)"]
 
 
-def test_explicit_zeros_are_no_edges():
-    stored = sparse.csr_matrix((np.array([0.0, 0.0]), ([0, 1], [1, 0])), shape=(2, 2))
-    assert graphs.from_adjacency(stored).n_edges == 0
+def test_a_module_that_no_cell_has_gets_a_colour_of_its_own(on_grid):
+    on_grid.obs["gsr"] = pd.Categorical(["0", "2"] * (N_CELLS // 2))
+    on_grid.uns["gsr_colors"] = np.array(["#1f77b4", "#ff7f0e"], dtype=object)
+    faces = pl.neuron_graph(on_grid).collections[-1].get_facecolor()
+    assert same_color(faces[[0, 2]], ["#1f77b4", "#ff7f0e"])
+    assert len(np.unique(faces, axis=0)) == 3
 
 
-def test_self_loops_are_dropped_and_logged(caplog):
-    with caplog.at_level(logging.INFO, logger="scgsr"):
-        graph = graphs.from_adjacency(EDGE + np.eye(2))
-    np.testing.assert_array_equal(graph.adjacency.toarray(), EDGE)
-    assert "self loops" in caplog.text
+def diameters(ax):
+    """Return the diameters of the nodes in units of the layout; matplotlib has no getter before 3.9."""
+    ax.figure.canvas.draw()
+    return 2 * ax.collections[-1].get_transforms()[:, 0, 0]
 
 
-def test_weights_symmetric_up_to_rounding_are_made_symmetric():
-    weights = np.random.default_rng(0).random((6, 6))
-    weights = (weights + weights.T) * (1 + 1e-8 * np.triu(np.ones((6, 6)), 1))
-    adjacency = graphs.from_adjacency(weights).adjacency.toarray()
-    np.testing.assert_array_equal(adjacency, adjacency.T)
+def test_the_more_active_the_larger(on_ring):
+    sizes = diameters(pl.neuron_graph(on_ring))
+    mean = on_ring.obsm["X_gsr"].mean(axis=0)
+    assert np.argmax(sizes) == np.argmax(mean)
+    assert np.allclose(sizes**2 / sizes.max() ** 2, mean / mean.max(), rtol=1e-5)
 
 
-def test_a_disconnected_graph_is_allowed_and_logged(caplog):
-    with caplog.at_level(logging.INFO, logger="scgsr"):
-        assert graphs.from_adjacency(np.kron(np.eye(3), EDGE)).components[0] == 3
-    assert "3 components" in caplog.text
-    caplog.clear()
-    graphs.from_adjacency(EDGE)
-    assert not caplog.text
+@pytest.mark.parametrize("name", ["ring", "tree", "learned", "path"])
+def test_most_nodes_keep_clear_of_each_other(name, fitted, graph_named):
+    graph = graph_named[name]
+    sizes = diameters(pl.neuron_graph(fitted(graph)))
+    assert sizes.max() < np.quantile(pdist(graph.positions), 0.05)
 
 
-def test_a_graph_is_frozen():
-    adjacency, positions = sparse.csr_matrix(EDGE), PLACES.copy()
-    graph = NeuronGraph(adjacency, positions)
-    adjacency.data[:] = 9
-    positions[:] = 9
-    np.testing.assert_array_equal(graph.adjacency.toarray(), EDGE)
-    np.testing.assert_array_equal(graph.positions, PLACES)
-    for array in (graph.adjacency.data, graph.adjacency.indices, graph.adjacency.indptr, graph.positions):
-        with pytest.raises(ValueError, match="read-only"):
-            array[:] = 0
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        graph.name = "other"
-
-
-@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda graph: pickle.loads(pickle.dumps(graph))])
-def test_a_graph_can_be_copied(clone):
-    graph = graphs.wishbone(3, 2)
-    other = clone(graph)
-    assert repr(other) == repr(graph) == "NeuronGraph('wishbone': 7 neurons, 6 edges, 1 component)"
-    np.testing.assert_array_equal(other.adjacency.toarray(), graph.adjacency.toarray())
-    np.testing.assert_array_equal(other.positions, graph.positions)
-
-
-def test_equality_is_identity():
-    graph = graphs.path(3)
-    assert graph == graph
-    assert graph != graphs.path(3)
-    assert {graph: 1}[graph] == 1
-
-
-@quick
-@given(st.permutations(range(12)))
-def test_permuting_moves_neurons_with_their_edges_and_places(order):
-    graph = graphs.grid(3, 4)
-    moved = graph.permuted(order)
-    for i, j in itertools.product(range(12), repeat=2):
-        assert moved.adjacency[i, j] == graph.adjacency[order[i], order[j]]
-    np.testing.assert_array_equal(moved.positions, graph.positions[order])
-    back = moved.permuted(np.argsort(order))
-    np.testing.assert_array_equal(back.adjacency.toarray(), graph.adjacency.toarray())
-    assert moved.image_shape is (None if list(order) != sorted(order) else moved.image_shape)
-
-
-def test_the_identity_keeps_the_image():
-    assert graphs.grid(2, 3).permuted(range(6)).image_shape == (2, 3)
-    assert graphs.grid(2, 3).permuted([1, 0, 2, 3, 4, 5]).image_shape is None
+def test_nodes_take_the_colour_of_the_numbers_given(fitted, graph_named):
+    adata = fitted(graph_named["tree"])
+    values = np.arange(graph_named["tree"].n_neurons)
+    assert np.array_equal(pl.neuron_graph(adata, color=values).collections[-1].get_array(), values)
+    mean = adata.obsm["X_gsr"].mean(axis=0, dtype=np.float64)
+    assert np.allclose(pl.neuron_graph(adata, color="activation").collections[-1].get_array(), mean)
 
 
 @pytest.mark.parametrize(
-    ("order", "error"),
-    [([0, 1], ValueError), ([0, 1, 1], ValueError), ([1, 2, 3], ValueError), ([0.0, 1.0, 2.0], TypeError)],
+    ("color", "error"),
+    [("modul", ValueError), ([1.0, 2.0], ValueError), ([np.nan] * 20, ValueError), (["a"] * 20, TypeError)],
 )
-def test_only_a_permutation_permutes(order, error):
-    with pytest.raises(error, match="`order` must hold"):
-        graphs.path(3).permuted(order)
+def test_wrong_colours_are_refused(color, error, on_ring):
+    with pytest.raises(error, match="`color`"):
+        pl.neuron_graph(on_ring, color=color)

@@ -10,6 +10,7 @@ from matplotlib.collections import PolyCollection
 
 from scgsr import get, graphs, pl, tl
 from scgsr._measures import _programs
+from scgsr.pl._scale import DEAD
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_dead_neurons_are_grey(fitted):
     fitted.obsm["X_gsr"][:, 7] = 0
     ax = pl.programs(fitted, "feature_3", show=False)
     shown = ax.images[0].to_rgba(ax.images[0].get_array()).reshape(-1, 4)
-    np.testing.assert_allclose(shown[7], mpl.colors.to_rgba("0.75"))
+    np.testing.assert_allclose(shown[7], mpl.colors.to_rgba(DEAD))
     assert (np.ptp(np.delete(shown, 7, axis=0)[:, :3], axis=1) > 0).any()
 
 
@@ -78,7 +79,7 @@ def test_a_marker_that_does_not_vary_is_grey(fitted):
     fitted.layers["same"] = np.ones_like(fitted.X)
     ax = pl.programs(fitted, "feature_3", layer="same", show=False)
     shown = ax.images[0].to_rgba(ax.images[0].get_array()).reshape(-1, 4)
-    np.testing.assert_allclose(shown, np.tile(mpl.colors.to_rgba("0.75"), (20, 1)))
+    np.testing.assert_allclose(shown, np.tile(mpl.colors.to_rgba(DEAD), (20, 1)))
 
 
 def test_a_path_is_no_hairline(cells):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import logging
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from scgsr import get, graphs, pl, tl
-from scgsr.graphs._laplacian import diffusion
+from scgsr.graphs import diffusion
 
 N_CELLS, N_GROUPS = 240, 4
 GRAPH = graphs.grid(6)
@@ -27,17 +30,28 @@ def blobs(centres, graph=GRAPH, *, noise=0.05, rng=0):
     return (spots / spots.max(axis=1, keepdims=True) + noise * shade).astype(np.float32)
 
 
-def record(graph, activations, *, r2=0.9, smoothness=0.1, steps=0):
-    """Return what a fit keeps, as far as it is scored."""
-    stored = {"adjacency": graph.adjacency, "positions": graph.positions, "name": graph.name}
+@functools.cache
+def real_record(graph):
+    """Return the record of a real fit on a graph."""
+    adata = ad.AnnData(np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32))
+    tl.fit(adata, graph, n_epochs=1, hidden=2)
+    return adata.uns["gsr"]
+
+
+def record(graph, activations, *, r2=0.9, steps=0, **params):
+    """Return the record of a fit that has these activations: a third of the neurons in a row to each module."""
+    alive = np.ptp(activations, axis=0) > 0
+    thirds = np.arange(graph.n_neurons) * 3 // graph.n_neurons
+    modules = np.full(graph.n_neurons, -1)
+    modules[alive] = np.unique(thirds[alive], return_inverse=True)[1]
+    stored = copy.deepcopy(real_record(graph))
+    stored["model"]["arrays"] |= {"templates": np.diag(alive.astype(np.float32)), "silent": np.array(0)}
     history = {"epoch": [0, 1], "validation_r2": [0.1, r2], "kept": [False, True]}
-    return {
-        "schema": 1,
-        "graph": stored | {"image_shape": np.array(graph.image_shape or (), dtype=int)},
-        "modules": np.where(np.ptp(activations, axis=0) > 0, np.arange(graph.n_neurons) * 3 // graph.n_neurons, -1),
+    return stored | {
+        "modules": modules,
         "coactivation": graph.adjacency,
         "history": pd.DataFrame(history, index=["0", "1"]),
-        "params": {"smoothness": smoothness, "diffusion": steps},
+        "params": stored["params"] | {"smoothness": 0.1, "diffusion": steps} | params,
     }
 
 
@@ -143,6 +157,25 @@ def test_what_the_layer_diffuses_by_itself_is_no_structure():
 # The table
 
 
+def test_modules_are_judged_by_the_responses_that_label_cells(cells):
+    rng = np.random.default_rng(3)
+    cells.X[:] += 1.2 * rng.normal(size=cells.shape).astype(np.float32)
+    tl.fit(cells, (5, 5), n_epochs=10)
+    tl.score(cells, groupby="group", n_permutations=9)
+    areas = get.scores(cells).query("metric == 'module_auroc'").set_index("group")["value"].drop("")
+
+    def best(responses):
+        return {
+            group: max(roc_auc_score(cells.obs["group"] == group, response) for response in responses.T)
+            for group in areas.index
+        }
+
+    assert areas.to_dict() == pytest.approx(best(get.activations(cells, by="module").to_numpy()))
+    modules = cells.uns["gsr"]["modules"]
+    summed = cells.obsm["X_gsr"] @ (modules[:, None] == np.arange(modules.max() + 1))
+    assert areas.to_dict() != pytest.approx(best(summed), abs=1e-3)
+
+
 def test_each_group_has_its_rows_and_cells_without_one_are_left_out():
     adata = planted(blobs(QUARTERS[GROUP]))
     strange = GROUP == 1
@@ -196,7 +229,7 @@ def test_the_baseline_is_put_in_order_and_other_seeds_are_aligned():
     activations, shuffle = blobs(QUARTERS[GROUP]), np.random.default_rng(0).permutation(36)
     adata = planted(activations)
     independent = np.random.default_rng(1).gamma(0.3, size=(N_CELLS, 36)).astype(np.float32)
-    with_another(adata, "plain", independent, smoothness=0, r2=0.95)
+    with_another(adata, "plain", independent, smoothness=0, start="random", r2=0.95)
     with_another(adata, "seed1", activations[:, shuffle])
     adata.uns["seed1"]["coactivation"] = GRAPH.permuted(shuffle).adjacency
     verdict(adata, baseline="plain", others=["seed1"], n_permutations=19)
@@ -207,6 +240,30 @@ def test_the_baseline_is_put_in_order_and_other_seeds_are_aligned():
     across = get.scores(adata).query("group == 'seed1'").set_index("metric")["value"]
     assert across["label_ari"] == 1
     assert across["edge_jaccard"] == 1
+
+
+def test_a_baseline_of_a_version_that_kept_no_start_is_taken():
+    adata = planted(blobs(QUARTERS[GROUP]))
+    with_another(adata, "plain", blobs(QUARTERS[GROUP], rng=1), smoothness=0)
+    adata.uns["plain"]["params"].pop("start", None)
+    verdict(adata, baseline="plain", n_permutations=9)
+    assert "baseline_morans_i" in overall(adata).index
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"smoothness": 0.1}, "got smoothness=0.1: call .*smoothness=0, diffusion=0, key_added='plain'"),
+        ({"smoothness": 0, "start": "ordered"}, "got start='ordered': call .*smoothness=0, diffusion=0"),
+        ({"smoothness": 0, "atoms": {"kernel": "heat"}}, "without `atoms`"),
+    ],
+)
+def test_a_baseline_that_the_graph_has_shaped_is_refused(params, message):
+    adata = planted(blobs(QUARTERS[GROUP]))
+    with_another(adata, "plain", blobs(QUARTERS[GROUP], rng=1), **params)
+    with pytest.raises(ValueError, match=f"`baseline`='plain' must be a fit .*{message}"):
+        verdict(adata, baseline="plain", n_permutations=9)
+    assert "scores" not in adata.uns["gsr"]
 
 
 # What is written, and what is not

@@ -16,7 +16,7 @@ from anndata import AnnData
 
 import scgsr
 from scgsr import _measures
-from scgsr.graphs import LearnedGraph, NeuronGraph, UntilFragmented, learned
+from scgsr.graphs import LearnedGraph, NeuronGraph, Steps, UntilFragmented, learned
 from scgsr.nn import Decay, FixedNoise
 
 # Layer widths 50, 50, Adam at a constant 1e-4, batches of 500, linear neurons, x^T L x, no noise.
@@ -51,7 +51,12 @@ SMOOTHNESS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)
 def released_graph(warm_up: int) -> LearnedGraph:
     """Return the recipe of the released setting, which had a warm-up of 5,000 steps."""
     return learned(
-        100, n_neighbors=5, connected=False, warm_up=warm_up, refresh_every=100, stop=UntilFragmented(more_steps=200)
+        100,
+        n_neighbors=5,
+        connected=False,
+        warm_up=Steps(warm_up),
+        refresh_every=Steps(100),
+        stop=UntilFragmented(more_steps=200),
     )
 
 

@@ -1,4 +1,4 @@
-"""Laws of the builders of neuron graphs."""
+"""Laws of all builders of neuron graphs, and of the shapes."""
 
 from __future__ import annotations
 
@@ -72,17 +72,6 @@ def test_tied_neurons_are_drawn_a_unit_apart(name):
     np.testing.assert_allclose(np.linalg.norm(graph.positions[source] - graph.positions[target], axis=1), 1)
 
 
-@pytest.mark.parametrize("name", ["modules(4, 6)", "modules(3, 1)", "disjoint"])
-def test_components_are_drawn_apart(name):
-    graph = BUILT[name][0]
-    _, labels = graph.components
-    for one, other in itertools.combinations(np.unique(labels), 2):
-        low, high = (
-            np.array([getattr(graph.positions[labels == c], f)(axis=0) for c in (one, other)]) for f in ("min", "max")
-        )
-        assert (low.max(axis=0) - high.min(axis=0)).max() > 1.5  # the boxes leave a gap in x or y
-
-
 def test_builders_have_nothing_to_log(caplog):
     with caplog.at_level(logging.DEBUG, logger="scgsr"):
         graphs.grid(1, periodic=True)
@@ -130,17 +119,6 @@ def test_wishbone_splits_after_its_stem():
     assert (np.diff(y[:7]) > 0).all()
 
 
-def test_disjoint_keeps_each_graph():
-    parts = [graphs.grid(3), graphs.ring(5), graphs.wishbone(2, 2)]
-    whole = graphs.disjoint(*parts)
-    start = 0
-    for part in parts:
-        own = slice(start, start + part.n_neurons)
-        np.testing.assert_array_equal(whole.adjacency[own, own].toarray(), part.adjacency.toarray())
-        np.testing.assert_allclose(pdist(whole.positions[own]), pdist(part.positions))
-        start += part.n_neurons
-
-
 @pytest.mark.parametrize(
     ("build", "argument"),
     [
@@ -165,20 +143,3 @@ def test_sizes_are_positive_integers(build, argument):
         build(0)
     with pytest.raises(TypeError, match=f"`{argument}` must be an integer"):
         build(2.5)
-
-
-def test_disjoint_needs_graphs():
-    with pytest.raises(ValueError, match="at least one NeuronGraph"):
-        graphs.disjoint()
-    with pytest.raises(TypeError, match="`graphs` must be NeuronGraph, got int"):
-        graphs.disjoint(graphs.path(2), 3)
-
-
-def test_the_same_neuron_of_all_capsules_is_tied():
-    graph = graphs.capsules(3, 4)
-    capsule, neuron = np.divmod(np.arange(12), 4)
-    expected = (neuron[:, None] == neuron) & (capsule[:, None] != capsule)
-    assert np.array_equal(graph.adjacency.toarray() > 0, expected)
-    assert graph.image_shape == (3, 4)
-    with pytest.raises(ValueError, match="`size`"):
-        graphs.capsules(2, 0)

@@ -1,0 +1,75 @@
+"""What is known of each cell: its group, its number, all of it. Reads only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scgsr import _checks
+from scgsr._adata._keys import COLORS
+from scgsr._checks import about
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def groups(
+    adata: AnnData,
+    argument: str,
+    column: str,
+    *,
+    least: int | None = None,
+    most: int | None = None,
+    hint: str = "",
+) -> pd.Categorical:
+    """Return the group of each cell as a column of `.obs` has it; numbers are no groups.
+
+    With bounds, categories without cells are removed, and the number of groups that are left is checked; `hint` says
+    what helps if it is out of bounds.
+    """
+    _checks.existing_key(argument, column, adata.obs, where="`adata.obs`")
+    values = adata.obs[column]
+    if pd.api.types.is_float_dtype(values.dtype):
+        cure = "bin them first, as with `pandas.cut`"
+        msg = f"`{argument}`={column!r} must name a column of groups, got numbers; {cure}."
+        raise about(argument, TypeError(msg))
+    labels = pd.Categorical(values)
+    if least is None and most is None:
+        return labels
+    labels = labels.remove_unused_categories()
+    n_groups = len(labels.categories)
+    if n_groups < (least or 0) or (most is not None and n_groups > most):
+        msg = f"`{argument}`={column!r} must have {_bounds(least, most)} groups with cells, got {n_groups}."
+        raise about(argument, ValueError(f"{msg} {hint}" if hint else msg))
+    return labels
+
+
+def _bounds(least: int | None, most: int | None) -> str:
+    if most is None:
+        return f"at least {least}"
+    return f"at most {most}" if least is None else f"{least} to {most}"
+
+
+def numbers(adata: AnnData, argument: str, column: str) -> np.ndarray:
+    """Return a column of `.obs` as numbers, (n_obs,) float64; missing ones are NaN, and some are finite."""
+    _checks.existing_key(argument, column, adata.obs, where="`adata.obs`")
+    values = adata.obs[column]
+    if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
+        msg = f"`{argument}`={column!r} must name a column of numbers, got dtype {values.dtype}."
+        raise about(argument, TypeError(msg))
+    floats = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    if not np.isfinite(floats).any():
+        msg = f"`{argument}`={column!r} must have finite numbers, got none."
+        raise about(argument, ValueError(msg))
+    return floats
+
+
+def read_cells(adata: AnnData) -> dict[str, Any]:
+    """Return copies of all that is known of the cells, as arguments of a new AnnData of the same cells."""
+    return {
+        "obs": adata.obs.copy(),
+        "obsm": {name: adata.obsm[name].copy() for name in adata.obsm},
+        "uns": {name: np.array(colors) for name, colors in adata.uns.items() if name.endswith(COLORS)},
+    }

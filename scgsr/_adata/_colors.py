@@ -1,0 +1,43 @@
+"""Colours of groups of cells and of modules: those that are stored, else those that Scanpy would choose. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scgsr._adata._keys import Keys, colors_of
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def palette(n: int) -> np.ndarray:
+    """Return `n` hex colours, (n,) of strings, from the smallest of Scanpy's palettes that has enough.
+
+    Beyond the largest palette colours repeat.
+    """
+    from scanpy.plotting import palettes
+
+    by_size = (palettes.default_20, palettes.default_28, palettes.default_102)
+    colors = next((colors for colors in by_size if n <= len(colors)), by_size[-1])
+    return np.array([colors[i % len(colors)] for i in range(n)], dtype=object)
+
+
+def group_colors(adata: AnnData, column: str, groups: Sequence[Any]) -> list[str]:
+    """Return the colour of each of the groups in a column of `.obs`."""
+    categories = list(pd.Categorical(adata.obs[column]).categories)
+    stored = adata.uns.get(colors_of(column))
+    colors = palette(len(categories)) if stored is None or len(stored) < len(categories) else stored
+    return [str(colors[categories.index(group)]) for group in groups]
+
+
+def module_colors(adata: AnnData, key: str, modules: np.ndarray) -> list[str]:
+    """Return a colour for each module: that of the cell label with the same number, where any cell has it."""
+    n_modules, labels = int(modules.max(initial=-1)) + 1, Keys(key).labels
+    categories = list(pd.Categorical(adata.obs[labels]).categories) if labels in adata.obs else []
+    by_label = dict(zip(categories, group_colors(adata, labels, categories), strict=True)) if categories else {}
+    unused = iter([color for color in palette(2 * n_modules) if color not in by_label.values()])
+    return [by_label.get(str(module)) or next(unused) for module in range(n_modules)]

@@ -1,0 +1,49 @@
+"""Colours of groups of cells and of modules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scanpy.plotting import palettes
+
+from scgsr._adata import group_colors, module_colors, palette
+
+
+@pytest.mark.parametrize(
+    ("n", "source"), [(1, "default_20"), (20, "default_20"), (21, "default_28"), (29, "default_102")]
+)
+def test_the_palette_is_the_smallest_of_scanpy_that_has_enough(n, source):
+    assert list(palette(n)) == list(getattr(palettes, source)[:n])
+
+
+def test_beyond_the_largest_palette_colours_repeat():
+    colors = palette(205)
+    assert colors.shape == (205,)
+    assert list(colors[102:204]) == list(colors[:102])
+
+
+def test_stored_colours_go_by_the_category(cells):
+    cells.uns["group_colors"] = ["#000001", "#000002", "#000003", "#000004"]
+    assert group_colors(cells, "group", ["group 2", "group 0"]) == ["#000003", "#000001"]
+
+
+@pytest.mark.parametrize("stored", [None, ["#000001"]])
+def test_without_enough_stored_colours_they_are_those_of_scanpy(cells, stored):
+    if stored is not None:
+        cells.uns["group_colors"] = stored
+    assert group_colors(cells, "group", ["group 3"]) == [palettes.default_20[3]]
+    assert set(cells.uns) == ({"group_colors"} if stored else set())
+
+
+def test_a_module_has_the_colour_of_its_label(cells):
+    cells.obs["gsr"] = pd.Categorical(np.resize(["0", "2"], cells.n_obs))
+    cells.uns["gsr_colors"] = [palettes.default_20[1], "#000002"]
+    colors = module_colors(cells, "gsr", np.array([0, 1, 2, -1, 3]))
+    assert [colors[0], colors[2]] == [palettes.default_20[1], "#000002"]
+    assert len(set(colors)) == 4  # modules that no cell carries get colours of their own
+
+
+def test_modules_without_labels_have_the_palette(cells):
+    assert module_colors(cells, "gsr", np.array([0, 0, 1])) == palettes.default_20[:2]
+    assert module_colors(cells, "gsr", np.array([-1, -1])) == []

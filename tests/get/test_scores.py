@@ -1,0 +1,32 @@
+"""The table of what `score` has stored."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from scgsr import get
+
+
+@pytest.fixture
+def adata():
+    table = pd.DataFrame({"metric": ["morans_i", "localisation"], "group": ["", "B"], "value": [0.5, 0.2]})
+    return ad.AnnData(np.zeros((2, 1)), uns={"gsr": {"scores": {"table": table, "verdict": "collapsed"}}})
+
+
+def test_the_table_is_a_copy_of_what_is_stored(adata):
+    stored = adata.uns["gsr"]["scores"]["table"].copy()
+    table = get.scores(adata)
+    pd.testing.assert_frame_equal(table, stored)
+    table["value"] = 9
+    pd.testing.assert_frame_equal(adata.uns["gsr"]["scores"]["table"], stored)
+
+
+def test_without_scores_the_error_names_the_call(adata):
+    del adata.uns["gsr"]["scores"]
+    with pytest.raises(KeyError, match=r"there are no scores.*call `scgsr\.tl\.score\(adata, key='gsr'\)` first"):
+        get.scores(adata)
+    with pytest.raises(KeyError, match=r"scgsr\.tl\.fit"):
+        get.scores(adata, key="other")

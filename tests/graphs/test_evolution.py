@@ -1,0 +1,57 @@
+"""The estimates of a learned graph, and how much two graphs share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+
+from scgsr import graphs
+from scgsr.graphs import Evolution, edge_jaccard
+
+
+@pytest.mark.parametrize("n_estimates", [0, 1, 3])
+def test_estimates_survive_being_stored(n_estimates):
+    evolution = Evolution()
+    for epoch in range(n_estimates):
+        evolution = evolution.followed_by(2 * epoch, (epoch + 0.5) * graphs.ring(5).adjacency)
+    stored = evolution.to_dict(5)
+    assert stored["adjacency"].shape == (5 * n_estimates, 5)
+    restored = Evolution.from_dict(stored)
+    assert restored.epochs == evolution.epochs == tuple(range(0, 2 * n_estimates, 2))
+    assert len(restored.adjacencies) == n_estimates
+    for one, two in zip(restored.adjacencies, evolution.adjacencies, strict=True):
+        np.testing.assert_array_equal(one.toarray(), two.toarray())
+
+
+def test_one_more_estimate_leaves_the_value_as_it_was():
+    first = Evolution().followed_by(0, graphs.path(3).adjacency)
+    second = first.followed_by(4, graphs.path(3).adjacency)
+    assert (first.epochs, second.epochs) == ((0,), (0, 4))
+
+
+def random_graph(seed, density):
+    upper = np.triu(np.random.default_rng(seed).random((7, 7)) < density, 1).astype(float)
+    return csr_matrix(upper + upper.T)
+
+
+@given(st.integers(0, 1000), st.floats(0.1, 1))
+def test_jaccard_is_that_of_the_sets_of_edges(seed, density):
+    one, two = random_graph(seed, density), random_graph(seed + 1, density)
+    edges = [set(zip(*graph.nonzero(), strict=True)) for graph in (one, two)]
+    union = edges[0] | edges[1]
+    expected = len(edges[0] & edges[1]) / len(union) if union else np.nan
+    assert edge_jaccard(one, two) == pytest.approx(expected, nan_ok=True)
+    assert edge_jaccard(two, 3 * one) == pytest.approx(expected, nan_ok=True)  # neither order nor weights matter
+
+
+def test_jaccard_of_the_same_of_others_and_of_none():
+    path = graphs.path(6).adjacency
+    assert edge_jaccard(path, path) == 1
+    assert edge_jaccard(path, csr_matrix((6, 6))) == 0
+    assert np.isnan(edge_jaccard(csr_matrix((6, 6)), csr_matrix((6, 6))))
+    explicit_zero = path.copy()
+    explicit_zero.data[:] = 0
+    assert edge_jaccard(path, explicit_zero) == 0

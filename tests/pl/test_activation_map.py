@@ -1,0 +1,207 @@
+"""Activation maps: what the artists hold, not how pixels look."""
+
+from __future__ import annotations
+
+import logging
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import PolyCollection
+
+from scgsr import pl
+
+N_CELLS = 60
+GROUPS = ["B cell", "T cell", "empty", "NK cell"]
+
+
+def means(adata, groupby="group"):
+    """Return group means by hand, (n_groups, n_neurons), without empty groups."""
+    frame = pd.DataFrame(adata.obsm["X_gsr"].astype(float), index=adata.obs_names)
+    return frame.groupby(adata.obs[groupby], observed=True).mean()
+
+
+def values_of(panel):
+    """Return the value of each neuron that a panel shows, in the order of the neurons."""
+    return np.ravel((panel.images or panel.collections)[0].get_array())
+
+
+def panels_of(figure):
+    """Return the axes of the pictures, without the colour bar."""
+    return [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
+
+
+def test_a_sheet_is_drawn_as_an_image_with_row_zero_on_top(pixel_graph, fitted):
+    adata = fitted(pixel_graph)
+    figure = pl.activation_map(adata, groupby="group")
+    for panel, mean in zip(panels_of(figure), means(adata).to_numpy(), strict=True):
+        (image,) = panel.images
+        assert image.origin == "upper"
+        assert np.allclose(image.get_array(), mean.reshape(pixel_graph.image_shape), rtol=1e-12)
+        assert image.get_extent()[3] > image.get_extent()[2]
+
+
+def test_any_other_graph_is_drawn_as_polygons_with_the_means_of_its_neurons(polygon_graph, fitted):
+    adata = fitted(polygon_graph)
+    for panel, mean in zip(panels_of(pl.activation_map(adata, groupby="group")), means(adata).to_numpy(), strict=True):
+        cells = panel.collections[0]
+        assert isinstance(cells, PolyCollection)
+        assert len(cells.get_paths()) == polygon_graph.n_neurons
+        assert np.allclose(cells.get_array(), mean, rtol=1e-12)
+
+
+def test_panels_are_titled_ordered_and_share_one_scale_and_one_colour_bar(on_grid):
+    figure = pl.activation_map(on_grid, groupby="group", groups=["T cell", "B cell"])
+    counts = on_grid.obs["group"].value_counts()
+    panels = panels_of(figure)
+    assert [panel.get_title() for panel in panels] == [f"{name} (n = {counts[name]})" for name in ("T cell", "B cell")]
+    assert len(figure.axes) == len(panels) + 1
+    norms = {panel.images[0].norm for panel in panels}
+    assert len(norms) == 1
+    drawn = means(on_grid).loc[["T cell", "B cell"]].to_numpy()
+    (norm,) = norms
+    assert (norm.vmin, norm.vmax) == (0, pytest.approx(drawn.max()))
+
+
+def test_groups_without_cells_are_left_out_and_named_in_the_log(caplog, on_grid):
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        figure = pl.activation_map(on_grid, groupby="group")
+    assert "empty" in caplog.text
+    assert len(panels_of(figure)) == len(GROUPS) - 1
+
+
+def test_missing_group_is_no_group(on_grid):
+    assert on_grid.obs["group"].isna().any()
+    drawn = sum(
+        int(panel.get_title().split("n = ")[1][:-1]) for panel in panels_of(pl.activation_map(on_grid, groupby="group"))
+    )
+    assert drawn == on_grid.obs["group"].notna().sum()
+
+
+def test_groups_are_the_labels_of_the_fit_by_default(on_grid):
+    by_default, by_name = pl.activation_map(on_grid), pl.activation_map(on_grid, groupby="gsr")
+    for one, other in zip(panels_of(by_default), panels_of(by_name), strict=True):
+        assert one.get_title() == other.get_title()
+        assert np.array_equal(values_of(one), values_of(other))
+
+
+@pytest.mark.parametrize("kind", [str, bool, int])
+def test_any_column_of_groups_will_do(kind, on_grid):
+    on_grid.obs["other"] = np.array([kind(i % 2) for i in range(N_CELLS)])
+    first = panels_of(pl.activation_map(on_grid, groupby="other"))[0]
+    assert np.allclose(values_of(first), means(on_grid, "other").to_numpy()[0])
+    assert first.get_title() == f"{kind(0)} (n = 30)"
+
+
+def test_center_subtracts_the_mean_of_all_cells_and_zero_is_in_the_middle(any_graph, fitted):
+    adata = fitted(any_graph)
+    everything = adata.obsm["X_gsr"].mean(axis=0, dtype=np.float64)
+    panels = panels_of(pl.activation_map(adata, groupby="group", center=True))
+    for panel, mean in zip(panels, means(adata).to_numpy(), strict=True):
+        assert np.allclose(values_of(panel), mean - everything, atol=1e-12)
+        norm = (panel.images or panel.collections)[0].norm
+        assert norm(0.0) == 0.5
+        assert norm.vmin == -norm.vmax
+
+
+def test_panel_normalisation_brings_each_panel_to_one_and_keeps_its_pattern(on_grid):
+    panels = panels_of(pl.activation_map(on_grid, groupby="group", normalize="panel"))
+    for panel, mean in zip(panels, means(on_grid).to_numpy(), strict=True):
+        assert np.allclose(values_of(panel), mean / mean.max())
+
+
+def test_silent_neurons_give_a_dark_panel_under_any_normalisation(fitted, graph_named):
+    adata = fitted(graph_named["grid"], dead=range(24))
+    for normalize in (None, "panel"):
+        for panel in panels_of(pl.activation_map(adata, groupby="group", normalize=normalize)):
+            image = panel.images[0]
+            assert not np.any(image.norm(image.get_array()))
+
+
+def mask(*rows):
+    chosen = np.zeros(N_CELLS, dtype=bool)
+    chosen[list(rows)] = True
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("cells", "rows"),
+    [
+        ("cell_3", [3]),
+        (3, [3]),
+        (-1, [N_CELLS - 1]),
+        (["cell_5", "cell_2"], [5, 2]),
+        ([5, 2], [5, 2]),
+        (np.array([5, 2]), [5, 2]),
+        (mask(2, 5), [2, 5]),
+    ],
+)
+def test_single_cells_by_name_position_or_mask(cells, rows, on_grid):
+    drawn = pl.activation_map(on_grid, cells)
+    panels = [drawn] if len(rows) == 1 else panels_of(drawn)
+    assert [panel.get_title() for panel in panels] == [f"cell_{row}" for row in rows]
+    for panel, row in zip(panels, rows, strict=True):
+        assert np.array_equal(values_of(panel), on_grid.obsm["X_gsr"][row])
+
+
+def test_percentile_limits_are_of_what_is_drawn(on_grid):
+    ax = pl.activation_map(on_grid, 0, vmin="p10", vmax="p90")
+    expected = np.percentile(on_grid.obsm["X_gsr"][0], [10, 90])
+    assert np.allclose([ax.images[0].norm.vmin, ax.images[0].norm.vmax], expected)
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"vmin": 0.5, "vmax": 2}, (0.5, 2)),
+        ({"vmin": -1}, (-1, None)),
+        ({"vcenter": 1, "vmax": 4}, (-2, 4)),
+        ({"vcenter": 1, "vmin": 0, "vmax": 4}, (0, 4)),
+    ],
+)
+def test_limits_are_kept(limits, expected, on_grid):
+    norm = pl.activation_map(on_grid, 0, **limits).images[0].norm
+    assert norm.vmin == expected[0]
+    assert expected[1] is None or norm.vmax == expected[1]
+    if "vcenter" in limits:
+        assert norm(limits["vcenter"]) == 0.5
+
+
+def test_negative_activations_are_not_cut_off(on_grid):
+    on_grid.obsm["X_gsr"] = on_grid.obsm["X_gsr"] - 2
+    assert pl.activation_map(on_grid, 0).images[0].norm.vmin == on_grid.obsm["X_gsr"][0].min()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"cells": 0, "groupby": "group"}, ValueError, "`cells` and `groupby`"),
+        ({"cells": 0, "groups": ["B cell"]}, ValueError, "`cells` and `groupby`"),
+        ({"cells": "nobody"}, KeyError, "nobody"),
+        ({"cells": 1.5}, KeyError, "`cells`"),
+        ({"cells": N_CELLS}, ValueError, str(N_CELLS)),
+        ({"cells": [True, False]}, ValueError, "mask"),
+        ({"cells": []}, ValueError, "`cells` must select"),
+        ({"cells": mask()}, ValueError, "`cells` must select"),
+        ({"cells": [0] * 201}, ValueError, "`cells` must select"),
+        ({"groupby": "gruop"}, KeyError, "'group'"),
+        ({"groupby": "number"}, TypeError, "`groupby`"),
+        ({"groupby": "group", "groups": "D cell"}, ValueError, "'B cell'"),
+        ({"groupby": "group", "groups": "empty"}, ValueError, "`groupby`"),
+        ({"groupby": "group", "ax": True}, ValueError, "`ax`"),
+        ({"normalize": "neuron"}, ValueError, "`normalize`"),
+        ({"ncols": 0}, ValueError, "`ncols`"),
+        ({"vmin": 2, "vmax": 1}, ValueError, "`vmin`"),
+        ({"vmin": "two"}, ValueError, "`vmin`"),
+        ({"vmax": "p101"}, ValueError, "`vmax`"),
+        ({"vmax": None, "vmin": "p0", "vcenter": -5}, ValueError, "`vcenter`"),
+        ({"key": "other"}, KeyError, r"scgsr\.tl\.fit"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, error, message, on_grid):
+    on_grid.obs["number"] = np.linspace(0, 1, N_CELLS)
+    if arguments.get("ax"):
+        arguments = arguments | {"ax": plt.figure().add_subplot()}
+    with pytest.raises(error, match=message):
+        pl.activation_map(on_grid, **arguments)
