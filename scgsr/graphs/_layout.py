@@ -104,7 +104,7 @@ def _majorized(target: np.ndarray) -> np.ndarray:
 
     Stress majorization (Gansner, Koren and North, 2005, https://doi.org/10.1007/978-3-540-31843-9_25): each step solves
     L_w X = L_b(X) X with weights w = d^-2, which never increases the stress, sum w (|x_i - x_j| - d)^2. The layout of
-    Kamada and Kawai in igraph is no faster and lowers the same stress node by node, so that long graphs may stay folded.
+    Kamada and Kawai in igraph is no faster and lowers the same stress node by node, and long graphs may stay folded.
     """
     n = len(target)
     weights = 1.0 / (target + np.eye(n)) ** 2 - np.eye(n)
