@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Normalize
 
 # A neuron that never fires, wherever it is drawn.
-DEAD = "0.65"
+DEAD = "0.7"
 # A number that is not defined.
 UNDEFINED = "0.8"
 
