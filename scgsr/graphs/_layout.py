@@ -9,14 +9,14 @@ from scipy.sparse import csr_matrix
 # Space left between components, in units of the distance between neighbours.
 _GAP = 2.5
 # Space from one isolated node to the next: far enough to be seen one by one.
-_ALONE = 1.5
+_ISOLATED_GAP = 1.5
 # Width over height that a drawing of several components aims at.
 _ASPECT = 1.6
 # The area that the nodes share out reaches this far from them. Wider closes holes; too wide buckles a path.
-_REACH = 0.8
+_AREA_RADIUS = 0.8
 # Distance between the points that stand for the area.
-_FINE = 0.1
-_N_STRESS, _N_LLOYD = 100, 10
+_AREA_STEP = 0.1
+_N_STRESS_STEPS, _N_LLOYD_STEPS = 100, 10
 
 
 def on_circle(turns: np.ndarray, radius: float) -> np.ndarray:
@@ -43,7 +43,7 @@ def pack(blocks: list[np.ndarray]) -> np.ndarray:
 
 def layout(adjacency: csr_matrix) -> np.ndarray:
     """
-    Return places for the nodes of any graph, neighbours about 1 apart and no two nodes in one place.
+    Return positions for the nodes of any graph, neighbours about 1 apart and no two nodes in one position.
 
     Components are drawn on their own and packed from the largest to the smallest; isolated nodes lie in rows beneath.
 
@@ -60,28 +60,28 @@ def layout(adjacency: csr_matrix) -> np.ndarray:
     --------
     >>> import numpy as np
     >>> from scgsr.graphs import layout, path
-    >>> places = layout(path(5).adjacency)
-    >>> bool(np.allclose(np.linalg.norm(np.diff(places, axis=0), axis=1), 1, atol=0.2))
+    >>> positions = layout(path(5).adjacency)
+    >>> bool(np.allclose(np.linalg.norm(np.diff(positions, axis=0), axis=1), 1, atol=0.2))
     True
     """
-    n_components, labels = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
-    members = sorted((np.flatnonzero(labels == c) for c in range(n_components)), key=len, reverse=True)
-    tied = [nodes for nodes in members if len(nodes) > 1]
+    n_components, component = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
+    members = sorted((np.flatnonzero(component == c) for c in range(n_components)), key=len, reverse=True)
+    connected = [nodes for nodes in members if len(nodes) > 1]
     positions = np.zeros((adjacency.shape[0], 2))
     bottom_left, width = np.zeros(2), 0.0
-    if tied:
-        drawn = pack([_drawn(adjacency[nodes][:, nodes]) for nodes in tied])
-        positions[np.concatenate(tied)] = drawn
+    if connected:
+        drawn = pack([_drawn(adjacency[nodes][:, nodes]) for nodes in connected])
+        positions[np.concatenate(connected)] = drawn
         bottom_left, width = drawn.min(axis=0), float(np.ptp(drawn[:, 0]))
-    isolated = np.concatenate([np.zeros(0, dtype=int), *members[len(tied) :]])
-    columns = max(int(width / _ALONE) + 1, int(np.ceil(np.sqrt(len(isolated)))))
+    isolated = np.concatenate([np.zeros(0, dtype=int), *members[len(connected) :]])
+    columns = max(int(width / _ISOLATED_GAP) + 1, int(np.ceil(np.sqrt(len(isolated)))))
     row, column = np.divmod(np.arange(len(isolated)), columns)
-    positions[isolated] = bottom_left - (0, _GAP) + _ALONE * np.column_stack([column, -row])
+    positions[isolated] = bottom_left - (0, _GAP) + _ISOLATED_GAP * np.column_stack([column, -row])
     return positions
 
 
 def _shelves(sizes: np.ndarray, width: float) -> np.ndarray:
-    """Top left corners (x, depth) of boxes set one beside the other, a new row where `width` is full."""
+    """Return the top left corners (x, depth) of boxes set one beside the other, a new row where `width` is full."""
     corners, x, y, row_height = [], 0.0, 0.0, 0.0
     for box_width, box_height in sizes:
         if x > 0 and x + box_width > width * (1 + 1e-9):
@@ -94,22 +94,23 @@ def _shelves(sizes: np.ndarray, width: float) -> np.ndarray:
 def _drawn(adjacency: csr_matrix) -> np.ndarray:
     """Draw a connected graph: distances on paper follow hops on the graph, then the nodes share out the area."""
     hops = np.asarray(scipy.sparse.csgraph.shortest_path(adjacency, directed=False, unweighted=True))
-    rough = _scaled(_stress(hops), 0.9)  # most have a neighbour within reach: little is left empty
+    rough = _scaled(_majorized(hops), 0.9)  # most have a neighbour within reach: little is left empty
     return _scaled(_evened(rough), 0.5)
 
 
-def _stress(target: np.ndarray) -> np.ndarray:
+def _majorized(target: np.ndarray) -> np.ndarray:
     """
-    Place points so that their distances come near the target.
+    Return positions, (n, 2), whose distances come near the target.
 
-    Stress majorization (Gansner, Koren and North, 2005, doi 10.1007/978-3-540-31843-9_25): each step solves
-    L_w X = L_b(X) X with weights w = d^-2, which never increases sum w (|x_i - x_j| - d)^2.
+    Stress majorization (Gansner, Koren and North, 2005, https://doi.org/10.1007/978-3-540-31843-9_25): each step solves
+    L_w X = L_b(X) X with weights w = d^-2, which never increases the stress, sum w (|x_i - x_j| - d)^2. The layout of
+    Kamada and Kawai in igraph is no faster and lowers the same stress node by node, and long graphs may stay folded.
     """
     n = len(target)
     weights = 1.0 / (target + np.eye(n)) ** 2 - np.eye(n)
     inverse = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
     positions = _start(target)
-    for _ in range(_N_STRESS):
+    for _ in range(_N_STRESS_STEPS):
         pull = weights * target / np.maximum(_apart(positions), 1e-9)
         positions = inverse @ ((np.diag(pull.sum(axis=1)) - pull) @ positions)
     return positions
@@ -119,14 +120,14 @@ def _evened(positions: np.ndarray) -> np.ndarray:
     """
     Make the nodes' Voronoi cells alike; the outline and the holes stay.
 
-    Lloyd's algorithm (1982, doi 10.1109/TIT.1982.1056489): each node moves to the middle of the points nearest to it,
-    here among points over the area near any node.
+    Lloyd's algorithm (1982, https://doi.org/10.1109/TIT.1982.1056489): each node moves to the middle of the points
+    nearest to it, here among points over the area near any node.
     """
-    radius = round(_REACH / _FINE)
+    radius = round(_AREA_RADIUS / _AREA_STEP)
     offsets = np.mgrid[-radius : radius + 1, -radius : radius + 1].reshape(2, -1).T
     offsets = offsets[np.linalg.norm(offsets, axis=1) <= radius]
-    area = np.unique((np.rint(positions / _FINE)[:, None] + offsets).reshape(-1, 2), axis=0) * _FINE
-    for _ in range(_N_LLOYD):
+    area = np.unique((np.rint(positions / _AREA_STEP)[:, None] + offsets).reshape(-1, 2), axis=0) * _AREA_STEP
+    for _ in range(_N_LLOYD_STEPS):
         _, owner = scipy.spatial.cKDTree(positions).query(area)
         size = np.bincount(owner, minlength=len(positions))[:, None]
         total = np.column_stack([np.bincount(owner, axis, minlength=len(positions)) for axis in area.T])
@@ -148,7 +149,7 @@ def _apart(positions: np.ndarray) -> np.ndarray:
 
 
 def _start(target: np.ndarray) -> np.ndarray:
-    """Classical scaling of the distances; a small spiral keeps equivalent nodes from starting in one place."""
+    """Return the classical scaling of the distances; a small spiral sets apart nodes that it puts in one position."""
     centre = np.eye(len(target)) - 1.0 / len(target)
     values, vectors = np.linalg.eigh(-0.5 * centre @ target**2 @ centre)
     order = np.arange(len(target))

@@ -38,8 +38,9 @@ _FILE_BACKENDS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template
 def panels(titles: Sequence[str], *, aspect: float, ncols: int = 1, ax: Axes | None = None) -> list[Axes]:
     """Return titled axes of a new figure, for pictures of this width over height; or `ax`.
 
-    The places are exact, in inches, as no layout engine knows that pictures keep their aspect. What comes to stand
-    beside them, a colour bar or a legend, widens the page.
+    The layout is exact, in inches: all pictures have one size, whatever their titles, and what comes to stand beside
+    them, a colour bar or a legend, widens the page. Matplotlib's layout engines take that room from the pictures
+    instead, which leaves little of one beside a long legend, and draw many panels three times more slowly.
     """
     import matplotlib.pyplot as plt
 

@@ -150,7 +150,7 @@ def draw_nodes(ax: Axes, graph: NeuronGraph, strength: np.ndarray, **style: Any)
         units="xy",
         offsets=graph.positions,
         offset_transform=ax.transData,
-        linewidths=0.8,
+        linewidths=1.0,
         zorder=2,
         **style,
     )

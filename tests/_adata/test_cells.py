@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 
-from scgsr._adata import groups, numbers
+from scgsr._adata import groups, numbers, read_cells
 
 
 def test_groups_are_the_column_as_it_is(cells):
@@ -77,3 +78,18 @@ def test_some_number_must_be_finite(cells, value):
     with pytest.raises(ValueError, match="`angle`='time' must have finite numbers, got none") as caught:
         numbers(cells, "angle", "time")
     assert caught.value.argument == "angle"
+
+
+def test_all_that_is_known_of_the_cells_is_a_copy(cells):
+    cells.obsm["X_pca"] = cells.X[:, :2].copy()
+    cells.uns["group_colors"] = ["#000000"] * 4
+    cells.uns["log1p"] = {}
+    known = read_cells(cells)
+    copied = ad.AnnData(np.zeros((cells.n_obs, 1)), **known)
+    assert copied.obs.equals(cells.obs)
+    assert list(copied.uns) == ["group_colors"]
+    known["obs"]["group"], known["obsm"]["X_pca"][:] = "x", 9
+    known["uns"]["group_colors"][:] = "#ffffff"
+    assert cells.obs["group"].nunique() == 4
+    np.testing.assert_array_equal(cells.obsm["X_pca"], cells.X[:, :2])
+    assert cells.uns["group_colors"] == ["#000000"] * 4

@@ -189,3 +189,80 @@ def test_values_that_are_no_numbers(cells):
     for name in ("words", "complex"):
         with pytest.raises(ValueError, match="real numbers"):
             _view.view(cells, use_rep=name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"layer": "x"}, "layer"),
+        ({"use_rep": "x"}, "use_rep"),
+        ({"layer": "a", "use_rep": "b"}, "layer"),
+        ({"mask_var": "x"}, "mask_var"),
+        ({"mask_var": np.zeros(12, dtype=bool)}, "mask_var"),
+        ({"mask_var": np.ones(12, dtype=bool), "use_rep": "b"}, "mask_var"),
+    ],
+)
+def test_an_error_carries_the_argument_that_it_is_about(cells, arguments, argument):
+    with pytest.raises((KeyError, ValueError)) as caught:
+        _view.view(cells, **arguments)
+    assert caught.value.argument == argument
+
+
+def test_names_that_occur_twice_are_refused_with_the_cure(cells):
+    cells.var_names = ["feature_0", "feature_0", *cells.var_names[2:]]
+    with pytest.raises(ValueError, match=r"1 features whose name occurs twice \(feature_0\).*make_unique"):
+        _view.view(cells)
+
+
+def test_all_features_have_moments_and_a_constant_one_has_scale_zero(cells):
+    cells.X[:, 4] = 3
+    view, varies = _view.features(cells, None)
+    assert view.features == tuple(cells.var_names)
+    assert view.matrix.shape == cells.shape
+    assert np.flatnonzero(~varies).tolist() == [4]
+    assert view.mean.dtype == view.scale.dtype == np.float64
+    np.testing.assert_allclose(view.mean, cells.X.mean(axis=0, dtype=np.float64))
+    np.testing.assert_allclose(view.scale[varies], cells.X.std(axis=0, dtype=np.float64)[varies])
+    assert view.scale[4] == 0
+
+
+class TestColumns:
+    @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
+    def test_chosen_features_in_their_order(self, cells, kind):
+        cells.layers["kind"] = kind(cells.X)
+        names, values = _view.columns(cells, ["feature_5", "feature_1"], layer="kind")
+        assert names == ["feature_5", "feature_1"]
+        assert np.array_equal(values, cells.X[:, [5, 1]])
+
+    def test_one_name_and_all(self, cells):
+        assert _view.columns(cells, "feature_3")[1].shape == (240, 1)
+        names, values = _view.columns(cells, None)
+        assert names == list(cells.var_names)
+        assert np.array_equal(values, cells.X)
+
+    @pytest.mark.parametrize(
+        ("names", "error", "message"),
+        [
+            (["x"], KeyError, "among the 12 names in `adata.var_names`, got x"),
+            (list("abcdefg"), KeyError, "got a, b, c, d, e and 2 more"),
+            ([], ValueError, "different names"),
+            (["feature_1", "feature_1"], ValueError, "different names"),
+            (5, TypeError, "a name or a list of names"),
+        ],
+    )
+    def test_wrong_names(self, cells, names, error, message):
+        with pytest.raises(error, match=message) as caught:
+            _view.columns(cells, names)
+        assert caught.value.argument == "names"
+
+    def test_a_name_of_two_features(self, cells):
+        cells.var_names = ["feature_0", "feature_0", *cells.var_names[2:]]
+        with pytest.raises(ValueError, match="each of one feature"):
+            _view.columns(cells, ["feature_0"])
+        assert _view.columns(cells, ["feature_2"])[1].shape == (240, 1)
+
+    def test_values_that_are_not_finite_matter_where_they_are_asked_for(self, cells):
+        cells.X[2, 3] = np.nan
+        _view.columns(cells, ["feature_4"])
+        with pytest.raises(ValueError, match="feature_3"):
+            _view.columns(cells, ["feature_3"])

@@ -68,3 +68,26 @@ def test_layout_spreads_neurons_evenly():
     nearest = apart.min(axis=1)
     assert np.std(nearest) < 0.15 * np.mean(nearest)
     assert np.corrcoef(pdist(positions), pdist(places))[0, 1] > 0.8
+
+
+def stress(positions, hops):
+    """Return how far distances in the drawing are from those on the graph, in the best unit."""
+    apart = pdist(positions)
+    weights = hops**-2.0
+    unit = (weights * apart * hops).sum() / (weights * apart**2).sum()
+    return float((weights * (unit * apart - hops) ** 2).mean())
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [graphs.grid(4, 16), graphs.path(40), graphs.ring(40), graphs.wishbone(20, 15)],
+    ids=["strip", "path", "ring", "wishbone"],
+)
+def test_long_graphs_are_not_folded_whatever_the_order_of_their_neurons(graph):
+    drawings = []
+    for seed in range(6):
+        order = np.random.default_rng(seed).permutation(graph.n_neurons)
+        adjacency = graph.adjacency[order][:, order]
+        hops = shortest_path(adjacency, directed=False, unweighted=True)[np.triu_indices(graph.n_neurons, 1)]
+        drawings.append(stress(layout(adjacency), hops))
+    assert max(drawings) < min(drawings) + 0.002

@@ -88,9 +88,9 @@ def test_groups_are_the_labels_of_the_fit_by_default(on_grid):
 
 @pytest.mark.parametrize("kind", [str, bool, int])
 def test_any_column_of_groups_will_do(kind, on_grid):
-    on_grid.obs["other"] = np.array([kind(i % 2) for i in range(N_CELLS)])
-    first = panels_of(pl.activation_map(on_grid, groupby="other"))[0]
-    assert np.allclose(values_of(first), means(on_grid, "other").to_numpy()[0])
+    on_grid.obs["half"] = np.array([kind(i % 2) for i in range(N_CELLS)])
+    first = panels_of(pl.activation_map(on_grid, groupby="half"))[0]
+    assert np.allclose(values_of(first), means(on_grid, "half").to_numpy()[0])
     assert first.get_title() == f"{kind(0)} (n = 30)"
 
 

@@ -63,12 +63,12 @@ def test_each_panel_holds_the_correlations_of_its_group(graph, kind, fitted):
     for panel, group in zip(panels(figure), ["B cell", "T cell", "NK cell"], strict=True):
         cells = (adata.obs["group"] == group).to_numpy()
         drawn = np.ma.filled(panel.images[0].get_array(), np.nan)
-        for place, row in enumerate(rows):
+        for line, row in enumerate(rows):
             if MARKERS[row] == "constant":
-                assert np.isnan(drawn[place]).all()
+                assert np.isnan(drawn[line]).all()
                 continue
-            wanted = [np.corrcoef(values[cells, row], neuron)[0, 1] for neuron in adata.obsm["X_gsr"][cells].T]
-            assert np.allclose(drawn[place], np.array(wanted)[order(adata)], atol=1e-6)
+            expected = [np.corrcoef(values[cells, row], neuron)[0, 1] for neuron in adata.obsm["X_gsr"][cells].T]
+            assert np.allclose(drawn[line], np.array(expected)[order(adata)], atol=1e-6)
         assert panel.images[0].get_clim() == (-1, 1)
         assert panel.get_title() == f"{group}\n(n = {cells.sum()})"
 
@@ -79,8 +79,8 @@ def test_rows_have_one_order_in_which_like_markers_stand_together(fitted):
     noise = np.random.default_rng(1).normal(scale=0.1, size=(N_CELLS, 4)).astype(np.float32)
     adata.X = np.column_stack([a[:, 0], a[:, 9], a[:, 0], a[:, 9]]) + noise
     drawn = pl.correlation_heatmap(adata, "group")
-    found = [MARKERS.index(name) for name in names(panels(drawn)[0])]
-    assert [{0, 2}, {1, 3}] == sorted(map(set, (found[:2], found[2:])), key=min)
+    markers = [MARKERS.index(name) for name in names(panels(drawn)[0])]
+    assert [{0, 2}, {1, 3}] == sorted(map(set, (markers[:2], markers[2:])), key=min)
 
 
 def test_chosen_markers_and_groups_only(fitted):

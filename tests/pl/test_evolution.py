@@ -21,16 +21,16 @@ def estimates(n):
     """Return `n` graphs on the same neurons, each a little unlike the one before."""
     rng = np.random.default_rng(0)
     cells = rng.gamma(1.0, size=(300, N))
-    found = []
+    adjacencies = []
     for _ in range(n):
         cells = cells + rng.normal(scale=0.2, size=cells.shape)
-        found.append(graphs.coactivation(cells, n_neighbors=4).adjacency)
-    return found
+        adjacencies.append(graphs.coactivation(cells, n_neighbors=4).adjacency)
+    return adjacencies
 
 
 def fitted(n, *, dead=()):
-    found = estimates(n)
-    graph = graphs.from_adjacency(found[-1] if n else graphs.path(N).adjacency)
+    adjacencies = estimates(n)
+    graph = graphs.from_adjacency(adjacencies[-1] if n else graphs.path(N).adjacency)
     modules = np.arange(N) % 3
     modules[list(dead)] = -1
     obs = {"gsr": pd.Categorical(["0", "1", "2"] * 4)}
@@ -39,7 +39,7 @@ def fitted(n, *, dead=()):
         obsm={"X_gsr": np.ones((12, N), dtype=np.float32)},
     )
     stored = {"adjacency": graph.adjacency, "positions": graph.positions, "name": "learned"}
-    stacked = sparse.vstack(found).tocsr() if n else sparse.csr_matrix((0, N))
+    stacked = sparse.vstack(adjacencies).tocsr() if n else sparse.csr_matrix((0, N))
     adata.uns["gsr"] = {
         "graph": stored | {"image_shape": np.array((), dtype=int)},
         "modules": modules,
@@ -70,19 +70,19 @@ def test_at_most_eight_are_drawn_the_first_and_the_last_among_them(n, drawn):
 
 
 def test_each_title_has_the_agreement_with_the_estimate_just_before():
-    found = estimates(20)
+    adjacencies = estimates(20)
     for ax in pl.evolution(fitted(20)).axes[1:]:
-        place = int(ax.get_title().split()[1]) // 3
-        assert ax.get_title().endswith(f"Jaccard {edge_jaccard(found[place - 1], found[place]):.2f}")
+        index = int(ax.get_title().split()[1]) // 3
+        assert ax.get_title().endswith(f"Jaccard {edge_jaccard(adjacencies[index - 1], adjacencies[index]):.2f}")
 
 
 def test_edges_are_kept_or_new_and_neurons_stand_where_the_final_graph_puts_them():
-    adata, found = fitted(6), estimates(6)
-    for place, ax in enumerate(pl.evolution(adata).axes):
+    adata, adjacencies = fitted(6), estimates(6)
+    for index, ax in enumerate(pl.evolution(adata).axes):
         kept, fresh, nodes = ax.collections
-        shared = found[place].multiply(found[max(place - 1, 0)] != 0).nnz // 2
+        shared = adjacencies[index].multiply(adjacencies[max(index - 1, 0)] != 0).nnz // 2
         assert len(kept.get_segments()) == shared
-        assert len(fresh.get_segments()) == found[place].nnz // 2 - shared
+        assert len(fresh.get_segments()) == adjacencies[index].nnz // 2 - shared
         assert not same_color(kept.get_color()[0], "0.1")
         assert np.array_equal(nodes.get_offsets(), adata.uns["gsr"]["graph"]["positions"])
         faces = [to_rgba(adata.uns["gsr_colors"][module]) for module in adata.uns["gsr"]["modules"]]
@@ -112,8 +112,8 @@ def test_wrong_arguments_are_named(arguments, error):
 def test_it_survives_a_file(tmp_path):
     adata = fitted(4)
     adata.write_h5ad(tmp_path / "a.h5ad")
-    again = ad.read_h5ad(tmp_path / "a.h5ad")
-    assert [ax.get_title() for ax in pl.evolution(again).axes] == [ax.get_title() for ax in pl.evolution(adata).axes]
+    stored = ad.read_h5ad(tmp_path / "a.h5ad")
+    assert [ax.get_title() for ax in pl.evolution(stored).axes] == [ax.get_title() for ax in pl.evolution(adata).axes]
 
 
 @pytest.mark.parametrize(("millimetres", "ncols"), [(85, 2), (180, 4)])

@@ -1,0 +1,57 @@
+"""What is asked of a fit later: scores, programs and saliency."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scgsr import _adata
+from scgsr._adata import _answers
+
+
+@pytest.fixture
+def fitted(cells):
+    cells.uns["gsr"] = {"modules": np.arange(3)}
+    return cells
+
+
+@pytest.mark.parametrize("name", ["scores", "saliency"])
+def test_what_is_written_is_read_and_the_record_stays(fitted, name):
+    answer = {"value": 1}
+    getattr(_adata, f"write_{name}")(fitted, "gsr", answer)
+    assert getattr(_adata, f"read_{name}")(fitted, "gsr") == answer
+    assert list(fitted.uns["gsr"]) == ["modules", name]
+
+
+def test_programs_are_effects_and_tests(fitted):
+    effect = np.random.default_rng(0).random((12, 3))
+    _adata.write_programs(fitted, "gsr", effect, {"names": ["feature_0"]})
+    stored, tests = _adata.read_programs(fitted, "gsr")
+    assert stored.dtype == np.float32
+    np.testing.assert_allclose(stored, effect, rtol=1e-6)
+    assert tests == {"names": ["feature_0"]}
+    del fitted.varm["gsr_programs"]
+    with pytest.raises(KeyError, match=r"no programs.*scgsr\.tl\.programs"):
+        _adata.read_programs(fitted, "gsr")
+
+
+def test_a_failure_leaves_all_as_it_was(fitted):
+    with pytest.raises(ValueError, match="shape"):
+        _adata.write_programs(fitted, "gsr", np.zeros((5, 3)), {})
+    assert list(fitted.uns["gsr"]) == ["modules"]
+    assert "gsr_programs" not in fitted.varm
+
+
+def test_a_view_becomes_a_copy_and_its_parent_stays(fitted):
+    view = fitted[:20]
+    with pytest.warns(match="view"):
+        _adata.write_scores(view, "gsr", {"value": 1})
+    assert _adata.read_scores(view, "gsr") == {"value": 1}
+    assert list(fitted.uns["gsr"]) == ["modules"]
+
+
+@pytest.mark.parametrize("name", ["scores", "programs", "saliency"])
+def test_without_an_answer_the_error_names_the_call_and_the_argument(fitted, name):
+    with pytest.raises(KeyError, match=rf"scgsr\.tl\.{name.replace('scores', 'score')}\(adata, key='gsr'\)") as caught:
+        getattr(_answers, f"read_{name}")(fitted, "gsr")
+    assert caught.value.argument == "key"
