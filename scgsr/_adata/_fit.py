@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scgsr import _checks, _model
+from scgsr._adata._colors import palette
 from scgsr._adata._keys import Keys
 from scgsr._checks import about, log
 from scgsr._model import FittedModel
@@ -97,7 +98,7 @@ def write(
             if values is not None:
                 adata.obs[column] = values
         adata.uns[keys.record] = fitted.to_record()
-        adata.uns[keys.colors] = _palette(n_labels) if colors is None or len(colors) != n_labels else colors
+        adata.uns[keys.colors] = palette(n_labels) if colors is None or len(colors) != n_labels else colors
     except BaseException:
         undo()
         raise
@@ -191,7 +192,7 @@ def read_evolution(adata: AnnData, key: str) -> list[tuple[int, sparse.csr_matri
             f"`key`={key!r}: no estimates of the neuron graph are stored, as only `scgsr.graphs.learned` graphs "
             f"evolve; call `scgsr.tl.fit(adata, scgsr.graphs.learned(), key_added={key!r})`."
         )
-        raise ValueError(msg)
+        raise about("key", ValueError(msg))
     return list(zip(evolution.epochs, evolution.adjacencies, strict=True))
 
 
@@ -234,13 +235,3 @@ def _remove(adata: AnnData, keys: Keys) -> None:
     for mapping, name in _owned(adata, keys):
         if name in mapping:
             del mapping[name]
-
-
-def _palette(n: int) -> np.ndarray:
-    """Return `n` hex colours from Scanpy's palettes."""
-    from scanpy.plotting import palettes
-
-    for palette in (palettes.default_20, palettes.default_28, palettes.default_102):
-        if n <= len(palette):
-            return np.array(palette[:n], dtype=object)
-    return np.array([palettes.default_102[i % 102] for i in range(n)], dtype=object)

@@ -337,5 +337,7 @@ def test_the_ground_floor_is_there_and_no_more():
 
 
 def test_every_room_has_a_tier_and_every_tier_its_rooms():
-    rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    rooms = {
+        path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))
+    }
     assert rooms - {"__pycache__"} == {*PURE, *BOUNDARY, *FACE}

@@ -260,7 +260,7 @@ def test_the_model_applied_to_the_training_cells_gives_the_stored_activations(fi
 class TestFailuresLoseNothing:
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
     @pytest.mark.parametrize(
-        "where", ["scgsr._train._learn.train", "scgsr._modules._find.leiden", "scgsr._adata._fit._palette"]
+        "where", ["scgsr._train._learn.train", "scgsr._modules._find.leiden", "scgsr._adata._fit.palette"]
     )
     @pytest.mark.parametrize("fitted_before", [False, True])
     def test_whatever_stops_a_fit(self, cells, monkeypatch, error, where, fitted_before):

@@ -1,0 +1,160 @@
+"""The slots of a fit: written whole or not at all, read back, never anybody else's."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from scgsr import _adata, tl
+from scgsr._adata import Keys, _fit
+from scgsr.graphs import learned
+
+KEYS = Keys("gsr")
+
+
+@pytest.fixture
+def fitted(cells):
+    tl.fit(cells, (4, 5), n_epochs=3, hidden=16)
+    return cells
+
+
+def slots(adata):
+    """What the object holds, as one can compare it."""
+    return {
+        "obs": adata.obs.copy(),
+        "obsm": {name: np.array(values) for name, values in adata.obsm.items()},
+        "uns": set(adata.uns),
+        "varm": set(adata.varm),
+    }
+
+
+def assert_unchanged(adata, before):
+    pd.testing.assert_frame_equal(adata.obs, before["obs"])
+    assert set(adata.obsm) == set(before["obsm"])
+    for name, values in before["obsm"].items():
+        assert np.array_equal(adata.obsm[name], values)
+    assert (set(adata.uns), set(adata.varm)) == (before["uns"], before["varm"])
+
+
+def rewrite(adata, **changed):
+    """Write what is there once more."""
+    model, activations = _adata.read_model(adata, "gsr"), _adata.read_activations(adata, "gsr").copy()
+    labels = model.modules.assign(activations)
+    arguments = {"held_out": _adata.read_held_out(adata, "gsr"), **changed}
+    _adata.write(adata, KEYS, model, activations, labels, **arguments)
+
+
+def test_what_is_written_is_read(fitted):
+    model = _adata.read_model(fitted, "gsr")
+    activations = _adata.read_activations(fitted, "gsr")
+    assert activations.dtype == np.float32
+    np.testing.assert_allclose(model.activations(fitted.X), activations, atol=1e-5)
+    assert (_adata.read_labels(fitted, "gsr") == model.modules.assign(activations).codes.astype(str)).all()
+    assert _adata.read_held_out(fitted, "gsr").sum() == 24
+    assert _adata.read_novelty(fitted, "gsr") is None
+    assert _adata.read_graph(fitted, "gsr").image_shape == (4, 5)
+    assert len(_adata.read_colors(fitted, "gsr")) == model.modules.n_modules
+
+
+def test_writing_takes_the_place_of_earlier_results(fitted):
+    tl.programs(fitted)
+    novelty = np.linspace(0, 1, 240, dtype=np.float32)
+    colors = np.array(["#000000"] * fitted.obs["gsr"].cat.categories.size, dtype=object)
+    rewrite(fitted, novelty=novelty, held_out=None, colors=colors)
+    assert np.array_equal(_adata.read_novelty(fitted, "gsr"), novelty)
+    assert _adata.read_held_out(fitted, "gsr") is None
+    assert list(_adata.read_colors(fitted, "gsr")) == list(colors)
+    assert "gsr_programs" not in fitted.varm  # they were those of the earlier results
+    rewrite(fitted)
+    assert _adata.read_novelty(fitted, "gsr") is None
+
+
+@pytest.mark.parametrize("column", [[1.0], np.zeros((3, 3))], ids=["too short", "of another shape"])
+def test_a_failure_leaves_all_as_it_was(fitted, column):
+    tl.programs(fitted)
+    before = slots(fitted)
+    with pytest.raises(ValueError):
+        rewrite(fitted, novelty=column)
+    assert_unchanged(fitted, before)
+    assert "programs" in fitted.uns["gsr"]
+
+
+def test_an_interrupt_while_writing_leaves_a_clean_object_clean(cells, monkeypatch):
+    def interrupt(n):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_fit, "palette", interrupt)
+    before = slots(cells)
+    with pytest.raises(KeyboardInterrupt):
+        tl.fit(cells, (4, 5), n_epochs=1, hidden=16)
+    assert_unchanged(cells, before)
+
+
+@pytest.mark.parametrize(
+    ("slot", "put"),
+    [
+        ("X_gsr", lambda adata: adata.obsm.__setitem__("X_gsr", np.zeros((240, 2)))),
+        ("gsr", lambda adata: adata.obs.__setitem__("gsr", "mine")),
+        ("gsr_novelty", lambda adata: adata.obs.__setitem__("gsr_novelty", 1)),
+        ("gsr", lambda adata: adata.uns.__setitem__("gsr", {"mine": 1})),
+        ("gsr_programs", lambda adata: adata.varm.__setitem__("gsr_programs", np.zeros((12, 2)))),
+        ("gsr_colors", lambda adata: adata.uns.__setitem__("gsr_colors", ["#000000"])),
+    ],
+)
+def test_slots_that_no_fit_has_written_are_refused(cells, slot, put):
+    put(cells)
+    with pytest.raises(ValueError, match=f"would overwrite .*{slot}") as caught:
+        _adata.check_free(cells, KEYS)
+    assert caught.value.argument == "key_added"
+
+
+def test_those_of_a_fit_are_free_also_after_concatenation_has_dropped_uns(fitted):
+    _adata.check_free(fitted, KEYS)
+    both = ad.concat([fitted, fitted], index_unique="-")
+    _adata.check_free(both, KEYS)
+    with pytest.raises(KeyError, match="uns_merge='same'"):
+        _adata.read_record(both, "gsr")
+
+
+def test_the_name_of_the_index_is_no_free_slot(cells):
+    cells.obs.index.name = "gsr_confidence"
+    with pytest.raises(ValueError, match=r"the index of `\.obs` is named 'gsr_confidence'"):
+        _adata.check_free(cells, KEYS)
+
+
+@pytest.mark.parametrize("read", [_adata.read_record, _adata.read_activations, _adata.read_model, _adata.read_graph])
+def test_a_missing_fit_is_named_with_the_call_that_makes_it(cells, read):
+    with pytest.raises(KeyError, match=r"scgsr\.tl\.fit\(adata, key_added='other'\)") as caught:
+        read(cells, "other")
+    assert caught.value.argument == "key"
+    with pytest.raises(TypeError, match="`adata`"):
+        read(cells.X, "gsr")
+
+
+def test_results_are_those_of_a_network_or_not(fitted, cells):
+    model = _adata.read_model(fitted, "gsr")
+    assert _adata.may_be_results_of(fitted, "gsr", model)
+    assert _adata.may_be_results_of(fitted, "other", model)  # nothing tells
+    other = fitted.copy()
+    tl.fit(other, (4, 5), n_epochs=3, hidden=16, rng=1)
+    assert not _adata.may_be_results_of(other, "gsr", model)
+
+
+def test_only_a_learned_graph_has_estimates(fitted):
+    with pytest.raises(ValueError, match="no estimates of the neuron graph"):
+        _adata.read_evolution(fitted, "gsr")
+    tl.fit(fitted, learned(12, n_neighbors=3), n_epochs=4, hidden=16)
+    estimates = _adata.read_evolution(fitted, "gsr")
+    assert [epoch for epoch, _ in estimates] == sorted(epoch for epoch, _ in estimates)
+    assert {adjacency.shape for _, adjacency in estimates} == {(12, 12)}
+
+
+def test_held_out_marks_after_an_outer_join_are_true_or_not(fitted):
+    column = fitted.obs["gsr_held_out"].astype(object)
+    column.iloc[:5] = None
+    fitted.obs["gsr_held_out"] = column
+    marks = _adata.read_held_out(fitted, "gsr")
+    assert marks.dtype == bool
+    assert not marks[:5].any()
