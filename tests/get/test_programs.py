@@ -69,7 +69,8 @@ def test_features_that_are_gone_are_left_out_and_their_order_does_not_matter(ada
 
 def test_what_is_returned_is_a_copy(adata):
     effect = adata.varm["gsr_programs"].copy()
-    get.programs(adata)["effect"] = 9
+    table = get.programs(adata)
+    table["effect"] = 9
     np.testing.assert_array_equal(adata.varm["gsr_programs"], effect)
 
 
