@@ -12,7 +12,6 @@ import torch
 
 import scgsr
 from scgsr import graphs
-from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._train import _start
 from scgsr._train._config import TrainConfig
 from scgsr._train._regularizer import PENALTIES, Regularizer, factors_of
@@ -160,20 +159,6 @@ def test_the_smoothness_and_the_rate_of_a_run_follow_the_decay(cells):
     # Three steps an epoch: the rate falls after the second.
     fitted(cells, learning_rate=Decay(1e-2, factor=0.1, every=6), n_epochs=5, batch_size=100)
     assert cells.uns["gsr"]["history"]["learning_rate"].tolist() == pytest.approx([1e-2, 1e-3, 1e-3, 1e-4, 1e-4])
-
-
-def test_fixed_noise_has_one_size_for_all_neurons():
-    x = torch.linspace(0.01, 10, 12) * normal(20_000, 12)
-    for noise, expected in ((FixedNoise(0.5), torch.full((12,), 0.5)), (0.5, 0.5 * x.std(dim=0))):
-        network = Autoencoder.initialised(
-            AutoencoderConfig(n_features=7, hidden=(8,), threshold=None, noise=noise, diffusion=0), GRAPH, 0
-        )
-        added = network.noisy(x, torch.Generator().manual_seed(1)) - x
-        torch.testing.assert_close(added.std(dim=0), expected, rtol=0.05, atol=0)
-    silent = Autoencoder.initialised(
-        AutoencoderConfig(n_features=7, hidden=(8,), threshold=None, noise=FixedNoise(0), diffusion=0), GRAPH, 0
-    )
-    assert silent.noisy(x, torch.Generator()) is x
 
 
 def test_training_starts_from_neurons_in_order_where_a_penalty_looks_at_a_given_graph(cells, monkeypatch):
