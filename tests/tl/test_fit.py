@@ -421,36 +421,11 @@ def test_few_cells_are_warned_about(cells, caplog, n_obs, warned):
     assert ("pool samples" in caplog.text) is warned
 
 
-@pytest.mark.parametrize("progress", [True, False, None])
-def test_progress_is_shown_when_asked_or_in_a_terminal(cells, capsys, progress):
-    tl.fit(cells, (4, 5), progress=progress, **QUICK)
-    assert ("epoch" in capsys.readouterr().err) is (progress is True)
-
-
 def test_the_default_graph_is_learned_without_diffusion(cells):
     tl.fit(cells, **QUICK)
     assert cells.uns["gsr"]["params"]["diffusion"] == 0
     assert cells.uns["gsr"]["graph"]["name"] == "learned"
     assert cells.obsm["X_gsr"].shape == (240, 100)
-
-
-@pytest.mark.parametrize("n_obs", [2, 3, 40])
-@pytest.mark.parametrize("n_epochs", [1, 2])
-def test_the_shortest_training(cells, n_obs, n_epochs):
-    few = cells[:n_obs].copy()
-    tl.fit(few, graphs.learned(6, n_neighbors=2), n_epochs=n_epochs, hidden=4)
-    assert len(few.uns["gsr"]["history"]) == n_epochs
-
-
-def test_a_learned_graph_of_fewer_neurons_than_neighbours(cells):
-    tl.fit(cells, graphs.learned(6), n_epochs=60, hidden=16)
-    assert cells.uns["gsr"]["graph"]["adjacency"].nnz > 0
-
-
-def test_a_graph_that_was_not_learned_is_warned_about(cells, caplog):
-    tl.fit(cells, graphs.learned(6, n_neighbors=2, warm_up=0.9, stop=0.9), n_epochs=1, hidden=4, threshold=9)
-    assert cells.uns["gsr"]["graph"]["adjacency"].nnz == 0
-    assert "the learned graph has no edges" in caplog.text
 
 
 def test_constant_features_do_not_change_the_fit(cells):
@@ -465,16 +440,6 @@ def test_integers_of_numpy_are_integers(cells):
     two = np.int64(2)
     tl.fit(cells, (4, 5), n_epochs=two, batch_size=np.int64(32), hidden=[np.int64(8)], diffusion=np.int64(1))
     assert len(cells.uns["gsr"]["history"]) == 2
-
-
-def test_the_history_says_which_epoch_was_kept(fitted):
-    assert fitted.uns["gsr"]["history"]["kept"].sum() == 1
-
-
-@pytest.mark.parametrize(("graph", "warned"), [(graphs.ring(8), False), (graphs.star(8), True)])
-def test_the_symmetric_laplacian_warns_on_an_irregular_graph(cells, caplog, graph, warned):
-    tl.fit(cells, graph, laplacian="symmetric", **QUICK)
-    assert ("penalises a constant image" in caplog.text) is warned
 
 
 def test_not_an_anndata():
