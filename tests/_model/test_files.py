@@ -16,8 +16,6 @@ from scipy import sparse
 
 from scgsr._model import _files, digest, pack, replace_file, unpack, written_whole
 
-QUICK = {"hidden": (16,), "n_epochs": 5, "batch_size": 40, "progress": False}
-
 
 def test_a_folder_takes_the_place_of_whatever_is_there(tmp_path):
     (tmp_path / "file").write_text("")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,6 @@ import scgsr
 from scgsr import FittedModel, get, graphs, tl
 from scgsr._modules import Modules
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 QUICK = {"hidden": (16,), "n_epochs": 5, "batch_size": 40, "progress": False}
 GRAPHS = [(4, 5), graphs.learned(20, n_neighbors=4), graphs.tree(3)]
 
