@@ -113,6 +113,21 @@ def test_no_module_at_all():
     assert not labels.confidence.any()
 
 
+def test_a_merge_waits_for_those_before_it():
+    tree = ModuleTree(np.arange(4), np.array([[0, 1], [2, 3], [4, 5]]), np.array([0.7, 0.2, 0.9]))
+    assert tree.cut(1.0).max() + 1 == 4  # 0.2 waits for 0.7, which is above 0.5
+    assert tree.cut(0.5).max() + 1 == 2
+
+
+def test_a_rival_that_responds_negatively_counts_as_silent():
+    """Linear neurons have negative activations; confidence is at most 1."""
+    tree = ModuleTree(np.array([0, 1]), np.empty((0, 2), dtype=int), np.empty(0))
+    modules = Modules(np.array([0, 1]), np.eye(2, dtype=np.float32), tree)
+    labels = modules.assign(np.array([[2, -1], [-3, -1], [2, 1]], dtype=np.float32))
+    assert labels.codes.tolist() == [0, modules.silent, 0]
+    np.testing.assert_allclose(labels.confidence, [1, 0, 0.5])
+
+
 @pytest.mark.parametrize("resolution", [0.01, 0.5, 1.0, 1.9, 10])
 def test_a_cut_numbers_modules_without_gaps_and_keeps_fine_modules_whole(resolution):
     rng = np.random.default_rng(0)
