@@ -89,9 +89,9 @@ def test_a_state_that_was_stored_goes_on_in_the_same_way(network, n_epochs):
     other = BestNetwork(other_network, patience=3)
     other.load_state(through_a_file(best.state()))
     for epoch in range(n_epochs, len(OBJECTIVES)):
-        for each, own in ((best, network), (other, other_network)):
+        for watcher, own in ((best, network), (other, other_network)):
             mark(own, epoch)
-            each.update(epoch, OBJECTIVES[epoch])
+            watcher.update(epoch, OBJECTIVES[epoch])
         assert (other.objective, other.epoch, other.epochs_since) == (best.objective, best.epoch, best.epochs_since)
         assert other.patience_is_over == best.patience_is_over
     best.give_back()

@@ -142,7 +142,7 @@ def test_a_state_that_was_stored_goes_on_in_the_same_way(n_estimates):
     other.load_state(unpack(json.loads(json.dumps(tree)), arrays))
     np.testing.assert_equal(other.edge_jaccard, learner.edge_jaccard)
     assert other.n_pieces == learner.n_pieces
-    one, same = (each.refreshed(graph, pictures(7), 7, 50) for each in (learner, other))
+    one, same = (one.refreshed(graph, pictures(7), 7, 50) for one in (learner, other))
     assert (one.adjacency != same.adjacency).nnz == 0
     np.testing.assert_array_equal(other.similarity, learner.similarity)
     assert other.evolution.epochs == learner.evolution.epochs

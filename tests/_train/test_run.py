@@ -186,7 +186,7 @@ def test_a_state_that_was_stored_goes_on_to_the_same_bits(cells, new_run, graph,
     other = new_run(cells, graph, seed=5, **settings)  # other weights, order and noise: all come from the state
     other.load_state(unpack(json.loads(json.dumps(tree)), arrays))
     for epoch in range(n_epochs, 6):
-        rows = [each.train_epoch(epoch) | each.validate() for each in (run, other)]
+        rows = [one.train_epoch(epoch) | one.validate() for one in (run, other)]
         np.testing.assert_equal(rows[0], rows[1])
     for name, value in run.network.state_dict().items():
         assert torch.equal(other.network.state_dict()[name], value), name

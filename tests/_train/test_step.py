@@ -135,8 +135,8 @@ def test_gradients_stay_in_their_memory_and_features_as_they_are():
 
 def test_in_bfloat16_the_gradient_is_nearly_the_same_and_the_weights_stay_float32():
     exact, rounded = (stepper(noise=0.0, precision=precision) for precision in (None, "bf16"))
-    for each in (exact, rounded):
-        each.step(cells(40), noise())
+    for some in (exact, rounded):
+        some.step(cells(40), noise())
     for parameter, expected in zip(rounded.network.parameters(), exact.network.parameters(), strict=True):
         assert parameter.dtype == parameter.grad.dtype == torch.float32
         assert not torch.equal(parameter.grad, expected.grad)

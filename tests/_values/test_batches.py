@@ -120,9 +120,9 @@ def test_the_order_changes_with_every_epoch_and_repeats_with_the_seed(matrix, mo
     batches, index = Batches(matrix, *moments, CPU), np.arange(101)
     rng = np.random.default_rng(0)
     first, second = (next(batches.shuffled(index, 32, rng)) for _ in range(2))
-    again = next(batches.shuffled(index, 32, np.random.default_rng(0)))
+    same = next(batches.shuffled(index, 32, np.random.default_rng(0)))
     assert not torch.equal(first, second)
-    assert torch.equal(first, again)
+    assert torch.equal(first, same)
 
 
 def test_batches_leave_the_matrix_alone(matrix, moments):

@@ -157,7 +157,7 @@ def test_a_new_graph_keeps_the_precision(penalty):
 
 
 @pytest.mark.parametrize(
-    ("penalty", "shape", "wanted"),
+    ("penalty", "shape", "shown"),
     [
         ("correlation", (8, 5), r"\(batch, 12\)"),
         ("quadratic", (8, 12, 3), r"\(batch, 12\)"),
@@ -167,8 +167,8 @@ def test_a_new_graph_keeps_the_precision(penalty):
         ("weight", (5, 8), r"\(12, in_features\)"),
     ],
 )
-def test_values_of_another_shape_are_refused(penalty, shape, wanted):
-    with pytest.raises(ValueError, match=wanted):
+def test_values_of_another_shape_are_refused(penalty, shape, shown):
+    with pytest.raises(ValueError, match=shown):
         nn.GraphSpectralPenalty(TORUS, penalty=penalty)(torch.zeros(shape))
 
 

@@ -255,12 +255,12 @@ def test_integers_of_numpy_are_integers(cells):
 
 
 def test_precision_is_what_was_asked_for_and_on_record(cells):
-    exact, rough, again = (
+    exact, rough, repeated = (
         tl.fit(cells, (4, 5), precision=precision, copy=True, **QUICK) for precision in (None, "bf16", "bf16")
     )
     assert [fit.uns["gsr"]["params"]["precision"] for fit in (exact, rough)] == [None, "bf16"]
     assert not same(exact, rough)
-    assert same(rough, again)
+    assert same(rough, repeated)
     assert rough.obsm["X_gsr"].dtype == np.float32
     r2 = [fit.uns["gsr"]["history"]["validation_r2"].iloc[-1] for fit in (exact, rough)]
     assert r2[1] == pytest.approx(r2[0], abs=0.05)
