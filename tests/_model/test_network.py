@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from scgsr import graphs
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._train._losses import squared_error
+from scgsr.nn import FixedNoise
 
 
 def make(graph, *, hidden=(20, 10), threshold=1.0, noise=0.3, diffusion=1, seed=0):
@@ -94,6 +96,52 @@ def test_bad_settings_are_refused(change, error, name):
         make(graphs.ring(5), **change)
 
 
-def test_losses_are_their_formulas(features):
-    error = squared_error(features, torch.zeros_like(features))
-    assert error.item() == pytest.approx(float((features**2).mean()))
+def test_fixed_noise_has_one_size_for_all_neurons():
+    x = torch.linspace(0.01, 10, 12) * torch.randn(20_000, 12, generator=torch.Generator().manual_seed(0))
+    for noise, expected in ((FixedNoise(0.5), torch.full((12,), 0.5)), (0.5, 0.5 * x.std(dim=0))):
+        network = Autoencoder.initialised(
+            AutoencoderConfig(n_features=7, hidden=(8,), threshold=None, noise=noise, diffusion=0), graphs.grid(3, 4), 0
+        )
+        added = network.noisy(x, torch.Generator().manual_seed(1)) - x
+        torch.testing.assert_close(added.std(dim=0), expected, rtol=0.05, atol=0)
+    silent = Autoencoder.initialised(
+        AutoencoderConfig(n_features=7, hidden=(8,), threshold=None, noise=FixedNoise(0), diffusion=0),
+        graphs.grid(3, 4),
+        0,
+    )
+    assert silent.noisy(x, torch.Generator()) is x
+
+
+@pytest.mark.parametrize("noise", [0.5, FixedNoise(0.5)])
+def test_noise_is_no_way_for_the_gradient(noise, features):
+    """Only the activations themselves have one: the network must not learn to lower the noise."""
+    activations = features.repeat(1, 2).requires_grad_()
+    network = make(graphs.ring(12), noise=noise)
+    network.noisy(activations, torch.Generator().manual_seed(0)).sum().backward()
+    torch.testing.assert_close(activations.grad, torch.ones_like(activations))
+
+
+@pytest.mark.parametrize("threshold", [0.5, None])
+def test_weights_as_arrays_make_the_same_network(threshold, features):
+    network = make(graphs.grid(3, 4), threshold=threshold).eval()
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    loaded = Autoencoder.with_weights(network.config, graphs.grid(3, 4), weights)
+    assert not loaded.training
+    for one, other in zip(loaded(features), network(features), strict=True):
+        assert torch.equal(one, other)
+    with torch.no_grad():
+        loaded.output.weight.zero_()
+    assert weights["output.weight"].any()  # the arrays are not the network's own
+
+
+def test_a_network_of_absurd_width_is_refused_before_it_takes_memory():
+    config = AutoencoderConfig(n_features=6, hidden=(10**12,), threshold=None, noise=0.0, diffusion=0)
+    with pytest.raises(RuntimeError, match=r"Missing key|size mismatch"):
+        Autoencoder.with_weights(config, graphs.ring(5), {})
+
+
+@pytest.mark.parametrize("noise", [0.25, FixedNoise(0.5)])
+@pytest.mark.parametrize("atoms", [None, graphs.Atoms("heat", scales=(1.0, 2.0))])
+def test_settings_survive_json(noise, atoms):
+    config = AutoencoderConfig(n_features=6, hidden=(20, 10), threshold=None, noise=noise, diffusion=0, atoms=atoms)
+    assert AutoencoderConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config

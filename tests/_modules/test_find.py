@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
-from scgsr._modules import Modules, ModuleTree, _find, _growth, _templates, _valleys
+from scgsr._modules import _find
 
 SIZES = [600, 400, 200]
 
@@ -31,7 +30,7 @@ def activations(group):
     return (values + rng.uniform(0, 0.05, size=values.shape) * (home >= 0)).astype(np.float32)
 
 
-def found(activations, coordinates=lambda rows: rows, *, resolution=1.0, seed=0):
+def modules_and_coactivation(activations, coordinates=lambda rows: rows, *, resolution=1.0, seed=0):
     """The modules and the co-activation graph; the labels are those that the modules give."""
     rows = np.arange(len(activations))
     (modules, labels), coactivation = _find.find(activations, rows, coordinates, resolution=resolution, seed=seed)
@@ -46,7 +45,7 @@ def assert_labels_are_those_of(modules, labels, activations):
 
 
 def find(activations, seed=0, resolution=1.0):
-    return found(activations, seed=seed, resolution=resolution)[0]
+    return modules_and_coactivation(activations, seed=seed, resolution=resolution)[0]
 
 
 def test_modules_are_found_and_numbered_by_cells_won(activations, group):
@@ -71,13 +70,13 @@ def test_one_population_without_a_valley_stays_one():
     rng = np.random.default_rng(0)
     where = rng.uniform(0, 1, size=(3000, 1))
     activations = np.maximum(0, 0.3 - np.abs(where - np.linspace(0, 1, 20))).astype(np.float32)  # tuned along a line
-    modules, _ = found(activations, lambda rows: rows @ np.linspace(0, 1, 20)[:, None])
+    modules, _ = modules_and_coactivation(activations, lambda rows: rows @ np.linspace(0, 1, 20)[:, None])
     assert modules.tree.fine.max() > 2
     assert modules.n_modules == 1
 
 
 def test_the_coactivation_graph_counts_cells_between_neurons(activations):
-    _, coactivation = found(activations)
+    _, coactivation = modules_and_coactivation(activations)
     assert coactivation.sum() == 2 * len(activations)
     assert (coactivation != coactivation.T).nnz == 0
     assert coactivation[15].nnz == 0
@@ -94,7 +93,7 @@ def test_resolution_splits():
     where = np.vstack([near, far, rng.normal([[12]], 1, size=(2000, 1))])
     activations = np.exp(-((where - np.linspace(-3, 15, 30)) ** 2)).astype(np.float32)
     decode = lambda rows: rows @ np.linspace(-3, 15, 30)[:, None] / rows.sum(axis=1, keepdims=True)
-    tree, templates = (modules := found(activations, decode)[0]).tree, modules.templates
+    tree, templates = (modules := modules_and_coactivation(activations, decode)[0]).tree, modules.templates
     cuts = [_find.cut(tree, templates, activations, resolution=value) for value in (0.2, 1.0, 2.4, 1e6)]
     for modules, labels in cuts:
         assert_labels_are_those_of(modules, labels, activations)
@@ -102,17 +101,6 @@ def test_resolution_splits():
     assert counts == sorted(counts)
     assert counts[0] == 2
     assert counts[-1] == tree.fine.max() + 1 > counts[0]
-
-
-def test_a_tree_is_cut_at_the_running_height():
-    tree = ModuleTree(np.array([0, 1, 2, 3, -1]), np.array([[0, 1], [4, 2], [5, 3]]), np.array([0.2, 0.7, 0.5]))
-    labels = tree.cut(1.0)  # separations up to 0.5 merge
-    assert labels[0] == labels[1]
-    assert len(set(labels[:4])) == 3
-    assert labels[4] == -1
-    assert len(set(tree.cut(0.5)[:4])) == 1  # up to 0.75
-    assert len(set(tree.cut(3.0)[:4])) == 4
-    assert len(set(tree.cut(1.1)[:4])) == 3  # 0.5 waits for 0.7
 
 
 def test_held_out_cells_do_not_shape_modules(activations):
@@ -129,18 +117,6 @@ def test_held_out_cells_do_not_shape_modules(activations):
 def test_same_seed_same_modules():
     noise = np.random.default_rng(0).uniform(size=(500, 40)).astype(np.float32)
     assert np.array_equal(find(noise, seed=4).labels, find(noise, seed=4).labels)
-
-
-def test_responses_and_confidence_are_their_formulas():
-    templates = np.array([[1, 0, 0, 0], [0.6, 0.8, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]], dtype=np.float32)
-    tree = ModuleTree(np.array([0, 0, 1, -1]), np.empty((0, 2), dtype=int), np.empty(0))
-    modules = Modules(np.array([0, 0, 1, -1]), templates, tree)
-    activations = np.array([[2, 0, 1, 0], [3, 4, 1, 0], [0, 0, 2, 9], [1, 0, 1, 0]], dtype=np.float32)
-    np.testing.assert_allclose(modules.responses(activations), [[2, 1], [5, 1], [0, 2], [1, 1]])
-    labels, confidence = modules.assign(activations)
-    assert labels.tolist() == [0, 0, 1, 0]
-    np.testing.assert_allclose(confidence, [0.5, 0.8, 1, 0])
-    assert confidence.dtype == np.float32
 
 
 def test_silent_cells_get_the_faintest_module_and_no_confidence(activations):
@@ -176,84 +152,6 @@ def test_neurons_that_stand_for_no_cell_belong_where_they_fire(activations):
     assert modules.labels[15] == -1
 
 
-def test_templates_are_mean_pictures_of_the_cells_that_match_them(activations):
-    shown = _templates.pictures(activations)
-    np.testing.assert_allclose(np.linalg.norm(shown, axis=1), 1, rtol=1e-5)
-    templates = _templates.learn(shown, np.random.default_rng(0))
-    owner = _templates.two_nearest(shown, templates)[:, 0]
-    assert set(owner) <= set(np.flatnonzero(templates.any(axis=1)))
-    assert (templates[owner] * shown).sum(axis=1).mean() > 0.9
-
-
-def test_of_equal_templates_the_first_is_nearest():
-    shown = np.array([[1, 0, 0, 0], [0.8, 0, 0.6, 0], [0, 0, 0, 1]], dtype=np.float32)
-    templates = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0]], dtype=np.float32)
-    assert _templates.two_nearest(shown, templates).tolist() == [[1, 3], [1, 3], [1, 2]]
-    assert _templates.two_nearest(shown, templates * [[0], [0], [1], [0]]).tolist() == [[2, 2]] * 3
-
-
-def test_the_two_nearest_are_the_first_of_a_sorted_row():
-    shown = _templates.pictures(np.random.default_rng(0).gamma(1.0, size=(300, 12)).astype(np.float32))
-    templates = _templates.pictures(np.random.default_rng(1).gamma(1.0, size=(12, 12)).astype(np.float32))
-    order = np.argsort(-(shown @ templates.T), axis=1, kind="stable")
-    assert np.array_equal(_templates.two_nearest(shown, templates), order[:, :2])
-
-
-def every_pair_looked_at(points, module, between, rng):
-    """The merges as they are defined, always the least separated of all neighbours, and how many pairs there were."""
-    cells = {number: rng.permutation(np.flatnonzero(module == number)) for number in range(len(between))}
-    smaller = lambda pair: max(1, min(len(cells[number]) for number in pair))
-    border = {pair: between[pair] for pair in combinations(cells, 2) if between[pair] > 0.03 * smaller(pair)}
-    merges, apart = [], {}
-    while border:
-        for pair in border.keys() - apart.keys():
-            apart[pair] = _valleys.separation(*(points[cells[number][:1000]] for number in pair))
-        merges.append(min(border, key=lambda pair: (apart[pair], -border[pair] / smaller(pair))))
-        made = len(cells)
-        cells[made] = rng.permutation(np.concatenate([cells[number] for number in merges[-1]]))
-        for pair in [pair for pair in border if set(pair) & set(merges[-1])]:
-            n_cells = border.pop(pair)
-            for neighbour in set(pair) - set(merges[-1]):
-                border[neighbour, made] = border.get((neighbour, made), 0) + n_cells
-    return merges, [apart[pair] for pair in merges], len(apart)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_modules_grow_as_if_every_pair_was_looked_at(seed, monkeypatch):
-    rng = np.random.default_rng(seed)
-    points = rng.normal(np.repeat([[0.0, 0], [5.0, 0], [10.0, 0]], 400, axis=0), 1.0)
-    module = np.argsort(np.argsort(points[:, 0] + rng.normal(0, 0.3, 1200))) // 50
-    # Equal sizes and few different numbers: many pairs share as much.
-    between = np.triu(rng.choice([0, 2, 3], size=(24, 24)), 1)
-    between[:2] = 0
-    between += between.T
-    merges, separations, n_pairs = every_pair_looked_at(points, module, between, np.random.default_rng(1))
-    looked_at, separation = [], _valleys.separation
-    monkeypatch.setattr(_valleys, "separation", lambda *pair: looked_at.append(pair) or separation(*pair))
-    grown = _growth.grow(points, module, between, np.random.default_rng(1))
-    assert grown[0].tolist() == [list(pair) for pair in merges]
-    assert grown[1].tolist() == separations
-    assert separations.count(0) > 5
-    assert max(separations) > 0.5
-    assert len(looked_at) < 0.7 * n_pairs
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_of_neighbours_that_are_equally_close_the_first_to_meet_merge(seed):
-    between = np.triu(np.random.default_rng(seed).choice([0, 2], size=(60, 60), p=[0.95, 0.05]), 1)
-    between += between.T
-    points, module = np.zeros((1200, 2)), np.repeat(np.arange(60), 20)  # no valley anywhere
-    merges, _, _ = every_pair_looked_at(points, module, between, np.random.default_rng(1))
-    grown, _ = _growth.grow(points, module, between, np.random.default_rng(1))
-    assert grown.tolist() == [list(pair) for pair in merges]
-
-
-def test_modules_without_neighbours_stay_alone():
-    merges, separations = _growth.grow(np.zeros((4, 2)), np.arange(4), np.zeros((4, 4)), np.random.default_rng(0))
-    assert merges.shape == (0, 2)
-    assert separations.shape == (0,)
-
-
 def test_leiden_ends_where_ties_gain_rounding_errors():
     # In a process of its own, because what it guards against never ends.
     script = (
@@ -273,21 +171,11 @@ def test_leiden_on_two_cliques():
     assert labels[0] != labels[4]
 
 
-def test_only_the_module_of_a_cell_leads_by_its_distance_from_the_strongest_rival():
-    templates = np.eye(4, dtype=np.float32)
-    tree = ModuleTree(np.array([0, 1, 2, 2]), np.empty((0, 2), dtype=int), np.empty(0))
-    modules = Modules(np.array([0, 1, 2, 2]), templates, tree)
-    activations = np.array([[3, 1, 0, 2], [1, 1, 0, 0], [0, 0, 0, 0]], dtype=np.float32)
-    np.testing.assert_array_equal(modules.leads(activations), [[1, 0, 0], [0, 0, 0], [0, 0, 0]])
-    labels, _ = modules.assign(activations)
-    assert modules.leads(activations)[0].argmax() == labels[0]
-    alone = Modules(np.zeros(4, dtype=int), templates, tree)
-    np.testing.assert_array_equal(alone.leads(activations), alone.responses(activations))
-
-
 def test_a_single_cell_that_fires_is_a_module_in_any_number_of_dimensions():
     activations = np.zeros((50, 6), dtype=np.float32)
     activations[7, 2] = 1
-    modules, _ = found(activations, lambda rows: np.tile(rows, 20))  # more dimensions than components are looked at
+    modules, _ = modules_and_coactivation(
+        activations, lambda rows: np.tile(rows, 20)
+    )  # more dimensions than components are looked at
     assert modules.n_modules == 1
     assert modules.labels[2] == 0

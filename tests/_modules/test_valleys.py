@@ -88,10 +88,10 @@ def plain(one, other):
 @pytest.mark.parametrize(("n_one", "n_other"), [(10, 11), (33, 500), (1000, 1000)])
 def test_separation_is_its_formula(n_one, n_other, n_features):
     rng = np.random.default_rng(n_one + n_features)
-    found = []
+    separations = []
     for distance in (0.0, 1.0, 2.5, 5.0, 50.0):
         shift = np.eye(1, n_features)[0] * distance
         one, other = rng.normal(size=(n_one, n_features)), rng.normal(shift, 1.2, size=(n_other, n_features))
-        found.append(apart(one, other))
-        assert found[-1] == pytest.approx(plain(one, other), abs=1e-9)
-    assert found[-1] > 0
+        separations.append(apart(one, other))
+        assert separations[-1] == pytest.approx(plain(one, other), abs=1e-9)
+    assert separations[-1] > 0

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from scgsr import graphs, tl
 from scgsr._train import _run, _step
+from scgsr.nn import Decay
 
 QUICK = {"hidden": (16,), "n_epochs": 8, "batch_size": 40, "progress": False}
 GRAPHS = [(4, 5), graphs.learned(20, n_neighbors=4)]
@@ -174,9 +175,9 @@ def test_a_flipped_byte_anywhere_is_noticed(cells, tmp_path):
     tl.fit(cells.copy(), (4, 5), checkpoint=tmp_path, **QUICK)
     (path,) = tmp_path.iterdir()
     content = path.read_bytes()
-    for place in np.linspace(8, len(content) - 1, 12).astype(int):
+    for position in np.linspace(8, len(content) - 1, 12).astype(int):
         spoilt = bytearray(content)
-        spoilt[place] ^= 0x41
+        spoilt[position] ^= 0x41
         path.write_bytes(spoilt)
         with pytest.raises(ValueError, match=r"`checkpoint`"):
             tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
@@ -185,8 +186,8 @@ def test_a_flipped_byte_anywhere_is_noticed(cells, tmp_path):
 
 def test_the_same_graph_drawn_otherwise_keeps_its_own_drawing(cells, tmp_path):
     tl.fit(cells.copy(), (4, 5), checkpoint=tmp_path, **QUICK)
-    places = np.random.default_rng(0).random((20, 2))
-    other = graphs.from_adjacency(graphs.grid(4, 5).adjacency, positions=places)
+    positions = np.random.default_rng(0).random((20, 2))
+    other = graphs.from_adjacency(graphs.grid(4, 5).adjacency, positions=positions)
     tl.fit(cells, other, checkpoint=tmp_path, **QUICK)
     np.testing.assert_array_equal(cells.uns["gsr"]["graph"]["positions"], other.positions)
     assert cells.uns["gsr"]["graph"]["name"] == other.name
@@ -218,6 +219,20 @@ def test_a_file_or_another_type_is_no_folder(cells, tmp_path):
         tl.fit(cells, (4, 5), checkpoint="", **QUICK)
     with pytest.raises(TypeError, match="`checkpoint`"):
         tl.fit(cells, (4, 5), checkpoint=3, **QUICK)
+
+
+def test_the_same_schedule_goes_on_from_a_checkpoint(cells, tmp_path, monkeypatch):
+    arguments = {"penalty": {"spectrum": 1, "weight_cosine": 1}, "smoothness": Decay(0.5, factor=0.5, every=3)}
+    arguments |= {"learning_rate": Decay(1e-3, factor=0.9, every=2), **QUICK}
+    whole = tl.fit(cells, (4, 5), copy=True, **arguments)
+    with monkeypatch.context() as patch:
+        killed_after(5, patch)
+        with pytest.raises(KeyboardInterrupt):
+            tl.fit(cells, (4, 5), checkpoint=tmp_path, **arguments)
+    tl.fit(cells, (4, 5), checkpoint=tmp_path, **arguments)
+    assert_same(cells, whole)
+    with pytest.raises(ValueError, match="differs in smoothness"):
+        tl.fit(cells, (4, 5), checkpoint=tmp_path, **{**arguments, "smoothness": Decay(0.5)})
 
 
 KILLED = """

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import anndata
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 import scgsr
 from scgsr import graphs
-from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._train import _start
-from scgsr._train._config import TrainConfig
-from scgsr._train._regularizer import PENALTIES, Regularizer, factors_of
+from scgsr._train._losses import WITHOUT_GRAPH
+from scgsr._train._regularizer import PENALTIES, Regularizer, factors_of, uses_graph
 from scgsr.nn import Decay, FixedNoise, GraphSpectralPenalty
 
 GRAPH = graphs.grid(3, 4)
@@ -23,22 +18,6 @@ GRAPH = graphs.grid(3, 4)
 
 def normal(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def value_of(name, x):
-    return Regularizer(GRAPH, {name: 1.0}, "combinatorial")(x, normal(12, 6))
-
-
-def test_what_costs_without_a_graph_is_as_written():
-    x = normal(50, 12)
-    values = x.double().numpy()
-    written = {
-        "l1": np.abs(values).sum(axis=1).mean(),
-        "l2": (values**2).sum(axis=1).mean(),
-        "batch_mean": (values.mean(axis=0) ** 2).sum(),
-    }
-    for name, expected in written.items():
-        assert float(value_of(name, x)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_sum_weighs_each_by_its_factor():
@@ -129,140 +108,57 @@ def test_several_penalties_and_schedules_are_on_record_and_survive_files(cells, 
         np.testing.assert_allclose(model.activations(cells.X), activations, rtol=1e-4, atol=1e-5)
 
 
-def test_the_same_schedule_goes_on_from_a_checkpoint(cells, tmp_path):
-    arguments = {"penalty": {"spectrum": 1, "weight_cosine": 1}, "smoothness": Decay(0.5, factor=0.5, every=3)}
-    whole, _ = fitted(cells, learning_rate=Decay(1e-3, factor=0.9, every=2), **arguments)
-    arguments |= {"learning_rate": Decay(1e-3, factor=0.9, every=2), "checkpoint": tmp_path}
-    resumed = cells.copy()
-    fitted(resumed, **arguments)
-    assert np.array_equal(fitted(resumed, **arguments)[0], whole)
-    with pytest.raises(ValueError, match="differs in smoothness"):
-        fitted(resumed, **{**arguments, "smoothness": Decay(0.5)})
-
-
-def test_a_decay_is_multiplied_every_so_many_steps():
-    decay = Decay(8.0, factor=0.5, every=10)
-    assert [decay.at(step) for step in (0, 9, 10, 19, 20, 30)] == [8, 8, 4, 4, 2, 1]
-    assert Decay(0.3).at(10**6) == 0.3
-
-
-def test_the_smoothness_and_the_rate_of_a_run_follow_the_decay(cells):
-    config = TrainConfig(
-        smoothness=Decay(8.0, 0.5, 10),
-        start=None,
-        anneal=1.0,
-        penalty="quadratic",
-        laplacian="combinatorial",
-        n_epochs=5,
-        batch_size=100,
-        learning_rate=Decay(1e-2, 0.1, 6),
-        validation_fraction=0.1,
-        early_stopping=False,
-        precision=None,
-    )
-    assert [config.smoothness_at(step, 100) for step in (0, 10, 20)] == [8, 4, 2]
-    annealed = replace(config, anneal=4.0)
-    assert [annealed.smoothness_at(step, 100) for step in (0, 25, 50, 99)] == [32, 4, 0.25, 8 * 0.5**9]
+def test_the_rate_of_a_run_follows_the_decay(cells):
     # Three steps an epoch: the rate falls after the second.
     fitted(cells, learning_rate=Decay(1e-2, factor=0.1, every=6), n_epochs=5, batch_size=100)
     assert cells.uns["gsr"]["history"]["learning_rate"].tolist() == pytest.approx([1e-2, 1e-3, 1e-3, 1e-4, 1e-4])
 
 
-@pytest.mark.parametrize(
-    ("make", "name"),
-    [
-        (lambda: Decay(-1), "start"),
-        (lambda: Decay(1, factor=0), "factor"),
-        (lambda: Decay(1, factor=1.1), "factor"),
-        (lambda: Decay(1, every=0), "every"),
-        (lambda: FixedNoise(-0.1), "sd"),
-    ],
-)
-def test_bad_values_are_refused(make, name):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        make()
+def test_every_penalty_of_a_fit_is_one_of_three_kinds():
+    assert set(PENALTIES) == {*GraphSpectralPenalty.ON_ACTIVATIONS, *GraphSpectralPenalty.ON_WEIGHTS, *WITHOUT_GRAPH}
+    assert len(set(PENALTIES)) == len(PENALTIES)
 
 
-def test_fixed_noise_has_one_size_for_all_neurons():
-    x = torch.linspace(0.01, 10, 12) * normal(20_000, 12)
-    for noise, expected in ((FixedNoise(0.5), torch.full((12,), 0.5)), (0.5, 0.5 * x.std(dim=0))):
-        network = Autoencoder.initialised(
-            AutoencoderConfig(n_features=7, hidden=(8,), threshold=None, noise=noise, diffusion=0), GRAPH, 0
-        )
-        added = network.noisy(x, torch.Generator().manual_seed(1)) - x
-        torch.testing.assert_close(added.std(dim=0), expected, rtol=0.05, atol=0)
-    silent = Autoencoder.initialised(
-        AutoencoderConfig(n_features=7, hidden=(8,), threshold=None, noise=FixedNoise(0), diffusion=0), GRAPH, 0
-    )
-    assert silent.noisy(x, torch.Generator()) is x
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_one_name_is_a_factor_of_one(penalty):
+    assert factors_of(penalty) == {penalty: 1.0}
+    assert uses_graph(penalty) is (penalty not in WITHOUT_GRAPH)
+    assert uses_graph({"l1": 1, penalty: 2}) is (penalty not in WITHOUT_GRAPH)
 
 
-def test_training_starts_from_neurons_in_order_where_a_penalty_looks_at_a_given_graph(cells, monkeypatch):
-    calls = []
-    monkeypatch.setattr(_start, "organise", lambda *arguments: calls.append(arguments))
-    for arguments, ordered in (
-        ({}, 1),
-        ({"smoothness": Decay(0.1)}, 1),
-        ({"smoothness": 0}, 0),
-        ({"start": "random"}, 0),
-        ({"start": "ordered", "smoothness": 0}, 1),
-        ({"start": "ordered", "penalty": "l1"}, 1),
-        ({"penalty": "l1"}, 0),
-        ({"penalty": {"l1": 1, "quadratic": 1}}, 1),
-    ):
-        calls.clear()
-        fitted(cells, n_epochs=1, **arguments)
-        assert len(calls) == ordered, arguments
-        assert cells.uns["gsr"]["params"]["start"] == ("ordered" if ordered else "random")
+def test_a_new_graph_reaches_every_penalty():
+    x, W = normal(50, 12), normal(12, 6)
+    factors = dict.fromkeys(PENALTIES, 0.5)
+    replaced, fresh = Regularizer(GRAPH, factors, "symmetric"), Regularizer(graphs.path(12), factors, "symmetric")
+    assert not torch.allclose(replaced(x, W), fresh(x, W))
+    replaced, fresh = replaced.eval(), fresh.eval()
+    replaced.set_graph(graphs.path(12))
+    torch.testing.assert_close(replaced(x, W), fresh(x, W))
 
 
-@pytest.mark.parametrize(
-    "graph", [graphs.learned(12), graphs.from_adjacency(np.zeros((12, 12)))], ids=["learned", "edgeless"]
-)
-def test_neurons_without_a_given_neighbourhood_cannot_start_in_order(cells, graph):
-    with pytest.raises(ValueError, match="`start`='ordered' needs a given graph with edges"):
-        fitted(cells, graph, start="ordered")
-    fitted(cells, graph, n_epochs=1)
-    assert cells.uns["gsr"]["params"]["start"] == "random"
+def test_without_edges_only_what_needs_no_graph_costs():
+    empty, x, W = graphs.from_adjacency(np.zeros((12, 12))), normal(50, 12), normal(12, 6)
+    for name in PENALTIES:
+        assert (float(Regularizer(empty, {name: 1.0}, "combinatorial")(x, W)) > 0) is (name in WITHOUT_GRAPH)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ({"start": "sorted"}, ValueError),
-        ({"start": 1}, TypeError),
-        ({"anneal": 0.5}, ValueError),
-        ({"anneal": "much"}, TypeError),
-    ],
-)
-def test_a_bad_start_or_anneal_is_refused(cells, arguments, error):
-    (name,) = arguments
-    with pytest.raises(error, match=f"`{name}`") as caught:
-        fitted(cells, **arguments)
-    assert caught.value.argument == name
-    assert list(cells.uns) == []
+def test_the_gradient_of_a_sum_is_the_sum_of_the_gradients():
+    factors = {"correlation": 2.0, "l1": 0.5, "weight_cosine": 3.0}
+    values = normal(50, 12), normal(12, 6)
+    sums = [torch.zeros_like(value) for value in values]
+    for name, factor in factors.items():
+        x, W = (value.clone().requires_grad_() for value in values)
+        Regularizer(GRAPH, {name: factor}, "combinatorial")(x, W).backward()
+        for total, part in zip(sums, (x, W), strict=True):
+            total += 0 if part.grad is None else part.grad
+    x, W = (value.clone().requires_grad_() for value in values)
+    Regularizer(GRAPH, factors, "combinatorial")(x, W).backward()
+    torch.testing.assert_close((x.grad, W.grad), tuple(sums))
 
 
-def test_the_symmetric_laplacian_is_warned_about_once_and_only_where_it_bites(cells, caplog):
-    star = graphs.star(12)
-    for arguments, times in (
-        ({"penalty": {"quadratic": 1, "rayleigh": 1, "weight": 1}}, 1),
-        ({"smoothness": 0}, 0),
-        ({"penalty": "l1"}, 0),
-        ({"laplacian": "combinatorial"}, 0),
-    ):
-        caplog.clear()
-        fitted(cells, star, **{"n_epochs": 1, "laplacian": "symmetric", **arguments})
-        assert caplog.text.count("penalises a constant image") == times, arguments
-
-
-def test_a_rate_of_nothing_is_refused(cells):
-    with pytest.raises(ValueError, match="`learning_rate`"):
-        fitted(cells, learning_rate=Decay(0))
-
-
-def test_the_history_has_a_row_for_each_epoch(cells):
-    fitted(cells, penalty="weight")
-    history = cells.uns["gsr"]["history"]
-    assert isinstance(history, pd.DataFrame)
-    assert (history["train_penalty"] > 0).all()
+def test_the_constant_image_is_warned_about_once_for_all_penalties(caplog):
+    factors = {"quadratic": 1.0, "weight": 1.0, "l1": 1.0}
+    Regularizer(graphs.star(12), factors, "symmetric").warn_of_constant_image()
+    assert caplog.text.count("penalises a constant image") == 1
+    Regularizer(graphs.star(12), {"l1": 1.0}, "symmetric").warn_of_constant_image()
+    assert caplog.text.count("penalises a constant image") == 1

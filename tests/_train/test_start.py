@@ -20,8 +20,8 @@ def network(graph, n_features):
 def test_a_ring_goes_once_round_a_circle():
     angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 800)
     points = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(800)])
-    found = _start.prototypes(points - points.mean(axis=0), graphs.ring(20))
-    phase = np.unwrap(np.arctan2(found[:, 1], found[:, 0]))
+    units = _start.prototypes(points - points.mean(axis=0), graphs.ring(20))
+    phase = np.unwrap(np.arctan2(units[:, 1], units[:, 0]))
     assert abs(spearmanr(phase, np.arange(20))[0]) > 0.99
     assert abs(phase[-1] - phase[0]) == pytest.approx(2 * np.pi * 19 / 20, abs=0.5)
 
@@ -30,8 +30,8 @@ def test_a_path_follows_a_bent_line():
     position = np.random.default_rng(0).uniform(0, 1, 800)
     points = np.exp(-((position[:, None] - np.linspace(0, 1, 30)) ** 2) / 0.02)
     points = points - points.mean(axis=0)
-    found = _start.prototypes(points, graphs.path(10))
-    nearest = ((points[:, None] - found) ** 2).sum(axis=2).argmin(axis=1)
+    units = _start.prototypes(points, graphs.path(10))
+    nearest = ((points[:, None] - units) ** 2).sum(axis=2).argmin(axis=1)
     assert abs(spearmanr(nearest, position)[0]) > 0.98
 
 

@@ -11,7 +11,6 @@ from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._train._config import TrainConfig
 from scgsr._train._regularizer import PENALTIES, Regularizer
 from scgsr._train._step import Stepper
-from scgsr._values._batches import _Resident
 from scgsr.nn import Decay, FixedNoise
 
 GRAPH = graphs.grid(3, 4)
@@ -145,8 +144,8 @@ def test_a_step_follows_the_gradient_of_its_own_batch_alone():
 
 def test_in_bfloat16_the_gradient_is_nearly_the_same_and_the_weights_stay_float32():
     exact, rounded = (stepper(noise=0.0, precision=precision) for precision in (None, "bf16"))
-    for each in (exact, rounded):
-        each.step(cells(40), noise())
+    for some in (exact, rounded):
+        some.step(cells(40), noise())
     for parameter, expected in zip(rounded.network.parameters(), exact.network.parameters(), strict=True):
         assert parameter.dtype == parameter.grad.dtype == torch.float32
         assert not torch.equal(parameter.grad, expected.grad)
@@ -172,15 +171,3 @@ def test_a_value_that_is_read_back_is_noticed():
     losses = step.step(torch.empty(40, 7, device="meta"), torch.Generator())
     with pytest.raises(RuntimeError, match="meta"):
         float(losses.reconstruction)
-
-
-@pytest.mark.parametrize("kind", ["dense", "CSR"])
-def test_rows_of_data_on_the_device_never_touch_the_host(kind):
-    from scipy import sparse
-
-    matrix = np.eye(6, 7, dtype=np.float32)
-    resident = _Resident(matrix if kind == "dense" else sparse.csr_matrix(matrix), torch.device("meta"))
-    index = np.array([3, 1, 1])
-    out = torch.empty(3, 7, device="meta")
-    resident.gather(torch.empty(3, dtype=torch.int64, device="meta"), resident.n_stored(index), out)
-    assert out.device.type == "meta"

@@ -8,8 +8,8 @@ import torch
 from scipy import sparse
 
 from scgsr import _device
-from scgsr._values import _batches
-from scgsr._values._batches import Batches, n_batches, n_bytes
+from scgsr._values import _batches, checked, dense_rows, filled, rows_at_once, slices
+from scgsr._values._batches import Batches, _Resident, n_batches, n_bytes
 
 CPU = torch.device("cpu")
 
@@ -76,12 +76,12 @@ def test_every_kind_of_matrix_gives_the_same_standardised_rows(matrix, moments, 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
 def test_data_on_a_device_comes_in_the_same_batches(matrix, moments, kind, monkeypatch):
-    found = []
+    by_place = []
     for resident in (False, True):
-        monkeypatch.setattr(_device, "has_room_for", lambda n_bytes, device, there=resident: there)
+        monkeypatch.setattr(_device, "has_room_for", lambda n_bytes, device, is_there=resident: is_there)
         shuffled = Batches(kind(matrix), *moments, CPU).shuffled(np.arange(3, 90), 16, np.random.default_rng(0))
-        found.append(torch.cat([part.clone() for part in shuffled]))
-    assert torch.equal(*found)
+        by_place.append(torch.cat([part.clone() for part in shuffled]))
+    assert torch.equal(*by_place)
 
 
 def test_data_on_a_device_takes_what_is_said(matrix, moments, monkeypatch):
@@ -120,9 +120,9 @@ def test_the_order_changes_with_every_epoch_and_repeats_with_the_seed(matrix, mo
     batches, index = Batches(matrix, *moments, CPU), np.arange(101)
     rng = np.random.default_rng(0)
     first, second = (next(batches.shuffled(index, 32, rng)) for _ in range(2))
-    again = next(batches.shuffled(index, 32, np.random.default_rng(0)))
+    same = next(batches.shuffled(index, 32, np.random.default_rng(0)))
     assert not torch.equal(first, second)
-    assert torch.equal(first, again)
+    assert torch.equal(first, same)
 
 
 def test_batches_leave_the_matrix_alone(matrix, moments):
@@ -130,3 +130,75 @@ def test_batches_leave_the_matrix_alone(matrix, moments):
     for part in Batches(matrix, *moments, CPU).in_order():
         part.zero_()
     assert np.array_equal(matrix, before)
+
+
+@pytest.mark.parametrize("kind", ["dense", "CSR"])
+def test_rows_of_data_on_the_device_never_touch_the_host(kind):
+    matrix = np.eye(6, 7, dtype=np.float32)
+    resident = _Resident(matrix if kind == "dense" else sparse.csr_matrix(matrix), torch.device("meta"))
+    index = np.array([3, 1, 1])
+    out = torch.empty(3, 7, device="meta")
+    resident.gather(torch.empty(3, dtype=torch.int64, device="meta"), resident.n_stored(index), out)
+    assert out.device.type == "meta"
+
+
+# --- Helpers of all who go through rows ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_rows", "step"), [(0, 3), (1, 3), (9, 3), (10, 3), (2, 100)])
+def test_slices_make_all_rows(n_rows, step):
+    parts = [list(range(n_rows))[part] for part in slices(n_rows, step)]
+    assert [row for part in parts for row in part] == list(range(n_rows))
+    assert all(0 < len(part) <= step for part in parts)
+
+
+@pytest.mark.parametrize("n_features", [1, 13, 2000, 10**7])
+def test_a_block_of_many_features_has_few_rows_but_never_none(n_features):
+    rows = rows_at_once(n_features)
+    assert 1 <= rows <= _batches._ROWS_AT_ONCE
+    assert rows == 1 or rows * n_features <= _batches._VALUES_AT_ONCE
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 64])
+@pytest.mark.parametrize("n_rows", range(2, 200, 7))
+def test_an_epoch_has_no_batch_above_the_size_and_none_of_a_single_cell(n_rows, batch_size):
+    sizes = [len(part) for part in np.array_split(np.arange(n_rows), n_batches(n_rows, batch_size))]
+    assert min(sizes) >= 2
+    assert max(sizes) <= max(batch_size, 3)
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_blocks_fill_one_array(matrix):
+    blocks = (torch.as_tensor(matrix[rows]) for rows in slices(101, 17))
+    result = filled(blocks, matrix.shape)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, matrix)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csr_array])
+@pytest.mark.parametrize("index", [slice(3, 9), np.array([5, 5, 0])], ids=["slice", "rows"])
+def test_rows_of_any_matrix_are_dense(matrix, kind, index):
+    np.testing.assert_array_equal(dense_rows(kind(matrix), index), matrix[index])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.coo_matrix])
+def test_a_checked_matrix_is_dense_or_csr_with_the_same_values(matrix, kind):
+    result = checked(kind(matrix), 7)
+    assert isinstance(result, np.ndarray) or result.format == "csr"
+    np.testing.assert_array_equal(dense_rows(result, slice(None)), matrix)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "error", "message"),
+    [
+        (np.zeros((3, 6)), ValueError, r"must have 7 columns.*got \(3, 6\)"),
+        (np.zeros(7), ValueError, "must have 7 columns"),
+        (sparse.csr_matrix((3, 8)), ValueError, "must have 7 columns"),
+        (np.full((3, 7), np.nan), ValueError, "NaN or infinite"),
+        (sparse.csr_matrix(np.full((3, 7), np.inf)), ValueError, "NaN or infinite"),
+        ([[0.0] * 7], TypeError, "got list"),
+    ],
+)
+def test_another_matrix_is_refused(matrix, error, message):
+    with pytest.raises(error, match=message):
+        checked(matrix, 7)

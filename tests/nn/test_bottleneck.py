@@ -113,25 +113,6 @@ def test_a_fit_with_atoms_is_stored_and_found_again(cells, tmp_path):
     np.testing.assert_allclose(loaded.activations(cells.X), cells.obsm["X_gsr"], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("graph", "arguments", "said"),
-    [
-        (None, {}, "`atoms` need a given graph"),
-        (graphs.learned(25), {}, "`atoms` need a given graph"),
-        ((5, 5), {"threshold": 1.0}, "`threshold`=1.0 has no meaning with `atoms`"),
-        ((5, 5), {"threshold": None}, "`threshold`=None has no meaning"),
-        ((5, 5), {"diffusion": 2}, "`diffusion`=2 has no meaning with `atoms`"),
-    ],
-)
-def test_what_makes_no_sense_with_atoms_is_refused(cells, graph, arguments, said):
-    with pytest.raises(ValueError, match=said):
-        scgsr.tl.fit(cells, graph, atoms=Atoms(), **arguments)
-    assert "gsr" not in cells.uns
-    for wrong in ("heat", {"kernel": "heat"}):
-        with pytest.raises(TypeError, match="`atoms`"):
-            scgsr.tl.fit(cells, (5, 5), atoms=wrong)
-
-
 def test_a_fit_with_atoms_is_no_baseline(cells):
     scgsr.tl.fit(cells, (5, 5), n_epochs=2)
     scgsr.tl.fit(cells, (5, 5), n_epochs=2, smoothness=0, atoms=Atoms(), key_added="smooth")
