@@ -56,6 +56,9 @@ def check_precision(precision: str | None, device: torch.device) -> str | None:
             f"`precision`='tf32' is a format of CUDA devices, and this is {device.type}; leave it None, or take 'bf16'."
         )
         raise about("precision", ValueError(msg))
+    if precision == "bf16" and not torch.amp.is_autocast_available(device.type):
+        msg = f"`precision`='bf16' is not available on {device.type} with this version of torch; leave it None."
+        raise about("precision", ValueError(msg))
     return precision
 
 
@@ -88,7 +91,7 @@ def _usable(device: str | torch.device) -> torch.device:
         raise about("device", TypeError(msg))
     try:
         chosen = torch.device(device)
-        torch.zeros(1, device=chosen)
+        float(torch.zeros(1, device=chosen))  # a `meta` device has no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         msg = f"`device`={str(device)!r} cannot be used here ({reason}); leave `device=None` to choose what there is."

@@ -81,3 +81,15 @@ def test_data_lives_on_the_device_that_has_room(monkeypatch):
     assert _device.has_room_for(500, torch.device("cuda"))
     assert not _device.has_room_for(501, torch.device("cuda"))
     assert not _device.has_room_for(1, torch.device("cpu"))  # where it is anyway
+
+
+def test_bf16_is_refused_where_it_would_be_float32(monkeypatch):
+    monkeypatch.setattr(torch.amp, "is_autocast_available", lambda device: False)
+    with pytest.raises(ValueError, match="`precision`='bf16' is not available on mps") as caught:
+        _device.check_precision("bf16", torch.device("mps"))
+    assert caught.value.argument == "precision"
+
+
+def test_a_device_without_values_is_refused():
+    with pytest.raises(ValueError, match="`device`='meta' cannot be used here"):
+        _device.choose("meta")

@@ -30,7 +30,7 @@ def check_free(adata: AnnData, keys: Keys) -> None:
     earlier_fit = isinstance(record, Mapping) and {"schema", "model", "modules"} <= set(record)
     if earlier_fit or _lost_its_record(adata, keys):
         return
-    taken = [name for mapping, name in _owned(adata, keys) if name in mapping]
+    taken = list(dict.fromkeys(name for mapping, name in _owned(adata, keys) if name in mapping))
     if taken:
         msg = f"`key_added`={keys.key!r} would overwrite {taken}, which no fit has written; choose another name."
         raise about("key_added", ValueError(msg))
@@ -141,7 +141,7 @@ def read_held_out(adata: AnnData, key: str) -> np.ndarray | None:
 
 
 def may_be_results_of(adata: AnnData, key: str, fitted: FittedModel) -> bool:
-    """Whether the results under a key come from this network; without `.uns`, which tells, they may."""
+    """Return whether the results under a key come from this network; True if the record in `.uns` is missing."""
     record = adata.uns.get(Keys(key).record)
     if record is None:
         return True

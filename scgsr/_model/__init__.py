@@ -1,11 +1,12 @@
 """What a fit is: the network, all that is needed to apply it to new cells, and the record that files hold."""
 
 from scgsr._model._apply import coordinates, encode, errors
-from scgsr._model._files import digest, pack, replace_file, unpack, written_whole
+from scgsr._model._files import digest, pack, unpack
 from scgsr._model._fitted import FittedModel
 from scgsr._model._network import Autoencoder, AutoencoderConfig
 from scgsr._model._novelty import NoveltyReference
 from scgsr._model._record import check_schema, graph_from_dict, graph_to_dict, in_current_form, versions
+from scgsr._model._whole import replace_file, written_whole
 
 __all__ = [
     "Autoencoder",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
 import re
-import shutil
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +15,8 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr import _checks
+from scgsr._model._whole import replace_file
 
-# Seconds after which nobody is still writing a file.
-_ABANDONED_AFTER = 3600
 _JSON = "model.json"
 _ARRAYS = r"arrays-[0-9a-f]{16}\.safetensors"
 # How arrays, and what is made of them, are written into the JSON.
@@ -82,7 +77,7 @@ def _is_model(folder: Path) -> bool:
 
 
 def damaged(folder: str | os.PathLike[str], error: Exception) -> ValueError:
-    """Return the error that says so."""
+    """Return the error for a damaged model in a folder."""
     return ValueError(f"`folder`={os.fspath(folder)!r} holds a damaged model ({error}); save it again.")
 
 
@@ -104,75 +99,6 @@ def _read(folder: Path) -> dict[str, Any]:
         msg = f"{name} has other content than when it was written"
         raise ValueError(msg)
     return unpack(outer["record"], load(content))
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    with written_whole(path) as unfinished:
-        unfinished.write_bytes(content)
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` for a new file or folder, which replaces what is at `path` once it is complete.
-
-    Whatever happens, a crash of the machine included, `path` holds the old or the new content in full. A folder cannot
-    be replaced in one step: the old one steps aside for the moment of the exchange. An OSError names `path`.
-    """
-    # The suffix stays, because writers go by it; a long name with more letters could be too long.
-    unfinished = path.with_name(f".{path.stem[:40]}.{os.getpid()}.part{path.suffix}")
-    _remove_abandoned(path)
-    try:
-        yield unfinished
-        for file in unfinished.rglob("*") if unfinished.is_dir() else [unfinished]:
-            if file.is_file():
-                _flush(file)
-        _exchange(unfinished, path)
-    except OSError as error:  # The user knows nothing of the unfinished file.
-        if error.errno is not None:
-            error.filename = str(path)
-            del error.filename2  # None would be shown
-        if error.strerror is not None:
-            error.strerror = error.strerror.replace(str(unfinished), str(path))
-        raise
-    finally:
-        _remove(unfinished)
-
-
-def _exchange(new: Path, path: Path) -> None:
-    """Move what is new to `path`."""
-    if not (new.is_dir() and os.path.lexists(path)):
-        new.replace(path)
-        return
-    aside = path.with_name(f".{path.stem[:40]}.{os.getpid()}.old{path.suffix}")
-    try:
-        path.replace(aside)
-        new.replace(path)
-    finally:
-        if os.path.lexists(path):
-            _remove(aside)
-        else:
-            aside.replace(path)
-
-
-def _flush(file: Path) -> None:
-    """Wait until the content of a file is on the disk."""
-    with file.open("rb+") as handle:
-        os.fsync(handle.fileno())
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Remove what a process that was killed has left; a younger one may belong to a process that is writing."""
-    for unfinished in path.parent.glob(f".{glob.escape(path.stem[:40])}.*.part{glob.escape(path.suffix)}"):
-        if time.time() - unfinished.stat().st_mtime > _ABANDONED_AFTER:
-            _remove(unfinished)
 
 
 def digest(*contents: bytes) -> str:

@@ -16,7 +16,7 @@ from scipy import sparse
 from scgsr.graphs import NeuronGraph
 
 # Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates. Form 3
-# named a likelihood in the settings of the network; form 4 has `start` and `anneal` among the parameters.
+# named a likelihood beside the settings of the network. Form 4 does not, and new fits record `start` and `anneal`.
 SCHEMA = 4
 _OLDEST = 2
 
@@ -72,7 +72,7 @@ def graph_to_dict(graph: NeuronGraph) -> dict[str, Any]:
 
 
 def graph_from_dict(stored: Mapping[str, Any]) -> NeuronGraph:
-    """Return the graph again."""
+    """Return the graph that `graph_to_dict` made values of."""
     shape = tuple(int(side) for side in stored["image_shape"])
     return NeuronGraph(
         stored["adjacency"], np.asarray(stored["positions"]), shape if len(shape) == 2 else None, str(stored["name"])

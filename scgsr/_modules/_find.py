@@ -7,6 +7,7 @@ keeps them apart. The order in which they do is kept, so that another resolution
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -90,13 +91,14 @@ def cut(tree: ModuleTree, templates: np.ndarray, activations: np.ndarray, *, res
     """Return the modules of a tree at a resolution, numbered by how many cells each wins, and the labels they give."""
     unranked = Modules(tree.cut(resolution), templates, tree)
     responses = unranked.responses(activations)  # (n_cells, n_modules)
-    winners = unranked.labels_from(responses).codes
     if unranked.n_modules == 0:
         return Cut(unranked, unranked.labels_from(responses))
+    silent = _faintest(unranked.labels_from(responses).codes, activations)
+    winners = replace(unranked, silent=silent).labels_from(responses).codes
     by_cells = np.argsort(-np.bincount(winners, minlength=unranked.n_modules), kind="stable")
     rank = np.argsort(by_cells)
     numbers = np.where(unranked.labels >= 0, rank[unranked.labels], -1)
-    modules = Modules(numbers, templates, tree, silent=_faintest(rank[winners], activations))
+    modules = Modules(numbers, templates, tree, silent=int(rank[silent]))
     return Cut(modules, modules.labels_from(responses[:, by_cells]))
 
 
@@ -117,7 +119,7 @@ def leiden(adjacency: sparse.csr_matrix, *, resolution: float, seed: int) -> np.
     )
     optimiser = leidenalg.Optimiser()
     optimiser.set_rng_seed(seed % _MAX_SEED)
-    # Until there is no gain; asked for that, leidenalg never ends where ties make gains of rounding errors.
+    # Stop at the first round without gain: left to itself, leidenalg runs forever where ties gain rounding errors.
     for _ in range(_LEIDEN_ROUNDS):
         if optimiser.optimise_partition(partition, n_iterations=1) <= _NO_GAIN * upper.sum():
             break

@@ -16,7 +16,7 @@ from scgsr._modules import _valleys
 
 # Modules are neighbours if more than this share of the smaller one's cells lies between them.
 _BORDER_SHARE = 0.03
-# So many cells of a module are looked at for a valley: more of a huge one would drown a small neighbour.
+# At most so many cells of a module are used to find a valley: a larger sample would hide a small neighbour.
 _CELLS_PER_MODULE = 1000
 
 

@@ -63,7 +63,7 @@ class Modules:
 
     @classmethod
     def from_arrays(cls, labels: np.ndarray, arrays: dict[str, np.ndarray]) -> Modules:
-        """Take out of `arrays` what lies beside the labels."""
+        """Pop templates, tree and silent module from `arrays`; the labels are given."""
         tree = ModuleTree(*(arrays.pop(name) for name in ("fine", "merges", "separations")))
         modules = cls(labels, arrays.pop("templates"), tree, int(arrays.pop("silent")))
         n_neurons = len(labels)

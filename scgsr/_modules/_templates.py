@@ -83,7 +83,7 @@ def two_nearest(lit_pictures: np.ndarray, templates: np.ndarray) -> np.ndarray:
 
 
 def _matches(lit_pictures: np.ndarray, templates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how well each cell matches the templates that there are, (n_cells, n_alive), and whose they are."""
+    """Return the cosine of each cell to each template but zero ones, (n_cells, n_alive), and the neurons of these."""
     alive = np.flatnonzero(templates.any(axis=1))
     return lit_pictures @ templates[alive].T, alive
 

@@ -1,7 +1,7 @@
 """How clearly two groups of cells are separated, by the valley in the density of cells between them.
 
-Populations are separated by regions of low density, as anyone knows who draws gates. Between two groups that a
-clustering has cut out of one population there is none: the cells between them are as dense as on either side.
+Populations are separated by regions of low density. Between two groups that a clustering has cut out of one population
+there is none: the cells between them are as dense as on either side.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _valley(low: np.ndarray, high: np.ndarray) -> float:
 
 
 def _histogram(ordered: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Count sorted values between edges, (n_edges - 1,) float; the last bin is closed, and none lies beyond it."""
+    """Count sorted values per bin, (n_edges - 1,) float; the last bin includes its right edge."""
     below = np.searchsorted(ordered, edges).astype(float)
     below[-1] = len(ordered)
     return np.diff(below)

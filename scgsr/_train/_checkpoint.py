@@ -86,7 +86,7 @@ class Checkpoint:
 
 
 def _digest_of(content: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
-    """Return a digest of a state and of whose it is."""
+    """Return a digest of a state and of the identity of its run."""
     texts = [content["identity"].encode(), content["state"].encode()]
     return _model.digest(*texts, *(np.ascontiguousarray(arrays[name]).tobytes() for name in sorted(arrays)))
 

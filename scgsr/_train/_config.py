@@ -24,6 +24,8 @@ _MIN_EPOCHS, _MAX_EPOCHS = 6, 200
 _RATE_RISES_FOR = 0.3
 # The annealed smoothness has come down to its value after this share of the steps.
 _ANNEALED_BY = 0.5
+# The penalty's weight at the first step must be a number that float32 can hold.
+_STRONGEST = 1e30
 # Early stopping compares epochs from this share of the training on, when the rate has come down from its peak.
 EARLY_STOP_FROM = 0.5
 # It stops after this share of the epochs, or so many, without improvement.
@@ -69,6 +71,9 @@ class TrainConfig:
         _checks.instance("early_stopping", self.early_stopping, bool)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if not self.smoothness_at(0, 1) <= _STRONGEST:
+            msg = f"`anneal`={self.anneal:g} makes the penalty weigh more than {_STRONGEST:g} at first; lower it."
+            raise about("anneal", ValueError(msg))
 
     def on(self, graph: NeuronGraph | LearnedGraph) -> TrainConfig:
         """Return the settings for this graph, with the start that was left open decided; an impossible one is refused.

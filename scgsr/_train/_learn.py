@@ -30,7 +30,7 @@ _NOVELTY_CELLS = 20_000
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Learned:
-    """A fit, and what it says of the cells that it was made from."""
+    """A fitted model, and the activations and labels of the cells that it was made from."""
 
     fitted: FittedModel
     activations: np.ndarray  # (n_cells, n_neurons) float32

@@ -51,7 +51,7 @@ class Regularizer(nn.Module):
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh."""
         for penalty in self.spectral.values():
-            penalty.set_graph(graph)  # type: ignore[operator]  # ModuleDict forgets what it holds
+            penalty.set_graph(graph)  # type: ignore[operator]  # a ModuleDict is typed as one of Modules
 
     def warn_of_constant_image(self) -> None:
         """Log that a constant image has a penalty, where the Laplacian makes it so."""

@@ -72,7 +72,7 @@ def prototypes(points: np.ndarray, graph: NeuronGraph) -> np.ndarray:
     narrowest = min(_NARROWEST_EDGES * graph.n_neurons / graph.adjacency.sum(), widest)
     for time in np.geomspace(widest, narrowest, _ROUNDS):
         heat = np.maximum((modes * np.exp(-time * frequencies)) @ modes.T, 0)
-        # Squared distance to each prototype, up to what is the same for all.
+        # Squared distances, less a term that is equal for all prototypes.
         distance = (units**2).sum(axis=1) - 2 * points @ units.T
         reached = heat[:, distance.argmin(axis=1)]  # (n_neurons, n_cells)
         weight = reached.sum(axis=1, keepdims=True)

@@ -109,7 +109,7 @@ def _drawn(graph: NeuronGraph, learner: GraphLearner) -> NeuronGraph:
 def _identity(
     batches: Batches, graph: NeuronGraph | LearnedGraph, network: AutoencoderConfig, config: TrainConfig, seed: int
 ) -> dict[str, Any]:
-    """Return all that decides what a run comes to, apart from the machine."""
+    """Return everything that determines the result of a run, except the machine."""
     return {
         "data": _checkpoint.digest(batches.matrix, *batches.moments),
         "graph": asdict(graph) if isinstance(graph, LearnedGraph) else _checkpoint.digest(graph.adjacency),

@@ -79,7 +79,7 @@ class SpectralBottleneck(nn.Module):
         return self._loadings(self.linear(hidden))
 
     def respond(self, inputs: Tensor) -> Tensor:
-        """Return the activations at what the linear part gives: (batch, n_neurons) -> (batch, n_neurons)."""
+        """Return the activations from the outputs of the linear part: (batch, n_neurons) -> (batch, n_neurons)."""
         return self._loadings(inputs) @ self.atoms_matrix
 
     def forward(self, hidden: Tensor) -> Tensor:

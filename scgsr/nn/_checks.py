@@ -26,7 +26,7 @@ def checked_laplacian(kind: Any) -> str:
 
 
 def warn_of_constant_image(graph: NeuronGraph, laplacian: str) -> None:
-    """Log that the symmetric Laplacian penalises what it should not, where it does."""
+    """Warn if the symmetric Laplacian penalises a constant image."""
     if laplacian != "symmetric" or not graph.n_edges:
         return
     matrix = graph.laplacian(laplacian)

@@ -23,11 +23,11 @@ class LaplacianProduct(nn.Module):
         self.trace = float(np.trace(dense))
         if not diagonal:
             np.fill_diagonal(dense, 0)
-        self.is_sparse = np.count_nonzero(dense) <= _SPARSE_UP_TO * dense.size
         # It follows from the graph, so it is not part of the saved state.
         self.register_buffer("matrix", torch.as_tensor(dense, dtype=torch.float32), persistent=False)
         # Found on the host: on a GPU a search for the entries would stop the step until their number has come back.
-        self._entries = self.matrix.to_sparse() if self.is_sparse else None
+        few = np.count_nonzero(dense) <= _SPARSE_UP_TO * dense.size
+        self._entries = torch.as_tensor(dense, dtype=torch.float32, device="cpu").to_sparse() if few else None
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return rows @ L."""

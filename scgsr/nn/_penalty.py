@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
@@ -102,7 +103,9 @@ class GraphSpectralPenalty(nn.Module):
     ) -> None:
         super().__init__()
         _checks.instance("graph", graph, NeuronGraph, hint="Make one with scgsr.graphs.")
-        self.penalty = _checks.one_of("penalty", penalty, (*ON_ACTIVATIONS, *ON_WEIGHTS))
+        formulas: dict[str, Any] = {**ON_ACTIVATIONS, **ON_WEIGHTS}
+        self.penalty = _checks.one_of("penalty", penalty, formulas)
+        self._formula = formulas[self.penalty]
         self.laplacian = checked_laplacian(laplacian)
         if kernel is not None and penalty != "spectrum":
             msg = f"`kernel` is of `penalty`='spectrum' and has no meaning for {penalty!r}; leave it out."
@@ -190,9 +193,9 @@ class GraphSpectralPenalty(nn.Module):
             self.to(activations.device)  # it is no part of the network that was moved
         activations = activations.to(self.running_var.dtype)  # those of a layer in low precision, for example
         before = self.running_var.clone()
-        with torch.autocast(activations.device.type, enabled=False):
+        with _without_autocast(activations.device.type):
             value = self.penalise(activations)
-        # What one batch with an infinity leaves, whose step mixed precision skips, must not stay.
+        # Variances of a batch with an infinity, whose step mixed precision skips, are forgotten.
         self.running_var.copy_(torch.where(self.running_var.isfinite(), self.running_var, before))
         return value
 
@@ -206,8 +209,7 @@ class GraphSpectralPenalty(nn.Module):
         """Return the penalty of a batch, (batch, n_neurons), or of weights, a scalar, and its gradient."""
         if not self._graph.n_edges:  # nothing to disagree about
             return values.new_zeros(()), torch.zeros_like(values)
-        formula: Any = {**ON_ACTIVATIONS, **ON_WEIGHTS}[self.penalty]
-        return formula(values, self.operator, self._scale_of)
+        return self._formula(values, self.operator, self._scale_of)
 
     def warn_of_constant_image(self) -> None:
         """Log that a constant image has a penalty, where it has: with the symmetric Laplacian of an irregular graph."""
@@ -253,6 +255,11 @@ class GraphSpectralPenalty(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         # A copy of the network, to keep the best one for example, takes its hooks along; the last value is in no copy.
         return {**self.__dict__, "_value": None, "_handle": None}
+
+
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    """Return a context in which nothing is cast to a lower precision, on a device that has autocast."""
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 class _Known(torch.autograd.Function):

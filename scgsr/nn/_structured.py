@@ -89,7 +89,7 @@ class StructuredLayer(nn.Module):
         return code @ self.diffusion_matrix if self.diffusion else code
 
     def respond(self, inputs: Tensor) -> Tensor:
-        """Return the activations at what the linear part gives: (batch, n_neurons) -> (batch, n_neurons)."""
+        """Return the activations from the outputs of the linear part: (batch, n_neurons) -> (batch, n_neurons)."""
         return self.diffuse(self.fire(inputs))
 
     def forward(self, hidden: Tensor) -> Tensor:

@@ -179,3 +179,19 @@ def test_a_single_cell_that_fires_is_a_module_in_any_number_of_dimensions():
     )  # more dimensions than components are looked at
     assert modules.n_modules == 1
     assert modules.labels[2] == 0
+
+
+def test_module_0_wins_most_cells_also_where_many_are_silent():
+    """Silent cells count for the module that they get, the faintest, and not for the first of the tree."""
+    rng = np.random.default_rng(0)
+    sizes, n_silent = (200, 150, 100), 400
+    home = np.repeat([0, 1, 2], 5)
+    group = np.repeat([0, 1, 2], sizes)
+    light = np.array([3.0, 2.0, 0.5])[group][:, None]  # the smallest population is the faintest
+    lit = (light * rng.uniform(0.5, 1.5, size=(len(group), 15)) * (group[:, None] == home)).astype(np.float32)
+    activations = np.concatenate([lit, np.zeros((n_silent, 15), dtype=np.float32)])
+    rows = np.arange(len(activations))
+    (modules, labels), _ = _find.find(activations, rows, lambda some: some, resolution=1.0, seed=0)
+    counts = np.bincount(labels.codes)
+    assert modules.n_modules == 3
+    assert sorted(counts, reverse=True) == list(counts) == [500, 200, 150]

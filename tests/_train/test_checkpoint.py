@@ -194,10 +194,12 @@ def test_the_same_graph_drawn_otherwise_keeps_its_own_drawing(cells, tmp_path):
 
 
 def test_what_a_killed_process_left_is_cleared_away(cells, tmp_path):
-    old, young = tmp_path / ".checkpoint.1.part.safetensors", tmp_path / ".checkpoint.2.part.safetensors"
-    for path in (old, young):
-        path.write_bytes(b"half")
-    os.utime(old, (0, 0))
+    old, young = tmp_path / ".scgsr-unfinished-1", tmp_path / ".scgsr-unfinished-2"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "checkpoint.safetensors").write_bytes(b"half")
+    for path in (*old.iterdir(), old):
+        os.utime(path, (0, 0))
     tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
     assert not old.exists()
     assert young.exists()

@@ -71,6 +71,7 @@ def test_neurons_without_a_given_neighbourhood_cannot_start_in_order(train_confi
         ({"start": "sorted"}, ValueError),
         ({"start": 1}, TypeError),
         ({"anneal": 0.5}, ValueError),
+        ({"anneal": 1e300}, ValueError),
         ({"anneal": "much"}, TypeError),
     ],
 )
