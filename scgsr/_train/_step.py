@@ -43,8 +43,7 @@ class Stepper:
     def step(self, features: Tensor, noise_rng: torch.Generator) -> Losses:
         """Update the weights by a batch, (batch, n_features), and return the losses before the update."""
         smoothness = self.config.smoothness_at(self.n_done, self.n_steps)
-        # Gradients stay where they are: fresh memory for those of wide layers costs more than zeros.
-        self.optimiser.zero_grad(set_to_none=False)
+        self.optimiser.zero_grad()
         reconstruction, penalty = self._losses(features, noise_rng)
         torch.add(reconstruction, penalty, alpha=smoothness).backward()
         self.optimiser.step()

@@ -55,7 +55,7 @@ def rows() -> Iterator[tuple[str, str, Step, Step]]:
     """Yield choice, case, the step without it and the step with it."""
     for size in SIZES:
         name = "{} features, {} cells".format(*size)
-        yield "gradients stay in their memory", name, own(*size, in_place=False), own(*size)
+        yield "fresh memory for gradients", name, own(*size, in_place=True), own(*size)
         yield "the penalty's own gradient, whole step", name, own(*size, penalty=plain(SHEET)), own(*size)
     for graph, n_cells in ((SHEET, 256), (graphs.grid(32), 256)):
         yield "the penalty's own gradient", _told(graph), penalty_by_autograd(graph, n_cells), penalty(graph, n_cells)
@@ -75,10 +75,10 @@ def own(
     n_cells: int,
     precision: str | None = None,
     *,
-    in_place: bool = True,
+    in_place: bool = False,
     penalty: Callable[[Tensor], Tensor] | None = None,
 ) -> Step:
-    """Return a step of training as it is; or with fresh memory for gradients, or with another penalty."""
+    """Return a step of training as it is; or with gradients that stay in their memory, or with another penalty."""
     config = AutoencoderConfig(n_features=n_features, hidden=256, threshold=0.5, noise=0.25, diffusion=0)
     network = Autoencoder.initialised(config, SHEET, 0).train()
     regularizer = Regularizer(SHEET, {"correlation": 1.0}, "combinatorial")
@@ -86,7 +86,7 @@ def own(
     if penalty is not None:
         stepper.regularizer = lambda activations, _: penalty(activations)
     zero_grad = stepper.optimiser.zero_grad
-    stepper.optimiser.zero_grad = lambda set_to_none: zero_grad(set_to_none=not in_place)
+    stepper.optimiser.zero_grad = lambda: zero_grad(set_to_none=not in_place)
     features = torch.randn(n_cells, n_features, generator=torch.Generator().manual_seed(0))
     noise_rng = torch.Generator().manual_seed(0)
     return lambda: stepper.step(features, noise_rng)

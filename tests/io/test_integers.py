@@ -21,7 +21,8 @@ def test_bits_above_the_range_are_masked(read, dtype, largest, offsets_in_text, 
     ranges = {"p1r": 0, "p2r": largest, "p3r": 2**64}  # the first and the last are no bound
     adata = read(fcs_bytes(stored, dtype=dtype, offsets_in_text=offsets_in_text, **ranges))
     expected = stored.copy()
-    expected[:, 1] %= np.array(2 ** np.ceil(np.log2(min(largest, np.iinfo(dtype).max)))).astype(np.uint64)
+    bound = np.uint64(2 ** np.ceil(np.log2(min(largest, np.iinfo(dtype).max))))
+    expected[:, 1] = stored[:, 1].astype(np.uint64) % bound
     np.testing.assert_array_equal(adata.X, expected.astype(np.float32))
 
 

@@ -58,7 +58,7 @@ def record(graph, activations, *, r2=0.9, steps=0, **params):
 def planted(activations, graph=GRAPH, **known):
     """Return cells with the slots that a fit of these activations would have written."""
     n = len(activations)
-    names = np.array(["B cell", "T cell", "NK cell", "monocyte"])
+    names = np.array(["B cell", "T cell", "NK cell", "monocyte"], dtype=object)
     group = pd.Categorical(names[np.arange(n) % N_GROUPS], categories=[*names, "unused"])
     label = pd.Categorical((np.arange(n) % 3).astype(str))
     return ad.AnnData(
