@@ -40,6 +40,7 @@ def fitted(cells):
     return cells
 
 
+WEIGHTS = sparse.random(11, 11, 0.4, random_state=np.random.default_rng(0)).toarray()
 GRAPHS = {
     "default": None,
     "pair": (4, 5),
@@ -51,7 +52,7 @@ GRAPHS = {
     "wishbone": graphs.wishbone(4, 4),
     "modules": graphs.modules(3, 5),
     "disjoint": graphs.disjoint(graphs.ring(5), graphs.path(4)),
-    "own": graphs.from_adjacency(sparse.random(11, 11, 0.4, rng=0).maximum(sparse.random(11, 11, 0.4, rng=0).T)),
+    "own": graphs.from_adjacency(np.maximum(WEIGHTS, WEIGHTS.T)),
     "learned": graphs.learned(20, n_neighbors=4),
     "coactivation": graphs.coactivation(np.random.default_rng(0).uniform(size=(50, 14)), n_neighbors=3),
     "one neuron": graphs.from_adjacency(np.zeros((1, 1))),
