@@ -29,7 +29,7 @@ RECORD = {
     "booleans": np.array([True, False]),
     "columns first": np.asfortranarray(np.random.default_rng(0).normal(size=(4, 5))),
     "names": np.array(["a", "ä", ""], dtype=object),
-    "matrix": sparse.random(5, 7, 0.3, format="csr", rng=0),
+    "matrix": sparse.csr_matrix(np.arange(35).reshape(5, 7) * (np.arange(7) % 3 == 1)),
     "no matrix": sparse.csr_matrix((0, 4)),
     "frame": pd.DataFrame({"epoch": [0, 1], "loss": [0.5, np.nan], "kept": [False, True]}, index=["0", "1"]),
 }

@@ -1,12 +1,13 @@
-"""What `tl.fit` refuses or is stopped by: the AnnData is then as before."""
+"""What `tl.fit` refuses or is stopped by, which leaves the AnnData as before, and what it warns of."""
 
 from __future__ import annotations
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 
-from scgsr import FittedModel, graphs, tl
+from scgsr import FittedModel, graphs, pp, tl
 
 QUICK = {"n_epochs": 5, "hidden": 16}
 
@@ -138,3 +139,20 @@ def test_what_makes_no_sense_with_atoms_is_refused(cells, graph, arguments, mess
 def test_not_an_anndata():
     with pytest.raises(TypeError, match="`adata` must be AnnData"):
         tl.fit(np.zeros((5, 3)))
+
+
+def test_a_record_of_features_that_were_renamed_is_said(cells, caplog):
+    raw = ad.AnnData(np.abs(np.asarray(cells.X)) * 100, var=cells.var.copy())
+    pp.arcsinh(raw, 5)
+    raw.var_names = [f"other_{name}" for name in raw.var_names]
+    tl.fit(raw, (4, 5), **QUICK)
+    assert "but of none of these features: were they renamed?" in caplog.text
+
+
+def test_raw_values_are_warned_about_and_an_embedding_is_not(cells, caplog):
+    cells.obsm["X_pca"] = np.abs(cells.X[:, :5]).round() * 100
+    tl.fit(cells, (4, 5), use_rep="X_pca", key_added="embedding", **QUICK)
+    assert "whole numbers" not in caplog.text
+    cells.X = np.abs(cells.X).round() * 100
+    tl.fit(cells, (4, 5), **QUICK)
+    assert "whole numbers, as raw counts are" in caplog.text
