@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr import _checks
+from scgsr._checks import about
 from scgsr._model._whole import replace_file
 
 _JSON = "model.json"
@@ -31,17 +32,17 @@ def write_folder(record: Mapping[str, Any], folder: str | os.PathLike[str], *, o
     _checks.instance("overwrite", overwrite, bool)
     if not os.fspath(folder):
         msg = "`folder` must name a folder, got ''."
-        raise ValueError(msg)
+        raise about("folder", ValueError(msg))
     target = Path(folder)
     if target.exists() and not target.is_dir():
         msg = f"`folder`={str(target)!r} is a file; name a folder to write the model into."
-        raise FileExistsError(msg)
+        raise about("folder", FileExistsError(msg))
     if (target / _JSON).exists() and not _is_model(target):
         msg = f"`folder`={str(target)!r} has a {_JSON} of something else; name another folder."
-        raise FileExistsError(msg)
+        raise about("folder", FileExistsError(msg))
     if (target / _JSON).exists() and not overwrite:
         msg = f"`folder`={str(target)!r} holds a model already; pass `overwrite=True` or name another folder."
-        raise FileExistsError(msg)
+        raise about("folder", FileExistsError(msg))
     tree, arrays = pack(record)
     content = save(arrays)
     # The arrays' file is named by its content, and the JSON, which names it, comes last and at once.
@@ -62,7 +63,7 @@ def read_folder(folder: str | os.PathLike[str]) -> dict[str, Any]:
     target = Path(folder)
     if not (target / _JSON).is_file():
         msg = f"`folder`={str(target)!r} holds no model: there is no {_JSON}; `FittedModel.save(folder)` writes one."
-        raise FileNotFoundError(msg)
+        raise about("folder", FileNotFoundError(msg))
     try:
         return _read(target)
     except PermissionError:  # which says itself what is wrong

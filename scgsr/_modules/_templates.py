@@ -96,6 +96,4 @@ def between(nearest: np.ndarray, n_neurons: int) -> sparse.csr_matrix:
     """
     counts = sparse.coo_matrix((np.ones(len(nearest)), nearest.T), shape=(n_neurons, n_neurons)).tocsr()
     counts = counts + counts.T
-    counts.setdiag(0)
-    counts.eliminate_zeros()
-    return sparse.csr_matrix(counts)
+    return sparse.csr_matrix(counts - sparse.diags(counts.diagonal()))

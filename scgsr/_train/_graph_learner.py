@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from scgsr._checks import log
+from scgsr._checks import about, log
 from scgsr.graphs import (
     Evolution,
     LearnedGraph,
@@ -38,10 +38,10 @@ class GraphLearner:
         last = n_steps if isinstance(recipe.stop, UntilFragmented) else self._step("stop")
         if isinstance(recipe.warm_up, Steps) and first >= n_steps:
             msg = f"`warm_up`={first} is as long as the whole training, {n_steps} steps; raise `n_epochs`, or lower it."
-            raise ValueError(msg)
+            raise about("warm_up", ValueError(msg))
         if last < first:
             msg = f"`stop` of the learned graph, step {last} of {n_steps}, comes before `warm_up`, step {first}."
-            raise ValueError(msg)
+            raise about("stop", ValueError(msg))
         self.refresh_at = set(range(first, last + 1, every))
         self.last_step = last
         self.fragmented = False

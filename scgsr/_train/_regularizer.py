@@ -28,7 +28,10 @@ def factors_of(penalty: Any) -> dict[str, float]:
         raise about("penalty", ValueError(msg))
     for name, factor in penalty.items():
         _checks.one_of("penalty", name, PENALTIES)
-        _checks.number(f"penalty[{name!r}]", factor, minimum=0, exclusive=True)
+        try:
+            _checks.number(f"penalty[{name!r}]", factor, minimum=0, exclusive=True)
+        except (TypeError, ValueError) as error:
+            raise about("penalty", error) from None
     return {name: float(factor) for name, factor in penalty.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scgsr import _checks
-from scgsr._checks import log
+from scgsr._checks import about, log
 from scgsr.graphs import NeuronGraph
 
 LAPLACIANS = ("combinatorial", "symmetric")
@@ -21,7 +21,7 @@ def checked_laplacian(kind: Any) -> str:
             "`laplacian`='random_walk' is refused as a penalty: its quadratic form is unbounded below on "
             f"irregular graphs; use one of {list(LAPLACIANS)}."
         )
-        raise ValueError(msg)
+        raise about("laplacian", ValueError(msg))
     return _checks.one_of("laplacian", kind, LAPLACIANS)
 
 
@@ -41,4 +41,4 @@ def check_size(graph: NeuronGraph, n_neurons: int) -> None:
     """Raise ValueError unless the graph has one node per neuron."""
     if graph.n_neurons != n_neurons:
         msg = f"`graph` must have {n_neurons} neurons, as the layer does, got {graph.n_neurons}."
-        raise ValueError(msg)
+        raise about("graph", ValueError(msg))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from scgsr import _checks
+from scgsr._checks import about
 from scgsr.graphs import NeuronGraph
 from scgsr.nn._checks import check_size, checked_laplacian, warn_of_constant_image
 from scgsr.nn._laplacian_product import LaplacianProduct
@@ -109,10 +110,10 @@ class GraphSpectralPenalty(nn.Module):
         self.laplacian = checked_laplacian(laplacian)
         if kernel is not None and penalty != "spectrum":
             msg = f"`kernel` is of `penalty`='spectrum' and has no meaning for {penalty!r}; leave it out."
-            raise ValueError(msg)
+            raise about("kernel", ValueError(msg))
         if kernel is not None and not callable(kernel):
             msg = f"`kernel` must be a function of the eigenvalues, got {type(kernel).__name__}."
-            raise TypeError(msg)
+            raise about("kernel", TypeError(msg))
         self.kernel = kernel
         self.momentum = _checks.number("momentum", momentum, minimum=0, maximum=1, exclusive=True)
         self.register_buffer("running_var", torch.zeros(graph.n_neurons))
@@ -173,10 +174,10 @@ class GraphSpectralPenalty(nn.Module):
         _checks.instance("module", module, nn.Module)
         if pick is not None and (self.penalty in ON_WEIGHTS or not callable(pick)):
             msg = "`pick` must be a function of the output, and is not for penalties of weights; leave it out."
-            raise ValueError(msg)
+            raise about("pick", ValueError(msg))
         if self.penalty in ON_WEIGHTS and getattr(getattr(module, "weight", None), "ndim", 0) < 2:
             msg = f"`module` must have a `weight` of shape (n_neurons, ...), got {type(module).__name__}."
-            raise ValueError(msg)
+            raise about("module", ValueError(msg))
         if self._handle is not None:
             self._handle.remove()
         self._n_watched += 1
