@@ -1,4 +1,8 @@
-"""The one door to the user's AnnData, for reading and for writing. Nothing is computed here."""
+"""The one door to the user's AnnData, for reading and for writing.
+
+What is read comes ready for use: a view for training with the mean and standard deviation of each feature, a query in
+the order and the units of the fit, with missing features filled in. Networks, graphs and measures are made elsewhere.
+"""
 
 from scgsr._adata._answers import (
     read_programs,

@@ -1,4 +1,4 @@
-"""What is asked of a fit later, scores, programs and saliency -> its record, and back."""
+"""Scores, programs and saliency in the record of a fit."""
 
 from __future__ import annotations
 

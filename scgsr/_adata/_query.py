@@ -1,4 +1,4 @@
-"""AnnData -> the columns of a fitted model, block by block: the values of cells that are to be mapped. Reads only."""
+"""AnnData -> the features that a fitted model takes, in its order and units, block by block. Reads only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_FILLED = 0.2
 # So many cells are compared with those of the fit, to see whether they are transformed already.
 CELLS_COMPARED = 2000
-# Fewer cells than this tell nothing.
+# Fewer cells than this are too few to refuse them as transformed already.
 FEWEST_COMPARED = 50
 # Values are refused as transformed already if they are so many times nearer to the cells of the fit as they stand.
 CLEARLY_NEARER = 2

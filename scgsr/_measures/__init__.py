@@ -1,29 +1,28 @@
-"""What `score` reports: is there structure in the activations, or do they only look so? Arrays in, numbers out.
+"""Measures of a fit that `score` and `programs` report, and the pictures that draw them. Arrays in, numbers out.
 
-- `_pictures`: how smooth and how local the cells' pictures are on the graph.
-- `_spectrum`: at which frequencies of the graph they vary.
+- `_pictures`: how smooth and how local the cells' pictures, their activations on the neuron graph, are.
+- `_spectrum`: at which frequencies of the graph the pictures vary.
 - `_regions`: whether groups of cells light regions of their own.
 - `_agreement`: with a known angle or pseudotime, and with a fit of another seed.
 - `_correlation`: of features with neurons.
-- `_null`: what the same numbers would be if neurons had no places, or were placed afterwards.
+- `_null`: the same measure after neurons have been permuted, and the best order of neurons found after training.
 - `_table`: the measures of one fit, each with its null.
-- `_verdict`: all of it in one word.
-- `_programs`: which features make a module.
+- `_verdict`: one verdict from all measures, with advice.
+- `_programs`: which features rise or fall with a module, and what would change its activation.
 """
 
 from scgsr._measures._agreement import circular_agreement, match_neurons, rank_agreement
 from scgsr._measures._correlation import feature_correlation
 from scgsr._measures._null import p_value, permutation_null, reorder
-from scgsr._measures._pictures import localisation, low_frequency_share, morans_i, neighbour_correlation
+from scgsr._measures._pictures import localisation, morans_i, neighbour_correlation
 from scgsr._measures._programs import FEWEST_CELLS, Evidence, effects, evidence, planes, saliency
-from scgsr._measures._regions import mean_cosine, module_auroc, owners, segment_connectivity, segments, shares
+from scgsr._measures._regions import mean_cosine, owners, segment_connectivity, segments, shares
 from scgsr._measures._spectrum import graph_spectrum
 from scgsr._measures._table import Fit, Table
-from scgsr._measures._verdict import VERDICTS, Context, judge
+from scgsr._measures._verdict import Context, judge
 
 __all__ = [
     "FEWEST_CELLS",
-    "VERDICTS",
     "Context",
     "Evidence",
     "Fit",
@@ -35,10 +34,8 @@ __all__ = [
     "graph_spectrum",
     "judge",
     "localisation",
-    "low_frequency_share",
     "match_neurons",
     "mean_cosine",
-    "module_auroc",
     "morans_i",
     "neighbour_correlation",
     "owners",

@@ -10,7 +10,7 @@ from scgsr._checks import about
 from scgsr._values import standardised
 from scgsr.graphs import fourier_basis, laplacian
 
-# How often the pictures may go around the ring while the angle goes around once.
+# How often pictures may go around the ring of neurons while the angle of the cells goes around once.
 _WINDINGS = (1, 2, 3)
 
 
@@ -153,7 +153,8 @@ def match_neurons(activations: np.ndarray, other_activations: np.ndarray) -> np.
     """
     Permutation `p` such that neuron p[j] of the other fit fires in the same cells as neuron j.
 
-    The best one-to-one assignment by correlation: seeds differ in where a neuron lies, so fits must be aligned first.
+    It is the one-to-one assignment with the largest sum of correlations. Fits of different seeds must be aligned by it
+    before their graphs are compared, because the number of a neuron means nothing across fits.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a number would be if neurons had no places, and what placing them afterwards can reach."""
+"""Null values: the same measure after neurons have been permuted."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ def permutation_null(
     statistic: Callable[[np.ndarray], Any], activations: np.ndarray, *, n_permutations: int, rng: Rng
 ) -> np.ndarray:
     """
-    Values of a statistic when neurons change places at random: every cell keeps its values, only *where* is lost.
+    Values of a statistic after the neurons have been permuted at random, in all cells alike.
 
     Parameters
     ----------
     statistic
         Function of activations (n_rows, n_neurons) to a number or an array.
     activations
-        One row per cell; or, for a statistic of second moments, the few rows of `same_moments`, which is much quicker.
+        One row per cell. For a statistic that depends on second moments alone the few rows that
+        `_pictures.same_moments` returns will do, which is much quicker.
     n_permutations
         How many random orders.
     rng
@@ -87,14 +88,14 @@ def p_value(null: np.ndarray, observed: float) -> float:
     null = null[np.isfinite(null)]
     if not len(null) or not np.isfinite(observed):
         return float("nan")
-    # Equal values that were summed in another order are equal.
+    # Equal values may differ by rounding, because they were summed in another order.
     reached = null >= observed - 1e-9 * max(1.0, abs(observed))
     return float((1 + reached.sum()) / (1 + len(null)))
 
 
 def reorder(activations: np.ndarray, adjacency: csr_matrix, *, n_starts: int = 30, rng: Rng) -> np.ndarray:
     """
-    Best order of neurons found after training: those that fire together are put side by side on the graph.
+    Order of the neurons of a trained network that puts those that fire together side by side on the graph.
 
     The baseline that a regularised fit must beat. Quadratic assignment of correlation to adjacency: FAQ from random
     starts, then swaps of two neurons from the best until none helps. About 6 s for 100 neurons.

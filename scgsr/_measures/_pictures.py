@@ -82,7 +82,7 @@ def low_frequency_share(activations: np.ndarray, adjacency: csr_matrix, *, share
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._measures import low_frequency_share
+    >>> from scgsr._measures._pictures import low_frequency_share
     >>> from scgsr.graphs import path
     >>> slope, turns = np.arange(8.0), np.arange(8) % 2
     >>> low_frequency_share(np.stack([slope, turns]), path(8).adjacency).round(2)
@@ -94,7 +94,7 @@ def low_frequency_share(activations: np.ndarray, adjacency: csr_matrix, *, share
 
 def neighbour_correlation(activations: np.ndarray, adjacency: csr_matrix) -> float:
     """
-    Correlation over cells of the two neurons of an edge, as a mean over the edges by their weight.
+    Correlation over cells of the two neurons of an edge, as a mean over the edges, weighted by their weights.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def share_within(activations: np.ndarray, near: np.ndarray) -> np.ndarray:
 
 
 def moran_form(adjacency: csr_matrix) -> csr_matrix:
-    """Return F of Moran's I: the weights times n / sum of weights; without edges NaN on the diagonal."""
+    """Return the matrix F of Moran's I, (n, n): the weights times n / sum of weights; without edges NaN."""
     total = adjacency.sum()
     if total == 0:
         return csr_matrix(identity(adjacency.shape[0]) * np.nan)
@@ -180,12 +180,12 @@ def moran_form(adjacency: csr_matrix) -> csr_matrix:
 
 
 def low_pass(adjacency: csr_matrix, share: float = 0.25) -> np.ndarray:
-    """Return F of the low frequencies: the projector on the lowest `share` of them, dense (n, n)."""
+    """Return the matrix F of the low frequencies, dense (n, n): the projector on the lowest `share` of them."""
     number("share", share, minimum=0, maximum=1, exclusive=True)
     eigenvalues, basis = fourier_basis(laplacian(adjacency))
     last = int(np.ceil(share * (len(eigenvalues) - 1)))
     low = basis[:, eigenvalues <= eigenvalues[last] + 1e-9 * max(eigenvalues[-1], 1.0)]
-    # A centred picture has no part in the constant; so it may stay in, with whatever else has the eigenvalue zero.
+    # The constant mode may stay: centred pictures are orthogonal to it.
     return low @ low.T
 
 
@@ -197,7 +197,7 @@ def pooled_quotient(pictures: np.ndarray, form: csr_matrix | np.ndarray) -> floa
 
 
 def edge_correlation(columns: np.ndarray, adjacency: csr_matrix) -> float:
-    """Return the mean over edges, by weight, of the cosine of two columns; columns of zeros are left out."""
+    """Return the cosine of the columns of two neighbours, as a weighted mean over edges, without columns of zeros."""
     length = np.linalg.norm(columns, axis=0)
     alive = length > 1e-9 * length.max(initial=0.0)
     units = np.where(alive, columns, 0.0) / np.where(alive, length, 1.0)
@@ -206,7 +206,7 @@ def edge_correlation(columns: np.ndarray, adjacency: csr_matrix) -> float:
 
 
 def at_unit_contrast(activations: np.ndarray) -> np.ndarray:
-    """Return pictures whose length would be one if centred, without those that are constant."""
+    """Return pictures scaled so that they have length one once centred, without those that are constant."""
     length = np.linalg.norm(centred_pictures(activations), axis=1)
     return activations[length > 0] / length[length > 0, None]
 

@@ -20,11 +20,11 @@ from scgsr._values import Batches, Matrix, dense_rows, standardised
 
 # Fewer held-out cells than this can show nothing.
 FEWEST_CELLS = 20
-# Features are hidden in so many random blocks; a feature's fellows in its block cannot vouch for it.
+# Features are hidden in so many random blocks, all features of a block at once.
 _HIDDEN_BLOCKS = 50
 # A pair of feature and module is put to the test if training cells propose it at this false discovery rate.
 _PROPOSAL_RATE = 0.05
-# The least p-value: none is 0.
+# The least p-value that is reported, above 0.
 _LEAST_P = float(np.finfo(np.float64).tiny)
 # Rows that are turned into float64, and columns that are tested, at once.
 _ROWS_AT_ONCE, _COLUMNS_AT_ONCE = 1024, 512
@@ -32,6 +32,8 @@ _ROWS_AT_ONCE, _COLUMNS_AT_ONCE = 1024, 512
 
 def effects(matrix: Matrix, sd: np.ndarray, responses: np.ndarray) -> np.ndarray:
     """Return the Pearson correlation of each feature with each module's lead, (n_features, n_modules) float64.
+
+    The lead of the module that responds most in a cell is its response less the next largest; the other leads are 0.
 
     Parameters
     ----------
@@ -74,7 +76,8 @@ class Tails:
         scores = x.T @ y * (np.sqrt(n - 1) / n)
         skewness = np.outer((x**3).mean(axis=0), (y**3).mean(axis=0)) * (np.sqrt(n - 1) / (n - 2))
         varies = np.outer(x.any(axis=0), y.any(axis=0))
-        # Type III ends on its short side, where permutations need not: there the tail is no lighter than a normal one.
+        # The Pearson type III distribution has an end opposite its skewness, which permutations may pass. There the
+        # normal tail is used: the lower one for a positive skewness, the upper one for a negative.
         lower = scipy.stats.pearson3.cdf(scores, np.minimum(skewness, 0))
         upper = scipy.stats.pearson3.sf(scores, np.maximum(skewness, 0))
         return cls(scores, np.where(varies, lower, 1.0), np.where(varies, upper, 1.0))

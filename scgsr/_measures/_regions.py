@@ -14,8 +14,8 @@ def segments(means: np.ndarray) -> np.ndarray:
     """
     Which group lights each neuron most, as in the map of territories that `pl.segmentation` draws.
 
-    Compared is how a group spreads its activation: its mean divided by the sum over all neurons. Few bright cells then
-    do not take the sheet from many dim ones.
+    Groups are compared by their shares: the mean activation of a neuron divided by the sum over all neurons. A bright
+    group then does not own the neurons of dim ones.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ def segments(means: np.ndarray) -> np.ndarray:
 
 
 def owners(lights: np.ndarray, overall: np.ndarray) -> np.ndarray:
-    """Return the group (row) with the largest value for each neuron (column), -1 where none is above `overall`."""
+    """Return the group (row) with the largest value for each neuron (column), -1 where no group exceeds `overall`."""
     rounding = 1e-9 * np.abs(overall)
     return np.where(lights.max(axis=0) > overall + rounding, lights.argmax(axis=0), -1)
 
 
 def segment_connectivity(means: np.ndarray, adjacency: csr_matrix) -> np.ndarray:
     """
-    Largest connected share of each group's segment.
+    Largest connected share of each group's segment, the neurons that it lights most (see `segments`).
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def module_auroc(responses: np.ndarray, labels: np.ndarray) -> pd.Series:
     Examples
     --------
     >>> import numpy as np
-    >>> from scgsr._measures import module_auroc
+    >>> from scgsr._measures._regions import module_auroc
     >>> responses = np.array([[3.0, 0], [2, 0], [1, 1], [0, 1]])
     >>> module_auroc(responses, np.array(["B", "B", "T", None], dtype=object)).to_dict()
     {'B': 1.0, 'T': 1.0}
@@ -153,6 +153,6 @@ def module_auroc(responses: np.ndarray, labels: np.ndarray) -> pd.Series:
 
 
 def shares(means: np.ndarray) -> np.ndarray:
-    """Divide by the sum over neurons; of absolute values, as those of a linear code may be negative."""
+    """Return means divided by the sum of their absolute values over neurons; a linear code has negative ones."""
     total = np.abs(means).sum(axis=-1, keepdims=True)
     return np.divide(means, total, out=np.zeros(means.shape), where=total > 0)

@@ -17,9 +17,9 @@ def graph_spectrum(
     Share of each centred picture's energy at each frequency of the graph.
 
     The share at frequency l of a picture z less its mean is ||P_l z||^2 / ||z||^2 with P_l the projector on *all*
-    eigenvectors of the eigenvalue l: no single one of a repeated eigenvalue means anything. If neurons stood in random
-    places, the mean over all their permutations would be tr(P_l (I - 1 1^T / n)) / (n - 1): for the combinatorial
-    Laplacian of a connected graph, the number of eigenvectors of each frequency above 0, divided by n - 1.
+    eigenvectors of the eigenvalue l, since the eigenvectors of a repeated eigenvalue are not unique. The mean over
+    all permutations of the neurons is tr(P_l (I - 1 1^T / n)) / (n - 1): for the combinatorial Laplacian of a connected
+    graph, the number of eigenvectors of each frequency above 0, divided by n - 1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The table of measures in the making: each with its null, on samples of the cells that keep it quick."""
+"""The table of measures of one fit, each with its null, taken on samples of the cells that keep it quick."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scgsr.graphs import diffusion, edge_jaccard
 
 # Pictures are measured on at most so many cells, drawn at random.
 _MOST_CELLS = 20_000
-# A measure for which every permutation goes through all cells is taken on fewer.
+# A measure whose null needs all cells in every permutation is taken on at most so many.
 _MOST_CELLS_PERMUTED = 1000
 # Directions that the layer damps to less than this are not restored when its diffusion is undone.
 _DAMPED_AWAY = 1e-5
@@ -26,7 +26,7 @@ Statistic = Callable[[np.ndarray], Any]
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What is measured of one fit."""
+    """What the measures of a fit are taken from."""
 
     activations: np.ndarray  # (n_cells, n_neurons)
     adjacency: csr_matrix  # (n_neurons, n_neurons)
@@ -38,7 +38,7 @@ class Fit:
 
 
 class Table:
-    """Rows of measures of one fit."""
+    """The measures of one fit, which the methods `add_...` take and add row by row."""
 
     def __init__(self, fit: Fit, *, n_permutations: int, rng: np.random.Generator) -> None:
         self.fit, self.n_permutations, self.rng = fit, n_permutations, rng
@@ -60,9 +60,9 @@ class Table:
         """
         Return the statistic with neurons in other places, (n_permutations, ...).
 
-        Where the layer diffuses activation over the graph, that is undone before and done again after neurons have
-        changed places: what the layer does by itself then is in the null too. As the measures of smoothness are taken
-        from second moments, bright cells then count more, which makes their p-values a little too large.
+        Where the layer diffuses activation over the graph, the diffusion is undone before neurons are permuted and done
+        again afterwards, so that the null has the smoothness that the layer makes by itself. In the null of measures
+        that are taken from second moments bright cells then count more, which makes their p-values a little too large.
         """
         through = statistic
         if self.fit.diffusion_steps:
@@ -88,21 +88,22 @@ class Table:
     def add_pictures(self) -> None:
         """Add how smooth and how local the pictures are, as means over cells."""
         activations, adjacency = self.fit.activations[self.sample], self.fit.adjacency
+        # The mean over cells follows from second moments alone: a null is taken from few rows instead of all cells.
         pictures = _pictures.same_moments(_pictures.at_unit_contrast(activations))
-        for metric, form in (
-            ("morans_i", _pictures.moran_form(adjacency)),
-            ("low_frequency_share", _pictures.low_pass(adjacency)),
+        for metric, measure, form in (
+            ("morans_i", _pictures.morans_i, _pictures.moran_form(adjacency)),
+            ("low_frequency_share", _pictures.low_frequency_share, _pictures.low_pass(adjacency)),
         ):
-            quotient = _quotient_of(form)
-            self.add(metric, quotient(pictures), null=self.null(quotient, pictures))
+            value = _mean_of_known(measure(activations, adjacency))
+            self.add(metric, value, null=self.null(_quotient_of(form), pictures))
 
         neurons = _pictures.same_moments(_pictures.centred_neurons(activations))
         null = self.null(lambda rows: _pictures.edge_correlation(rows, adjacency), neurons)
         self.add("neighbour_correlation", _pictures.neighbour_correlation(activations, adjacency), null=null)
 
         cells = self.fit.activations[self.small_sample]
-        local = _local_on(adjacency)
-        self.add("localisation", local(cells), null=self.null(local, cells))
+        value = _mean_of_known(_pictures.localisation(cells, adjacency))
+        self.add("localisation", value, null=self.null(_local_on(adjacency), cells))
 
     def add_regions(self, groups: pd.Categorical) -> None:
         """Add whether groups light regions of their own, each in one piece, and whether modules tell them apart."""
@@ -144,8 +145,7 @@ class Table:
         # What the layer of this fit does by itself, the baseline may do too.
         if self.fit.diffusion_steps and not control.diffusion_steps:
             ordered = ordered @ self.spread
-        pictures = _pictures.at_unit_contrast(ordered)
-        reached = _pictures.pooled_quotient(pictures, _pictures.moran_form(adjacency))
+        reached = _mean_of_known(_pictures.morans_i(ordered, adjacency))
         smooth = self.overall()["morans_i"]
         self.add("r2_minus_baseline", self.fit.validation_r2 - control.validation_r2)
         self.add("baseline_morans_i", reached)
@@ -167,14 +167,19 @@ def _quotient_of(form: csr_matrix | np.ndarray) -> Statistic:
 
 def _local_on(adjacency: csr_matrix) -> Statistic:
     near = _pictures.within(adjacency)
-    return lambda pictures: _with_mean(_pictures.share_within(pictures, near))[0]
+    return lambda pictures: _mean_of_known(_pictures.share_within(pictures, near))
 
 
 def _in_one_piece_on(adjacency: csr_matrix) -> Statistic:
     return lambda means: _with_mean(_regions.segment_connectivity(means, adjacency))
 
 
-def _with_mean(values: np.ndarray) -> np.ndarray:
-    """Put the mean of those that are known before the values."""
+def _mean_of_known(values: np.ndarray) -> float:
+    """Return the mean of the values that are not NaN; NaN if all are."""
     known = values[np.isfinite(values)]
-    return np.array([known.mean() if len(known) else np.nan, *values])
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _with_mean(values: np.ndarray) -> np.ndarray:
+    """Return the values behind the mean of those that are not NaN, (1 + n_values,)."""
+    return np.array([_mean_of_known(values), *values])

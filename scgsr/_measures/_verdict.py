@@ -1,4 +1,4 @@
-"""All measures in one word, and what to change."""
+"""One verdict from all measures, with advice."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from dataclasses import dataclass
 
 VERDICTS = ("collapsed", "merely smooth", "too weak", "structure real")
 
-# Explained variance on held-out cells below which the code says next to nothing, whatever its pictures look like.
+# Below this explained variance on held-out cells the activations carry next to nothing of the cells.
 _USELESS_R2 = 0.01
-# Where groups light practically one and the same picture, brightness alone must carry the cells. If that explains less
-# than this, the code is a constant with noise rather than a smooth picture that cheats, which reconstructs well.
+# Above the first, the mean cosine between groups, all groups have one picture, and only brightness tells cells apart.
+# If the explained variance on held-out cells is below the second as well, brightness carries nothing either.
 _SAME_PICTURE, _POOR_R2 = 0.98, 0.1
-# The naive penalty cheats at 0.97 and more; populations with regions of their own stay far below.
+# A penalty on smoothness alone lets all groups light one place, with a mean cosine of 0.97 and more; groups that light
+# regions of their own stay far below this.
 _SAME_REGION = 0.9
-# Re-ordering the neurons of a network without any penalty reaches 0.25 to 0.32: as much is no achievement.
+# Moran's I of a network trained without a penalty reaches 0.25 to 0.32 once its neurons are put in the best order.
 _WEAK_MORAN = 0.3
 _SIGNIFICANCE = 0.001
-# Groups whose segments lie in pieces smaller than half, on average, have no region.
+# The largest connected share of a group's segment, as a mean over groups, below which groups have no regions.
 _IN_PIECES = 0.5
-# Less than this much more than the re-ordered baseline is not worth a penalty.
+# Moran's I divided by that of the re-ordered baseline, below which the penalty has added little.
 _WORTHWHILE_RATIO = 1.2
 
 
 @dataclass(frozen=True)
 class Context:
-    """What to say beside the verdict: where its numbers are partly true by construction."""
+    """How the measures came about: each mark adds a sentence on what is partly true by construction."""
 
     n_permutations: int
     learned: bool = False

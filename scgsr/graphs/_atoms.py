@@ -12,9 +12,9 @@ from scgsr import _checks
 from scgsr.graphs._graph import NeuronGraph
 from scgsr.graphs._laplacian import diffusion, fourier_basis
 
-# Where no scales are given: wavelets at so many, which cover the spectrum from its top down to this share of it;
+# Without `scales`, so many wavelets cover the spectrum from its largest eigenvalue down to this share of it.
 _N_WAVELET_SCALES, _LOWEST_SHARE = 3, 1 / 20
-# a walk of so many steps; and heat after so much time, on a spectrum scaled to [0, 1].
+# Without `scales`, the walk has so many steps, and heat spreads for this time divided by the largest eigenvalue.
 _WALK_STEPS, _HEAT_TIME = 5, 10.0
 
 
@@ -29,13 +29,13 @@ class Atoms:
     - ``"random_walk"``: ((A + I) row-normalised)^s, the lazy random walk of s steps.
     - ``"heat"``: g(L) with g(lambda) = exp(-s lambda), heat after a time s.
     - ``"mexican_hat"``: g(L) with g(lambda) = s lambda exp(-s lambda), positive around the centre, negative in a ring
-      further out, and sum 0. One more, the scaling function, has what is smoother than all of them:
+      further out, and sum 0. One more matrix, the scaling function, passes the frequencies below all wavelets:
       1.2 / e * exp(-(lambda / (0.02 lambda_max))^4).
     - ``"meyer"``: wavelets that part the spectrum into bands of twice the width each; with their scaling function the
       squares of all g add up to 1 (a tight frame). With x = s lambda and
       v(y) = y^4 (35 - 84 y + 70 y^2 - 20 y^3), g is sin(pi/2 v(3/2 x - 1)) for x in [2/3, 4/3],
       cos(pi/2 v(3/4 x - 1)) for x in [4/3, 8/3] and 0 elsewhere; the scaling function, with the largest s, is 1 below
-      2/3 and cos(pi/2 v(3/2 x - 1)) up to 4/3. The wavelets of the smallest scale turn from neuron to neuron.
+      2/3 and cos(pi/2 v(3/2 x - 1)) up to 4/3. The wavelets of the smallest scale change sign from neuron to neuron.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def centers(graph: NeuronGraph, n_centers: int) -> np.ndarray:
     while len(chosen) < n_centers:
         distance = scipy.sparse.csgraph.dijkstra(lengths, directed=False, indices=chosen[-1])
         nearest = np.minimum(nearest, distance)
-        chosen.append(int(nearest.argmax()))  # the first in another component, as long as there is one
+        chosen.append(int(nearest.argmax()))  # infinity comes first: the next component without a centre
     return np.array(chosen)
 
 
@@ -161,7 +161,10 @@ def _meyer(graph: NeuronGraph, scales: Sequence[float] | None) -> list[np.ndarra
 
 
 def _filtered(graph: NeuronGraph, bank: Callable[[np.ndarray, float], list[np.ndarray]]) -> list[np.ndarray]:
-    """Return g(L), (n_neurons, n_neurons), for each g whose values `bank` gives at all and the largest eigenvalue."""
+    """Return g(L), (n_neurons, n_neurons), for each g of a filter bank.
+
+    `bank` takes all eigenvalues of L and the largest, and returns the values of each g at all eigenvalues.
+    """
     eigenvalues, modes = fourier_basis(graph.laplacian())
     top = eigenvalues[-1] if eigenvalues[-1] > 0 else 1.0  # without edges every frequency is 0
     return [modes * values @ modes.T for values in bank(eigenvalues, top)]

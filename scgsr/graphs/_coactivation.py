@@ -151,8 +151,8 @@ def coactivation(
     """
     Graph of the neurons that fire together, drawn so that neighbours lie side by side.
 
-    Correlation between neurons over cells, then the nearest neurons by correlation, then a layout. Nodes are neurons;
-    cells are only what they are compared over.
+    Neurons are correlated over the cells, each is tied to those that it correlates with most, and the graph is laid
+    out. Its nodes are neurons, not cells.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def _groups(similarity: np.ndarray, n_groups: int) -> np.ndarray:
         return np.arange(len(similarity))
     from sklearn.cluster import SpectralClustering
 
-    # A faint tie between all: clustering wants a connected graph, and groups that share nothing are found as well.
+    # All neurons are tied faintly, because spectral clustering needs a connected graph.
     affinity = np.maximum(similarity, 0.0) + WEAKEST_EDGE
     # The seed only starts the search for eigenvectors; their clusters follow without chance.
     clustering = SpectralClustering(n_groups, affinity="precomputed", assign_labels="cluster_qr", random_state=0)

@@ -12,7 +12,7 @@ _GAP = 2.5
 _ISOLATED_GAP = 1.5
 # Width over height that a drawing of several components aims at.
 _ASPECT = 1.6
-# The area that the nodes share out reaches this far from them. Wider closes holes; too wide buckles a path.
+# The area that is divided among the nodes reaches this far from them: too near leaves holes, too far bends a path.
 _AREA_RADIUS = 0.8
 # Distance between the points that stand for the area.
 _AREA_STEP = 0.1
@@ -94,7 +94,7 @@ def _shelves(sizes: np.ndarray, width: float) -> np.ndarray:
 def _drawn(adjacency: csr_matrix) -> np.ndarray:
     """Draw a connected graph: distances on paper follow hops on the graph, then the nodes share out the area."""
     hops = np.asarray(scipy.sparse.csgraph.shortest_path(adjacency, directed=False, unweighted=True))
-    rough = _scaled(_majorized(hops), 0.9)  # most have a neighbour within reach: little is left empty
+    rough = _scaled(_majorized(hops), 0.9)  # nine of ten nodes have another within 1
     return _scaled(_evened(rough), 0.5)
 
 

@@ -47,15 +47,16 @@ class UntilFragmented:
     Stop learning the graph when it is about to fall apart, and training soon after.
 
     An estimate has fallen apart if at least two eigenvalues of its Laplacian, dead neurons left out, are below
-    `eigenvalue`; in a graph of `n_modules`, more than these. The first such estimate is the last: the graph before it
-    is kept, if there is one. A graph that is held together (`connected`) by edges of weight 1 never falls apart.
+    `eigenvalue`; in a graph of `n_modules` groups, more than `n_modules`. The first such estimate is the last: the
+    graph before it is kept, if there is one. A graph that is held together (`connected`) by edges of weight 1 never
+    falls apart.
 
     Parameters
     ----------
     eigenvalue
-        What counts as zero.
+        An eigenvalue below this counts as zero.
     more_steps
-        How many steps the network is trained on after that; None: to the end that was planned.
+        For how many steps the network is trained after the last estimate; None: to the end that was planned.
 
     Raises
     ------

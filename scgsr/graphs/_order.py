@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 
 from scgsr.graphs._laplacian import fourier_basis, laplacian
 
-# How long the walker of the diffusion distance walks, in steps.
+# Length of the random walks of the diffusion distance, in steps.
 _WALKING_TIME = 3.0
 
 
@@ -17,9 +17,9 @@ def in_row(adjacency: csr_matrix, modules: np.ndarray) -> np.ndarray:
     Neurons in an order in which neighbours, and the neurons of a module, stand together.
 
     Paths, rings and trees are walked along, a ring from its first neuron. Any other graph is ordered module by module:
-    two neurons are the closer the more alike a walker's whereabouts after a short time are if he starts from one or the
-    other (diffusion distance), and a hierarchical clustering by this distance, its leaves in optimal order, puts close
-    neurons side by side, and close modules. Neurons of no module come last.
+    two neurons are close if short random walks from one end where those from the other do (diffusion distance), and a
+    hierarchical clustering by this distance, its leaves in optimal order, puts close neurons side by side, and close
+    modules. Neurons of no module come last.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def test_the_mean_of_all_cells_follows_from_few_rows():
     assert len(rows) <= 25
     for form, each in (
         (_pictures.moran_form(graph.adjacency), _measures.morans_i(pictures, graph.adjacency)),
-        (_pictures.low_pass(graph.adjacency), _measures.low_frequency_share(pictures, graph.adjacency)),
+        (_pictures.low_pass(graph.adjacency), _pictures.low_frequency_share(pictures, graph.adjacency)),
     ):
         assert _pictures.pooled_quotient(rows, form) == pytest.approx(np.nanmean(each))
     centred = _pictures.same_moments(_pictures.centred_neurons(pictures))
@@ -80,18 +80,18 @@ def test_neighbour_correlation_weighs_edges_and_leaves_dead_neurons_out():
 def test_low_frequency_share_of_cosines_on_a_path():
     position = np.pi * (np.arange(17) + 0.5) / 17
     waves = np.array([np.cos(k * position) for k in range(1, 17)])  # the eigenvectors of a path
-    assert _measures.low_frequency_share(waves, adjacency(graphs.path(17))) == pytest.approx([1] * 4 + [0] * 12)
-    assert _measures.low_frequency_share(waves, adjacency(graphs.path(17)), share=1) == pytest.approx([1] * 16)
+    assert _pictures.low_frequency_share(waves, adjacency(graphs.path(17))) == pytest.approx([1] * 4 + [0] * 12)
+    assert _pictures.low_frequency_share(waves, adjacency(graphs.path(17)), share=1) == pytest.approx([1] * 16)
     with pytest.raises(ValueError, match="`share`"):
-        _measures.low_frequency_share(waves, adjacency(graphs.path(17)), share=0)
+        _pictures.low_frequency_share(waves, adjacency(graphs.path(17)), share=0)
 
 
 def test_low_frequency_share_does_not_depend_on_where_a_picture_lies():
     images = np.random.default_rng(0).random((4, 6, 6))
     torus = adjacency(graphs.grid(6, periodic=True))
     turned = np.roll(images.transpose(0, 2, 1), 2, axis=1)
-    share = _measures.low_frequency_share(images.reshape(4, -1), torus)
-    assert _measures.low_frequency_share(turned.reshape(4, -1), torus) == pytest.approx(share)
+    share = _pictures.low_frequency_share(images.reshape(4, -1), torus)
+    assert _pictures.low_frequency_share(turned.reshape(4, -1), torus) == pytest.approx(share)
 
 
 def test_localisation_on_a_ring():
@@ -105,7 +105,7 @@ def test_localisation_on_a_ring():
         _measures.localisation(cells, ring, hops=-1)
 
 
-@pytest.mark.parametrize("measure", [_measures.morans_i, _measures.low_frequency_share, _measures.localisation])
+@pytest.mark.parametrize("measure", [_measures.morans_i, _pictures.low_frequency_share, _measures.localisation])
 def test_activations_that_do_not_fit_the_graph_are_refused(measure):
     with pytest.raises(ValueError, match=r"`activations` must have shape \(n_cells, 4\)"):
         measure(np.ones((3, 5)), adjacency(graphs.ring(4)))

@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import roc_auc_score
 
 from scgsr import _measures, graphs
+from scgsr._measures import _regions
 
 
 def adjacency(graph):
@@ -52,6 +53,6 @@ def test_module_auroc_is_that_of_sklearn():
         group: max(roc_auc_score(labels[known] == group, responses[known, module]) for module in range(3))
         for group in "abc"
     }
-    assert _measures.module_auroc(responses, labels).to_dict() == pytest.approx(expected)
-    assert np.isnan(_measures.module_auroc(responses[:, :0], labels)).all()
-    assert np.isnan(_measures.module_auroc(responses, np.full(80, "a"))["a"])
+    assert _regions.module_auroc(responses, labels).to_dict() == pytest.approx(expected)
+    assert np.isnan(_regions.module_auroc(responses[:, :0], labels)).all()
+    assert np.isnan(_regions.module_auroc(responses, np.full(80, "a"))["a"])

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scgsr import graphs
-from scgsr._measures import graph_spectrum, low_frequency_share
+from scgsr._measures import graph_spectrum
+from scgsr._measures._pictures import low_frequency_share
 from scgsr.graphs import energy
 
 N_CELLS = 80

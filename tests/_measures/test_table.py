@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from scgsr import _measures, graphs
+from scgsr._measures import _pictures
 from scgsr._modules import Modules, ModuleTree
 from scgsr.graphs import diffusion
 
@@ -66,6 +67,27 @@ def test_planted_structure_is_found_at_the_least_p_value():
     found = scored(blobs(graph, 500), graph, n_permutations=1000)
     assert (found["p"] <= 0.001).all()
     assert (found["z"] > 5).all()
+
+
+def test_values_are_means_of_the_measures_of_each_cell():
+    graph, activations = graphs.grid(5), np.random.default_rng(0).gamma(0.3, size=(60, 25)).astype(np.float32)
+    activations[:2], activations[2:4] = 0, 0.1  # without a value
+    of_each_cell = {
+        measure.__name__: measure(activations, graph.adjacency)
+        for measure in (_pictures.morans_i, _pictures.low_frequency_share, _pictures.localisation)
+    }
+    value = scored(activations, graph)["value"]
+    assert {name: value[name] for name in of_each_cell} == pytest.approx(
+        {name: np.nanmean(numbers) for name, numbers in of_each_cell.items()}
+    )
+
+
+def test_where_all_neurons_are_tied_no_permutation_changes_a_measure():
+    graph = graphs.modules(1, 6)
+    table = scored(np.random.default_rng(0).gamma(0.3, size=(60, 6)), graph)
+    assert np.allclose(table["null_mean"], table["value"], rtol=0, atol=1e-12)
+    assert (table["null_sd"] < 1e-12).all()
+    assert (table["p"] == 1).all()
 
 
 def test_modules_are_judged_by_their_best_template_and_not_by_a_sum():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scgsr import _measures
+from scgsr._measures import _verdict
 
 GOOD = {
     "validation_r2": 0.9,
@@ -38,7 +39,7 @@ NAN = float("nan")
 def test_verdicts(verdict, changed, p):
     found, advice = _measures.judge(GOOD | changed, p, _measures.Context(n_permutations=1000))
     assert found == verdict
-    assert found in _measures.VERDICTS
+    assert found in _verdict.VERDICTS
     assert ("`smoothness`" in advice) == (verdict != "structure real") or "only one group" in advice
 
 
