@@ -175,8 +175,8 @@ def _matrix(path: str | os.PathLike[str], data_set: DataSet, spill: pd.DataFrame
     """Return the matrix if it fits the channels."""
     if spill is None:
         msg = (
-            f"`compensate`=True needs a spillover matrix ($SPILLOVER or SPILL), and {os.fspath(path)} has none that "
-            "can be read; pass one as a DataFrame."
+            f"`compensate` needs a spillover matrix ($SPILLOVER or SPILL), and {os.fspath(path)} has none that can be "
+            "read; leave it out, or give a DataFrame."
         )
         raise about("compensate", ValueError(msg))
     try:
