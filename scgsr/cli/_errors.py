@@ -24,9 +24,12 @@ def line_of(error: Exception, options: argparse.Namespace) -> str:
 
 
 def _with_subject(message: str, argument: str, subject: str) -> str:
-    """Return the message with `subject` in front, in place of the argument if it begins with that."""
+    """Return the message with `subject` in front, once, in place of the argument if it begins with that."""
     predicate = message.removeprefix(f"`{argument}`")
-    return f"{subject}: {message}" if predicate == message else f"{subject}{predicate}"
+    if predicate == message:
+        return f"{subject}: {message}"
+    sentence = predicate.removeprefix(": ")
+    return sentence if sentence.startswith(subject) else f"{subject}{predicate}"
 
 
 @contextmanager

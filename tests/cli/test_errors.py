@@ -75,6 +75,7 @@ def options() -> argparse.Namespace:
         ),
         (about("adata", ValueError("`adata` has no cells.")), "in.h5ad has no cells."),
         (about("path", ValueError("`path`: no channel in common.")), "in.h5ad: no channel in common."),
+        (about("path", ValueError("`path`: in.h5ad is damaged.")), "in.h5ad is damaged."),
         (about("use_rep", KeyError("`use_rep`='r' is not there.")), "in.h5ad: `use_rep`='r' is not there."),
         (ValueError("no argument"), "no argument"),
         (KeyError(), "KeyError"),
