@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from scgsr._adata import DEFAULT_KEY, Keys, groups
 from scgsr._checks import about, listed
 from scgsr.cli import _files, _usage
+from scgsr.cli._errors import as_error_about
 from scgsr.cli._graph import add_graph
 from scgsr.cli._log import show_log
-from scgsr.cli._paths import check_folder
+from scgsr.cli._paths import check_folder, holds_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +118,9 @@ def _fit(options: argparse.Namespace) -> None:
     tl.fit(adata, options.graph, key_added=options.key_added, progress=False if options.quiet else None, **given)
     _files.write(adata, options)
     if options.save_model is not None:
-        get.model(adata, key=options.key_added).save(options.save_model, overwrite=options.overwrite)
+        model = get.model(adata, key=options.key_added)
+        with as_error_about("save_model", "folder"):
+            model.save(options.save_model, overwrite=options.overwrite)
         options.written.append(options.save_model)
     if not options.quiet:
         labels = groups(adata, "key_added", Keys(options.key_added).labels).remove_unused_categories()
@@ -133,7 +136,7 @@ def _check(options: argparse.Namespace) -> None:
     _files.check_files(options)
     check_folder("save_model", options.save_model, output=options.output)
     check_folder("checkpoint", options.checkpoint, output=options.output)
-    if options.save_model is not None and (options.save_model / "model.json").exists() and not options.overwrite:
+    if options.save_model is not None and holds_model(options.save_model) and not options.overwrite:
         msg = f"{options.save_model} holds a model already; pass --overwrite to replace it"
         raise about("save_model", FileExistsError(msg))
 

@@ -16,6 +16,11 @@ def ending(path: Path) -> str:
     return path.suffix.lower()
 
 
+def holds_model(folder: Path) -> bool:
+    """Return whether a model was saved into the folder."""
+    return (folder / "model.json").is_file()
+
+
 def check_input(options: argparse.Namespace) -> None:
     """Refuse an input that is missing or of an unknown kind, and options that play no part for its kind."""
     path: Path = options.input

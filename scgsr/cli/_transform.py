@@ -7,14 +7,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scgsr._adata import DEFAULT_KEY, read_novelty
+from scgsr._adata import DEFAULT_KEY, read_model, read_novelty
 from scgsr._checks import about
 from scgsr.cli import _files, _usage
+from scgsr.cli._errors import as_error_about, text_of
 from scgsr.cli._log import show_log
-from scgsr.cli._paths import ANNDATA, ending
+from scgsr.cli._paths import ANNDATA, ending, holds_model
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+    from scgsr import FittedModel
 
 _DESCRIPTION = """\
 Map new cells with a model that was fitted before: the same neurons, the same labels, and how unlike the cells of the
@@ -66,7 +69,7 @@ def _transform(options: argparse.Namespace) -> None:
     show_log(sys.stderr, options)
     from scgsr import tl
 
-    reference = _reference(options.reference)
+    reference = _reference(options.reference, options.key)
     adata = _files.read(options)
     tl.transform(adata, reference, key=options.key, key_added=options.key_added, fill=options.fill)
     _files.write(adata, options)
@@ -76,16 +79,35 @@ def _transform(options: argparse.Namespace) -> None:
         print(f"{adata.n_obs:,} cells, {100 * (novelty > 1).mean():.1f} % with novelty above 1: {options.output}")
 
 
-def _reference(path: Path) -> AnnData | Path:
+def _reference(path: Path, key: str) -> AnnData | FittedModel:
+    """Return the reference, from which the fit can be read."""
     if not path.exists():
         msg = f"there is no {path}"
         raise about("reference", FileNotFoundError(msg))
     if path.is_dir() and ending(path) != ".zarr":
-        return path
+        return _model(path)
     if ending(path) not in ANNDATA:
         msg = f"must be a .h5ad, a .zarr or the folder of a model, got {path}"
         raise about("reference", ValueError(msg))
-    return _files.read_anndata(path)
+    with as_error_about("reference", "path"):
+        adata = _files.read_anndata(path)
+    try:
+        read_model(adata, key)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+        reason = text_of(error).removeprefix(f"`key`={key!r}").removeprefix(":").strip()
+        msg = f"{path} has no fit that can be read under --key {key}: {reason}"
+        raise about("reference", ValueError(msg)) from error
+    return adata
+
+
+def _model(folder: Path) -> FittedModel:
+    from scgsr import FittedModel
+
+    if not holds_model(folder):
+        msg = f"{folder} holds no model; name a folder that `scgsr fit --save-model` has written, or a fitted .h5ad"
+        raise about("reference", FileNotFoundError(msg))
+    with as_error_about("reference", "folder"):
+        return FittedModel.load(folder)
 
 
 def _filling(text: str) -> float | str:

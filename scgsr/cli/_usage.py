@@ -64,7 +64,12 @@ def device(text: str) -> str:
     """Return the name of a device that can be used here."""
     from scgsr import _device
 
-    _checked(_device.choose, text)
+    try:
+        _device.choose(text)
+    except ValueError as error:
+        reason = str(error.__cause__).partition("\n")[0]
+        msg = f"{text!r} cannot be used here ({reason}); leave --device out to take the best that there is"
+        raise argparse.ArgumentTypeError(msg) from error
     return text
 
 
@@ -89,4 +94,5 @@ def _checked(check: Callable[..., Any], *arguments: Any, **bounds: Any) -> Any:
     try:
         return check(*arguments, **bounds)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix(f"`{_VALUE}` ").removesuffix(".")) from error
+        argument = getattr(error, "argument", _VALUE)
+        raise argparse.ArgumentTypeError(str(error).removeprefix(f"`{argument}` ").removesuffix(".")) from error

@@ -14,10 +14,12 @@ from scgsr import _adata
 from scgsr._checks import listed, log
 from scgsr.io._encode import STANDARD, tidy
 from scgsr.io._panel import clean
+from scgsr.io._samples import MEANING
 from scgsr.io._scale import decades, gain
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from numpy.typing import NDArray
 
 # These keywords describe the layout of the file that was read and not the sample: parameters, offsets, matrices.
 _STRUCTURAL = re.compile(
@@ -32,7 +34,15 @@ def carried(adata: AnnData, layer: str | None, channels: Sequence[str]) -> dict[
     meta = adata.uns.get("meta")
     if not isinstance(meta, Mapping):
         return {}
-    return {**_of_sample(meta), **_gains(adata, layer, meta), **_spillover(adata, layer, meta, channels)}
+    record = _adata.read_arcsinh(adata, layer)
+    transformed = np.zeros(adata.n_vars, bool) if record is None else record.notna().to_numpy()
+    features = channels[: adata.n_vars]
+    return {
+        **_of_sample(meta),
+        **_meanings(meta, [channel for channel, changed in zip(features, transformed, strict=True) if not changed]),
+        **_gains(adata, meta, transformed),
+        **_spillover(adata, layer, meta, channels),
+    }
 
 
 def _of_sample(meta: Mapping[Any, Any]) -> dict[str, str]:
@@ -40,11 +50,22 @@ def _of_sample(meta: Mapping[Any, Any]) -> dict[str, str]:
         f"${name.upper()}" if STANDARD.fullmatch(name) else name.upper(): tidy(value)
         for name, value in meta.items()
         if isinstance(name, str) and isinstance(value, str) and tidy(value) and tidy(name) == name
-        if not _STRUCTURAL.fullmatch(name.lower())
+        if not _STRUCTURAL.fullmatch(name.lower()) and not MEANING.fullmatch(name.lower())
     }
 
 
-def _gains(adata: AnnData, layer: str | None, meta: Mapping[Any, Any]) -> dict[str, str]:
+def _meanings(meta: Mapping[Any, Any], channels: Sequence[str]) -> dict[str, str]:
+    """Return the keywords that tell what the numbers of samples mean, for columns that are still as they were read."""
+    columns = {channel.lower() for channel in channels}
+    texts = {name: tidy(value) for name, value in meta.items() if isinstance(name, str) and isinstance(value, str)}
+    return {
+        name.upper(): text or "_"
+        for name, text in texts.items()
+        if (match := MEANING.fullmatch(name.lower())) and match[1] in columns
+    }
+
+
+def _gains(adata: AnnData, meta: Mapping[Any, Any], transformed: NDArray[np.bool_]) -> dict[str, str]:
     """Return $PnG of the features whose values are as they were read, and log of which others something is lost."""
     files = [_scales(keywords) for keywords in (meta, *meta.values()) if isinstance(keywords, Mapping)]
     files = [scales for scales in files if scales]  # The dict of a folder has files, but no channels of its own.
@@ -53,8 +74,6 @@ def _gains(adata: AnnData, layer: str | None, meta: Mapping[Any, Any]) -> dict[s
     kept: dict[str, str] = {}
     lost, amplified = [], []
     channels = [clean(str(name)) for name in adata.var.get("channel", adata.var_names)]
-    record = _adata.read_arcsinh(adata, layer)
-    transformed = np.zeros(len(channels), bool) if record is None else record.notna().to_numpy()
     for n, (channel, changed) in enumerate(zip(channels, transformed, strict=True), start=1):
         scales = set().union(*(file.get(channel, {_NOTHING_KNOWN}) for file in files))
         gains = {gain_of_file for gain_of_file, _ in scales}

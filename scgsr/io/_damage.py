@@ -28,5 +28,5 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
                 reason = f"it lacks the keyword {error}"
             case _:
                 reason = f"it cannot be decoded ({type(error).__name__}: {error})"
-        msg = f"`path` must be a complete FCS file, but {os.fspath(path)} is not: {reason}."
+        msg = f"`path`: {os.fspath(path)} must be a complete FCS file, but is not: {reason}."
         raise about("path", ValueError(msg)) from error

@@ -64,7 +64,9 @@ def files_of(folder: Path) -> dict[str, Path]:
     samples = {file.stem: file for file in files}
     if len(samples) < len(files):
         twice = sorted({file.name for file in files} - {file.name for file in samples.values()})
-        msg = f"`path`: {folder} has several files of one sample, that is differing only in the ending: rename {twice}."
+        msg = (
+            f"`path` has several files of one sample, that is differing only in the ending: rename {twice} in {folder}."
+        )
         raise about("path", ValueError(msg))
     return samples
 

@@ -21,7 +21,7 @@ from scgsr.io._spill import check_spill, compensate_in_place
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
 
 def read_fcs(
@@ -30,7 +30,7 @@ def read_fcs(
     data_set: int = 0,
     compensate: bool | pd.DataFrame = False,
     panel: str = "same",
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
 ) -> AnnData:
     """Read the events of an FCS file, or of all FCS files in a folder.
 
@@ -57,7 +57,8 @@ def read_fcs(
     panel
         For a folder, "same": a file with another panel is refused. "shared": only what all files have is read.
     dtype
-        "float32", or "float64" for doubles as they are stored and integers up to 2**53.
+        float32, or float64 for doubles as they are stored and integers up to 2**53: whatever NumPy takes for one of
+        them, such as "float64", `np.float64` or `float`.
 
     Returns
     -------
@@ -83,11 +84,12 @@ def read_fcs(
     FileNotFoundError
         If there is no such file or folder.
     TypeError
-        If an argument has a wrong type.
+        If an argument has a wrong type, or `dtype` is no type of NumPy.
     ValueError
-        If a file is not FCS, damaged, incomplete, or of a kind that is not read: other versions, histograms, text
-        values, integers of other than whole bytes up to 64 bits. If a folder has no FCS file, or panels differ. If a
-        spillover matrix is asked for and there is none, or it does not fit the channels, or these are log-amplified.
+        If `dtype` is a misspelt or another type. If a file is not FCS, damaged, incomplete, or of a kind that is not read:
+        other versions, histograms, text values, integers of other than whole bytes up to 64 bits. If a folder has no
+        FCS file, or panels differ. If a spillover matrix is asked for and there is none, or it does not fit the
+        channels, or these are log-amplified.
 
     References
     ----------
@@ -117,12 +119,24 @@ def read_fcs(
     file_or_folder = source(path)
     instance("compensate", compensate, (bool, pd.DataFrame))
     one_of("panel", panel, ["same", "shared"])
-    float_type = np.dtype(one_of("dtype", dtype, ["float32", "float64"]))
+    float_type = _float_type(dtype)
     if file_or_folder.is_dir():
         return _folder(file_or_folder, data_set, compensate, float_type, refuse=panel == "same")
     in_file = find_data_set(path, data_set)
     values, meta = _values(path, in_file, compensate, float_type)
     return _anndata(values, in_file.panel, obs=pd.DataFrame(index=[str(i) for i in range(len(values))]), meta=meta)
+
+
+def _float_type(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return float32 or float64, in the byte order of this machine."""
+    msg = f"`dtype` must be float32 or float64, as a name or a type of NumPy, got {dtype!r}."
+    try:
+        float_type = np.dtype(object if dtype is None else dtype)  # NumPy takes None for float64.
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise about("dtype", (ValueError if isinstance(dtype, str) else TypeError)(msg)) from error
+    if float_type not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise about("dtype", (TypeError if dtype is None else ValueError)(msg))
+    return float_type
 
 
 def _folder(
@@ -175,8 +189,8 @@ def _matrix(path: str | os.PathLike[str], data_set: DataSet, spill: pd.DataFrame
     """Return the matrix if it fits the channels."""
     if spill is None:
         msg = (
-            f"`compensate`=True needs a spillover matrix ($SPILLOVER or SPILL), and {os.fspath(path)} has none that "
-            "can be read; pass one as a DataFrame."
+            f"`compensate` needs a spillover matrix ($SPILLOVER or SPILL), and {os.fspath(path)} has none that can be "
+            "read; leave it out, or give a DataFrame."
         )
         raise about("compensate", ValueError(msg))
     try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAMPLE = "sample"  # in `.obs`: which file of a folder a cell comes from
+# A keyword that says what one number in a column of samples means: the name of the column, and the number.
+MEANING = re.compile(rf"({SAMPLE}_*)_[0-9]+")
 
 
 def sample_numbers(
@@ -22,19 +25,28 @@ def sample_numbers(
 ) -> tuple[dict[tuple[str, ...], NDArray[np.float32]], dict[str, str]]:
     """Return the number of each cell's sample, a block of one column, and the keywords that tell what it means.
 
-    Both are empty unless the cells come from a folder of files, whose keywords `read_fcs` keeps by sample. The column
-    has a name that is not in `taken`.
+    Both are empty unless the cells come from a folder of files, whose keywords `read_fcs` keeps by sample. The name of
+    the column differs from those that are `taken` by more than case, and that of a keyword begins with it.
     """
-    meta = adata.uns.get("meta")
-    if SAMPLE not in adata.obs or not isinstance(meta, Mapping):
+    if SAMPLE not in adata.obs:
         return {}, {}
     samples = adata.obs[SAMPLE].astype("category").cat
-    names = [str(name) for name in samples.categories]
-    if samples.codes.min() < 0 or not all(isinstance(meta.get(name), Mapping) for name in names):
+    if not _of_folder(adata.uns.get("meta")):
+        log.info(".obs[%r] is not written: the cells are not those of a folder of FCS files", SAMPLE)
         return {}, {}
+    if n_missing := int((samples.codes < 0).sum()):
+        log.warning(".obs[%r] is not written: it names no sample for %d cells", SAMPLE, n_missing)
+        return {}, {}
+    names = [str(name) for name in samples.categories]
+    names_in_file = {tidy(name, commas=False).lower() for name in taken}
     column = SAMPLE
-    while column in taken:
+    while column in names_in_file:
         column += "_"
     log.info("parameter %r: %s", column, listed([f"{number} {name}" for number, name in enumerate(names)]))
-    meanings = {f"{SAMPLE}_{number}".upper(): tidy(name) or "_" for number, name in enumerate(names)}
+    meanings = {f"{column}_{number}".upper(): tidy(name) or "_" for number, name in enumerate(names)}
     return {(column,): samples.codes.to_numpy(dtype=np.float32)[:, None]}, meanings
+
+
+def _of_folder(meta: Any) -> bool:
+    """Return whether these are the keywords of several files, one dict for each."""
+    return isinstance(meta, Mapping) and any(isinstance(keywords, Mapping) for keywords in meta.values())

@@ -44,8 +44,9 @@ def write_fcs(
 
     - the features: $PnN is ``.var["channel"]`` if there is one, else the name of the feature, and $PnS is the name of
       the feature where that differs;
-    - for cells of a folder of files, "sample": the number of the sample in the order of its categories; the keywords
-      SAMPLE_0, ... say what the numbers mean;
+    - for cells of a folder of files, "sample": the number of ``.obs["sample"]`` in the order of its categories; the
+      keywords SAMPLE_0, ... say what the numbers mean. Where a feature has that name the parameter is "sample_", with
+      the keywords SAMPLE__0, ...;
     - the activations, one parameter per neuron, "gsr_n0", "gsr_n1", ...;
     - the labels, "gsr": the number of the module. If the categories were renamed they are numbered in their order, and
       the keywords GSR_LABEL_0, ... say what the numbers mean;

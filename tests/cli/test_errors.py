@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import anndata as ad
 import pytest
 
 from scgsr import cli
 from scgsr._checks import about
-from scgsr.cli._errors import line_of, text_of, written
+from scgsr.cli._errors import as_error_about, line_of, text_of, written
 
 QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 
@@ -60,26 +61,52 @@ def test_an_interrupt_leaves_the_old_output(paths, monkeypatch, capsys, where, i
 
 @pytest.fixture
 def options() -> argparse.Namespace:
-    return argparse.Namespace(command="fit", layer="raw", n_epochs=None, written=[])
+    return argparse.Namespace(command="fit", input=Path("in.h5ad"), layer="raw", n_epochs=None, written=[])
 
 
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (about("layer", KeyError("`layer`='raw' is \"not\" there.")), "--layer: `layer`='raw' is \"not\" there."),
+        (about("layer", KeyError("`layer`='raw' is \"not\" there.")), "--layer='raw' is \"not\" there."),
+        (about("n_epochs", ValueError("`n_epochs` must be\n  at least 1.")), "--n-epochs must be at least 1."),
         (
-            about("n_epochs", ValueError("`n_epochs` must be\n  at least 1.")),
-            "--n-epochs: `n_epochs` must be at least 1.",
+            about("layer", ValueError("`adata` has no `.X`; name a `layer`.")),
+            "--layer: `adata` has no `.X`; name a `layer`.",
         ),
-        (about("adata", ValueError("`adata` has no cells.")), "`adata` has no cells."),
+        (about("adata", ValueError("`adata` has no cells.")), "in.h5ad has no cells."),
+        (about("path", ValueError("`path`: no channel in common.")), "in.h5ad: no channel in common."),
+        (about("path", ValueError("`path`: in.h5ad is damaged.")), "in.h5ad is damaged."),
+        (about("use_rep", KeyError("`use_rep`='r' is not there.")), "in.h5ad: `use_rep`='r' is not there."),
         (ValueError("no argument"), "no argument"),
         (KeyError(), "KeyError"),
         (MemoryError(), "there is too little memory"),
         (OSError(28, "No space left", "a.h5ad"), "[Errno 28] No space left: 'a.h5ad'"),
     ],
 )
-def test_the_option_is_that_of_the_argument(options, error, line):
+def test_a_line_names_what_the_user_typed(options, error, line):
     assert line_of(error, options) == line
+
+
+def test_a_command_without_an_input_says_what_the_error_says():
+    demo = argparse.Namespace(command="demo", out=Path("pictures"))
+    assert line_of(about("adata", ValueError("`adata` has no cells.")), demo) == "`adata` has no cells."
+
+
+@pytest.mark.parametrize(
+    ("message", "renamed"),
+    [("`folder`='m' is damaged.", "`save_model`='m' is damaged."), ("no space left", "`save_model`: no space left")],
+)
+@pytest.mark.parametrize("error", [OSError, ValueError, KeyError, TypeError])
+def test_an_error_is_about_the_option_that_was_given(error, message, renamed):
+    with pytest.raises(ValueError) as caught, as_error_about("save_model", "folder"):
+        raise error(message)
+    assert (caught.value.argument, str(caught.value)) == ("save_model", renamed)
+
+
+def test_what_is_about_the_machine_stays_as_it_is():
+    with pytest.raises(MemoryError) as caught, as_error_about("save_model", "folder"):
+        raise MemoryError
+    assert not hasattr(caught.value, "argument")
 
 
 def test_a_key_error_has_no_quotation_marks_around_it():

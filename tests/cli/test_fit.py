@@ -6,7 +6,7 @@ import anndata as ad
 import numpy as np
 import pytest
 
-from scgsr import cli, tl
+from scgsr import cli, io, tl
 
 QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 
@@ -60,11 +60,24 @@ def test_use_rep_mask_and_checkpoint(cells, paths):
             ["cells.h5ad", "out.h5ad", "--features", "CD3"],
             "--features: the input has no CD3; it has feature_0, feature_1,",
         ),
-        (["cells.h5ad", "out.h5ad", "--layer", "raw"], "--layer: `layer`='raw' is not in .layers"),
+        (["cells.h5ad", "out.h5ad", "--layer", "raw"], "fit: --layer='raw' is not in .layers"),
+        (["nan.h5ad", "out.h5ad"], "fit: nan.h5ad has NaN or infinite values in 1 features (feature_3)"),
+        (["none.h5ad", "out.h5ad"], "fit: none.h5ad has no values to train on: 0 cells"),
+        (["bad.fcs", "out.h5ad"], "fit: bad.fcs must be a complete FCS file"),
+        (["empty", "out.h5ad"], "fit: empty must be an FCS file or a folder of them"),
+        (["cells.fcs", "out.h5ad", "--compensate"], "fit: --compensate needs a spillover matrix"),
+        (["cells.h5ad", "out.h5ad", "--mask-var", "x"], "fit: --mask-var='x' is not in .var"),
+        (["cells.h5ad", "out.h5ad", "--use-rep", "X_x"], "fit: --use-rep='X_x' is not in .obsm"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(paths, monkeypatch, capsys, arguments, message):
+def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(cells, paths, monkeypatch, arguments, message):
     monkeypatch.chdir(paths)
+    io.write_fcs(cells, "cells.fcs", key=None)
+    cells[:0].copy().write_h5ad("none.h5ad")
+    cells.X[0, 3] = np.nan
+    cells.write_h5ad("nan.h5ad")
+    (paths / "bad.fcs").write_text("bad")
+    (paths / "empty").mkdir()
     (paths / "notes.txt").write_text("")
     (paths / "broken.h5ad").write_text("broken")
     before = sorted(paths.iterdir()), (paths / "cells.h5ad").read_bytes()
@@ -73,3 +86,18 @@ def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(paths, monkeypat
     assert str(stop.value.code).startswith("scgsr fit: ")
     assert message in str(stop.value.code)
     assert (sorted(paths.iterdir()), (paths / "cells.h5ad").read_bytes()) == before
+
+
+def test_a_model_that_cannot_be_saved_names_the_option(paths):
+    (paths / "other").mkdir()
+    (paths / "other" / "model.json").write_text("that of another program")
+    arguments = [
+        "fit",
+        str(paths / "cells.h5ad"),
+        str(paths / "out.h5ad"),
+        "--save-model",
+        str(paths / "other"),
+        *QUICK,
+    ]
+    with pytest.raises(SystemExit, match=r"scgsr fit: --save-model='.*other' has a model.json of something else"):
+        cli.main([*arguments, "--overwrite"])

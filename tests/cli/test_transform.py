@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anndata as ad
 import numpy as np
 import pytest
 
-from scgsr import cli, io
+from scgsr import cli, get, io, tl
 
 QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 
@@ -28,9 +30,53 @@ def test_a_folder_of_fcs_files_and_back_for_flowjo(cells, paths, capsys, fcs_fol
     np.testing.assert_array_equal(mapped[:, "gsr"].X.ravel(), fitted.obs["gsr"][140:].astype(int))
 
 
-def test_without_a_fit_in_the_reference(paths):
-    cells = str(paths / "cells.h5ad")
-    with pytest.raises(SystemExit, match=r"scgsr transform: (--key: )?`key`='gsr': \.uns\['gsr'\] is missing"):
-        cli.main(["transform", cells, str(paths / "out.h5ad"), "--reference", cells])
-    with pytest.raises(SystemExit, match=r"scgsr transform: .* holds no model"):
-        cli.main(["transform", cells, str(paths / "out.h5ad"), "--reference", str(paths)])
+@pytest.fixture
+def references(cells, paths) -> Path:
+    """The folder with "fitted.h5ad", its fit named "mine", "model", and "damaged", a model without its arrays."""
+    tl.fit(cells, (4, 5), n_epochs=1, key_added="mine")
+    cells.write_h5ad(paths / "fitted.h5ad")
+    for name in ("model", "damaged"):
+        get.model(cells, key="mine").save(paths / name)
+    for arrays in (paths / "damaged").glob("*.safetensors"):
+        arrays.unlink()
+    cells.uns["mine"]["schema"] = 99
+    cells.write_h5ad(paths / "newer.h5ad")
+    (paths / "broken.h5ad").write_text("broken")
+    (paths / "run").mkdir()
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("cells.h5ad", r"cells.h5ad has no fit that can be read under --key gsr: \.uns\['gsr'\] is missing"),
+        ("fitted.h5ad", r"fitted.h5ad has no fit that can be read under --key gsr: .* \(found \['mine'"),
+        ("newer.h5ad --key mine", r"newer.h5ad has no fit that can be read under --key mine: holds a fit in form 99"),
+        ("broken.h5ad", r"broken.h5ad is no readable .h5ad of AnnData"),
+        ("run", r"run holds no model; name a folder that `scgsr fit --save-model` has written"),
+    ],
+)
+def test_a_fault_of_the_reference_names_it_before_the_input_is_read(references, monkeypatch, reference, message):
+    monkeypatch.chdir(references)
+    arguments = ["transform", "nan.fcs", "out.h5ad", "--reference", *reference.split()]
+    (references / "nan.fcs").write_text("not read")
+    with pytest.raises(SystemExit, match=f"^scgsr transform: --reference: {message}"):
+        cli.main(arguments)
+
+
+def test_a_damaged_model_is_that_of_the_reference(references, monkeypatch):
+    monkeypatch.chdir(references)
+    with pytest.raises(SystemExit, match=r"^scgsr transform: --reference='damaged' holds a damaged model"):
+        cli.main(["transform", "cells.h5ad", "out.h5ad", "--reference", "damaged"])
+
+
+def test_what_the_fit_needs_and_the_input_lacks_names_the_input(references, cells, monkeypatch):
+    monkeypatch.chdir(references)
+    cells[:, :2].copy().write_h5ad("few.h5ad")
+    with pytest.raises(SystemExit, match=r"^scgsr transform: few.h5ad lacks 10 of the 12 features of the fit"):
+        cli.main(["transform", "few.h5ad", "out.h5ad", "--reference", "model"])
+    cells.layers["counts"] = cells.X.copy()
+    tl.fit(cells, (4, 5), n_epochs=1, layer="counts")
+    cells.write_h5ad("of_a_layer.h5ad")
+    with pytest.raises(SystemExit, match=r"^scgsr transform: cells.h5ad: `layer`='counts' is not in .layers"):
+        cli.main(["transform", "cells.h5ad", "out.h5ad", "--reference", "of_a_layer.h5ad"])

@@ -25,7 +25,7 @@ HEADER_AND_TEXT, WHOLE = 290, 1108
 def test_a_truncated_file_is_refused(read, size, fcs_bytes):
     whole = fcs_bytes(VALUES)
     assert len(whole) == WHOLE
-    with pytest.raises(ValueError, match=r"`path` must be a complete FCS file, but .*file\.fcs is not") as caught:
+    with pytest.raises(ValueError, match=r"`path`: .*file\.fcs must be a complete FCS file, but is not") as caught:
         read(whole[:size])
     assert caught.value.argument == "path"
 
@@ -54,7 +54,9 @@ def test_a_flipped_byte_is_refused_or_leaves_the_shape(tmp_path, offsets_in_text
         flipped[position] ^= (0xFF, 0x80, 0x01)[position % 3]
         path.write_bytes(flipped)
         refusals.append(refusal(path))
-    assert refusals[:3] == [f"`path` must be a complete FCS file, but {path} is not: it does not begin with 'FCS'."] * 3
+    assert (
+        refusals[:3] == [f"`path`: {path} must be a complete FCS file, but is not: it does not begin with 'FCS'."] * 3
+    )
     assert 50 < sum(reason is not None for reason in refusals) < len(refusals)
 
 
@@ -191,7 +193,7 @@ def test_the_reason_is_about_the_file_and_not_about_python(read, reason, fcs_byt
 
 def test_what_nobody_foresaw_names_the_file_too(read, monkeypatch, fcs_bytes):
     monkeypatch.setattr("scgsr.io._events.decode", lambda *_: 1 / 0)
-    with pytest.raises(ValueError, match=r"file\.fcs is not: it cannot be decoded \(ZeroDivisionError"):
+    with pytest.raises(ValueError, match=r"file\.fcs must be .*, but is not: it cannot be decoded \(ZeroDivisionError"):
         read(fcs_bytes(VALUES))
 
 
@@ -220,4 +222,4 @@ def test_an_error_about_the_machine_is_not_one_about_the_file(error):
 def test_a_reason_becomes_a_sentence_with_the_file(error, reason):
     with pytest.raises(ValueError, match="a complete FCS file") as caught, naming("a.fcs"):
         raise error
-    assert str(caught.value) == f"`path` must be a complete FCS file, but a.fcs is not: {reason}."
+    assert str(caught.value) == f"`path`: a.fcs must be a complete FCS file, but is not: {reason}."

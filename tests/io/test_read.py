@@ -120,7 +120,9 @@ def test_float64_keeps_what_float32_rounds(tmp_path, fcs_bytes, kind):
     adata = read_fcs(path, dtype="float64")
     assert adata.X.dtype == np.float64
     np.testing.assert_array_equal(adata.X, values)
-    with pytest.raises(ValueError, match=r"a\.fcs is not: it holds values beyond the range of 32-bit floats"):
+    with pytest.raises(
+        ValueError, match=r"a\.fcs must be .*, but is not: it holds values beyond the range of 32-bit floats"
+    ):
         read_fcs(path)
 
 
@@ -131,9 +133,28 @@ def test_float64_of_large_integers(tmp_path, fcs_bytes):
     assert read_fcs(tmp_path / "a.fcs").X[0, 0] == 2**24
 
 
-@pytest.mark.parametrize(("dtype", "error"), [("float16", ValueError), (np.float64, TypeError), (None, TypeError)])
+@pytest.mark.parametrize("dtype", [np.float64, float, "f8", "double", np.dtype("float64"), np.float32, "f4", "single"])
+def test_a_dtype_is_whatever_numpy_takes_for_it(read, tmp_path, fcs_bytes, dtype):
+    read(fcs_bytes(VALUES))
+    assert read_fcs(tmp_path / "file.fcs", dtype=dtype).X.dtype == np.dtype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "error"),
+    [
+        ("float16", ValueError),
+        (np.float16, ValueError),
+        (int, ValueError),
+        ("f4,f8", ValueError),
+        ("abacus", ValueError),
+        ("f4,,", ValueError),
+        (np.dtype(np.float64).newbyteorder(), ValueError),
+        (None, TypeError),
+        (64, TypeError),
+    ],
+)
 def test_another_dtype_is_refused(folder, dtype, error):
-    with pytest.raises(error, match="`dtype` must be") as caught:
+    with pytest.raises(error, match="`dtype` must be float32 or float64") as caught:
         read_fcs(folder, dtype=dtype)
     assert caught.value.argument == "dtype"
 
