@@ -86,9 +86,9 @@ def read_fcs(
     TypeError
         If an argument has a wrong type, or `dtype` is no type of NumPy.
     ValueError
-        If `dtype` is a misspelt or another type. If a file is not FCS, damaged, incomplete, or of a kind that is not read:
-        other versions, histograms, text values, integers of other than whole bytes up to 64 bits. If a folder has no
-        FCS file, or panels differ. If a spillover matrix is asked for and there is none, or it does not fit the
+        If `dtype` is an unknown name or another type. If a file is not FCS, damaged, incomplete, or of a kind that is
+        not read: other versions, histograms, text values, integers of other than whole bytes up to 64 bits. If a folder
+        has no FCS file, or panels differ. If a spillover matrix is asked for and there is none, or it does not fit the
         channels, or these are log-amplified.
 
     References
