@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import anndata as ad
@@ -15,12 +14,14 @@ QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 
 
 @pytest.mark.filterwarnings("ignore:Writing zarr v2")
-@pytest.mark.parametrize("name", [f".z.{os.getpid()}.part.zarr", "z.zarr"])
-def test_an_interrupt_between_two_moves_leaves_the_old_zarr(cells, paths, monkeypatch, capsys, name, interrupt):
+@pytest.mark.parametrize("interrupted", ["the old one aside", "the new one in"])
+def test_an_interrupt_of_a_move_leaves_the_old_zarr(cells, paths, monkeypatch, capsys, interrupted, interrupt):
     replace = Path.replace
 
     def move(path, target):
-        return interrupt() if path.name == name else replace(path, target)
+        is_old = path == paths / "z.zarr"
+        is_new = target == paths / "z.zarr" and path.parent.name != "old"  # from there the old one comes back
+        return interrupt() if (is_old if interrupted == "the old one aside" else is_new) else replace(path, target)
 
     cells.write_zarr(paths / "z.zarr")
     before = sorted(paths.iterdir())

@@ -180,7 +180,7 @@ def test_cells_without_labels_or_confidence_are_refused(fitted, tmp_path):
 def test_a_failure_names_the_file_that_was_asked_for(plain, tmp_path, monkeypatch):
     def full(*_):
         yield plain.X[:5]
-        raise OSError(28, "No space left on device", str(tmp_path / ".hidden.part"))
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(_write, "_rows", full)
     with pytest.raises(OSError, match=r"No space left on device: '.*/a\.fcs'"):
