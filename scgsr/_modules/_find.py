@@ -93,8 +93,8 @@ def cut(tree: ModuleTree, templates: np.ndarray, activations: np.ndarray, *, res
     responses = unranked.responses(activations)  # (n_cells, n_modules)
     if unranked.n_modules == 0:
         return Cut(unranked, unranked.labels_from(responses))
-    silent = _faintest(unranked.labels_from(responses).codes, activations)
-    winners = replace(unranked, silent=silent).labels_from(responses).codes
+    silent = _faintest(unranked.winners(responses), activations)
+    winners = replace(unranked, silent=silent).winners(responses)
     by_cells = np.argsort(-np.bincount(winners, minlength=unranked.n_modules), kind="stable")
     rank = np.argsort(by_cells)
     numbers = np.where(unranked.labels >= 0, rank[unranked.labels], -1)

@@ -120,8 +120,11 @@ class Modules:
             return Labels(np.zeros(len(responses), dtype=int), np.zeros(len(responses), dtype=np.float32))
         best = responses.max(axis=1)
         fires = best > 0
-        codes = np.where(fires, responses.argmax(axis=1), self.silent)
         second = np.partition(responses, -2, axis=1)[:, -2] if self.n_modules > 1 else np.zeros_like(best)
         confidence = np.zeros(len(responses), dtype=np.float32)
         np.divide(best - np.maximum(second, 0), best, out=confidence, where=fires)
-        return Labels(codes, confidence)
+        return Labels(self.winners(responses), confidence)
+
+    def winners(self, responses: np.ndarray) -> np.ndarray:
+        """Return the module of each cell, (n_cells,) int, from the responses of at least one module."""
+        return np.where(responses.max(axis=1) > 0, responses.argmax(axis=1), self.silent)
