@@ -173,9 +173,10 @@ class FittedModel:
         if self.novelty_reference is None:
             msg = "`novelty` needs a fit of this version of scgsr: this one was stored without; fit again."
             raise ValueError(msg)
+        batches = self._batches(matrix)
         if activations is None:
-            activations = self.activations(matrix)
-        errors = _apply.errors(self.network, self._batches(matrix).in_order(), activations)
+            activations = _apply.encode(self.network, batches)
+        errors = _apply.errors(self.network, batches.in_order(), activations)
         return self.novelty_reference.novelty(activations, errors)
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:

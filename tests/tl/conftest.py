@@ -1,9 +1,25 @@
-"""What tests of the verbs share: a way to see that an AnnData is as it was."""
+"""What tests of the verbs share: a reference and new cells, and a way to see that an AnnData is as it was."""
 
 from __future__ import annotations
 
+import anndata as ad
 import numpy as np
 import pytest
+
+from scgsr import tl
+
+
+@pytest.fixture
+def reference(cells):
+    """Cells with a quick fit."""
+    tl.fit(cells, (4, 5), hidden=(16,), n_epochs=10, batch_size=40, progress=False)
+    return cells
+
+
+@pytest.fixture
+def new(cells):
+    """The same cells, never seen by a fit."""
+    return ad.AnnData(cells.X.copy(), obs=cells.obs[["group"]].copy(), var=cells.var.copy())
 
 
 @pytest.fixture

@@ -15,18 +15,6 @@ from scgsr._adata import _query
 QUICK = {"hidden": (16,), "n_epochs": 10, "batch_size": 40, "progress": False}
 
 
-@pytest.fixture
-def reference(cells):
-    tl.fit(cells, (4, 5), **QUICK)
-    return cells
-
-
-@pytest.fixture
-def new(cells):
-    """The same cells, never seen by a fit."""
-    return ad.AnnData(cells.X.copy(), obs=cells.obs[["group"]].copy(), var=cells.var.copy())
-
-
 def slots(adata):
     return {name: sorted(getattr(adata, name)) for name in ("obs", "var", "obsm", "varm", "uns", "layers")}
 
