@@ -14,7 +14,17 @@ from scgsr import _checks
 from scgsr._adata._arcsinh import read_cofactors
 from scgsr._adata._keys import HIGHLY_VARIABLE
 from scgsr._checks import about, listed, log
-from scgsr._values import Matrix, MatrixView, check_finite, check_values, moments, varying
+from scgsr._values import (
+    Matrix,
+    MatrixView,
+    check_finite,
+    check_scale,
+    check_values,
+    divisors,
+    moments,
+    scaling_for,
+    varying,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,7 +46,7 @@ def view(
     layer: str | None = None,
     use_rep: str | None = None,
     mask_var: np.ndarray | str | Unset | None = UNSET,
-    scale: bool = True,
+    scale: str | bool | None = None,
 ) -> MatrixView:
     """Return the values to train on: `.X`, a layer or a representation, restricted to the chosen features."""
     _refuse_two_sources(layer, use_rep, mask_var)
@@ -51,12 +61,14 @@ def view(
     all_features = _different(names)
     mean, sd, varies = _checked_moments(matrix, all_features)
     features = tuple(compress(all_features, varies))
+    scaling = check_scale(scale) or scaling_for(sd[varies], embedding=use_rep is not None)
     return MatrixView(
         matrix=matrix if varies.all() else matrix[:, varies],
         features=features,
         mean=mean[varies].astype(np.float32),
-        scale=_divisors(sd[varies], scale=scale, common=use_rep is not None).astype(np.float32),
+        scale=divisors(sd[varies], scaling).astype(np.float32),
         width=width,
+        scaling=scaling,
         cofactor=read_cofactors(adata, layer, features, embedding=use_rep is not None),
     )
 
@@ -181,14 +193,6 @@ def _checked_moments(matrix: Matrix, names: tuple[str, ...]) -> tuple[np.ndarray
     check_values(matrix, names)
     mean, sd = moments(matrix)
     return mean, sd, varying(mean, sd, names)
-
-
-def _divisors(sd: np.ndarray, *, scale: bool, common: bool) -> np.ndarray:
-    """Return what each column is divided by: its standard deviation, a common one, or 1 without scaling."""
-    if not scale:
-        return np.ones_like(sd)
-    # In a representation the relative spread of the columns is information.
-    return np.full_like(sd, np.sqrt(np.mean(sd**2))) if common else sd
 
 
 def _sliceable(values: Any, where: str) -> Matrix:

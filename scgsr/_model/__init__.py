@@ -3,6 +3,7 @@
 from scgsr._model._apply import coordinates, encode, errors
 from scgsr._model._files import digest, pack, unpack
 from scgsr._model._fitted import FittedModel
+from scgsr._model._front import PrincipalFront
 from scgsr._model._network import Autoencoder, AutoencoderConfig
 from scgsr._model._novelty import NoveltyReference
 from scgsr._model._record import check_schema, graph_from_dict, graph_to_dict, in_current_form, versions
@@ -13,6 +14,7 @@ __all__ = [
     "AutoencoderConfig",
     "FittedModel",
     "NoveltyReference",
+    "PrincipalFront",
     "check_schema",
     "coordinates",
     "digest",

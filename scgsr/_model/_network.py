@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from scgsr import _checks
+from scgsr._model._front import PrincipalFront
 from scgsr._random import seeded_init
 from scgsr.graphs import Atoms, NeuronGraph
 from scgsr.nn import FixedNoise, SpectralBottleneck, StructuredLayer
@@ -30,11 +31,14 @@ class AutoencoderConfig:
     noise: float | FixedNoise
     diffusion: int
     atoms: Atoms | None = None
+    n_components: int | None = None  # principal components that stand for the features; None: the features themselves
 
     def __post_init__(self) -> None:
         _checks.positive_int("n_features", self.n_features)
         widths = self.hidden if isinstance(self.hidden, Iterable) else [self.hidden]
         object.__setattr__(self, "hidden", tuple(_checks.positive_int("hidden", width) for width in widths))
+        if self.n_components is not None:
+            object.__setattr__(self, "n_components", _checks.positive_int("n_components", self.n_components))
         if self.threshold is not None:
             object.__setattr__(self, "threshold", _checks.number("threshold", self.threshold))
         if not isinstance(self.noise, FixedNoise):
@@ -61,17 +65,20 @@ class AutoencoderConfig:
 
 
 class Autoencoder(nn.Module):
-    """features -> hidden widths -> structured layer -> mirrored hidden widths -> features."""
+    """features (-> components) -> hidden widths -> structured layer -> mirrored widths (-> components) -> features."""
 
     def __init__(self, config: AutoencoderConfig, graph: NeuronGraph) -> None:
         super().__init__()
         self.config = config
-        widths = [config.n_features, *config.widths]
+        n_components = config.n_components
+        self.front = None if n_components is None else PrincipalFront(config.n_features, n_components)
+        n_inputs = config.n_features if n_components is None else n_components
+        widths = [n_inputs, *config.widths]
         self.encoder = _stack(widths)
         self.layer = _layer(config, widths[-1], graph)
         mirrored = [graph.n_neurons, *config.widths[::-1]]
         self.decoder = _stack(mirrored)
-        self.output = nn.Linear(mirrored[-1], config.n_features)
+        self.output = nn.Linear(mirrored[-1], n_inputs)
 
     @property
     def n_neurons(self) -> int:
@@ -100,23 +107,36 @@ class Autoencoder(nn.Module):
         network.layer.set_graph(graph)
         return network.eval()
 
+    def inputs(self, features: Tensor) -> Tensor:
+        """Return what the first layer takes: (batch, n_features) -> (batch, n_inputs)."""
+        return features if self.front is None else self.front(features)
+
+    def outputs(self, activations: Tensor) -> Tensor:
+        """Return the reconstruction of the inputs: (batch, n_neurons) -> (batch, n_inputs)."""
+        return self.output(self.decoder(activations))
+
+    def hidden(self, features: Tensor) -> Tensor:
+        """Return what the structured layer takes: (batch, n_features) -> (batch, n_hidden)."""
+        return self.encoder(self.inputs(features))
+
     def encode(self, features: Tensor) -> Tensor:
         """Return the activations: (batch, n_features) -> (batch, n_neurons)."""
-        return self.layer(self.encoder(features))
+        return self.layer(self.hidden(features))
 
     def decode(self, activations: Tensor) -> Tensor:
         """Return the reconstruction: (batch, n_neurons) -> (batch, n_features)."""
-        return self.output(self.decoder(activations))
+        outputs = self.outputs(activations)
+        return outputs if self.front is None else self.front.back(outputs)
 
     def coordinates(self, activations: Tensor) -> Tensor:
         """Return coordinates of the reconstruction: (batch, n_neurons) -> (batch, n_dims), in float32.
 
-        Cells lie as far from each other in these coordinates as their reconstructions do. They are the reconstruction
-        itself, or, where there are more features than units in the last hidden layer, as many numbers as units: the
-        linear layer after it adds no dimension.
+        Cells lie as far from each other in these coordinates as their reconstructions do, up to one factor for all.
+        They are the reconstructed inputs, or, where there are more of them than units in the last hidden layer, as many
+        numbers as units: the linear layer after it adds no dimension.
         """
         hidden = self.decoder(activations)  # (batch, n_units)
-        weight = self.output.weight  # (n_features, n_units)
+        weight = self.output.weight  # (n_inputs, n_units)
         if len(weight) <= weight.shape[1]:
             return self.output(hidden)
         return hidden @ torch.linalg.qr(weight, mode="r").R.T

@@ -20,6 +20,8 @@ STARTS = ("ordered", "random")
 # An epoch count that is not given is chosen so that training takes about this many steps, within bounds.
 _DEFAULT_STEPS = 1200
 _MIN_EPOCHS, _MAX_EPOCHS = 6, 200
+# How strongly lonely cells are preferred: by markers, and by principal components.
+_BALANCE, _BALANCE_OF_COMPONENTS = 4.0, 2.0
 # The one-cycle schedule raises the rate for this share of the steps and lowers it for the rest.
 _RATE_RISES_FOR = 0.3
 # The annealed smoothness has come down to its value after this share of the steps.
@@ -39,6 +41,7 @@ class TrainConfig:
     smoothness: float | Decay
     start: str | None  # None: as `on` decides
     anneal: float
+    balance: float | None  # None: as `weighing` decides
     penalty: str | Mapping[str, float]
     laplacian: str
     n_epochs: int | None
@@ -54,6 +57,7 @@ class TrainConfig:
         # NumPy's numbers are accepted and kept as Python's, which torch and JSON want.
         checked = {
             "anneal": _checks.number("anneal", self.anneal, minimum=1),
+            "balance": None if self.balance is None else _checks.number("balance", self.balance, minimum=0),
             "penalty": factors if isinstance(self.penalty, Mapping) else self.penalty,
             "n_epochs": None if self.n_epochs is None else _checks.positive_int("n_epochs", self.n_epochs),
             "batch_size": _checks.positive_int("batch_size", self.batch_size, minimum=2),
@@ -90,6 +94,15 @@ class TrainConfig:
         if self.start is not None:
             return self
         return replace(self, start="ordered" if has_edges and self.uses_graph else "random")
+
+    def weighing(self, *, components: bool) -> TrainConfig:
+        """Return the settings with the balance that was left open decided: milder where cells are known by components.
+
+        Distances in components of many noisy features vary less with the density of cells than with their quality.
+        """
+        if self.balance is not None:
+            return self
+        return replace(self, balance=_BALANCE_OF_COMPONENTS if components else _BALANCE)
 
     @property
     def penalises(self) -> bool:

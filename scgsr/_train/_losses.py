@@ -10,6 +10,14 @@ def squared_error(features: Tensor, reconstruction: Tensor) -> Tensor:
     return nn.functional.mse_loss(reconstruction, features)
 
 
+def left_out(features: Tensor, components: Tensor) -> Tensor:
+    """Return the mean square of the features that the components in front of the network leave out: a constant.
+
+    With the error of the components it is that of the features.
+    """
+    return features.square().mean() - components.square().mean()
+
+
 def l1(activations: Tensor) -> Tensor:
     """Return the mean over cells of sum_i |x_i|: (batch, n_neurons) -> scalar."""
     return activations.abs().sum(dim=1).mean()

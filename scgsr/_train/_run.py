@@ -17,11 +17,10 @@ from scgsr._train._best import BestNetwork
 from scgsr._train._checkpoint import Checkpoint
 from scgsr._train._config import EARLY_STOP_FROM, TrainConfig, patience
 from scgsr._train._graph_learner import GraphLearner
-from scgsr._train._losses import squared_error
 from scgsr._train._regularizer import Regularizer, factors_of
 from scgsr._train._state import arrays_to_tensors, load_optimiser, optimiser_to_dict, tensors_to_arrays
 from scgsr._train._step import Stepper
-from scgsr._values import Batches, n_batches
+from scgsr._values import Batches, Sampler, n_batches
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.nn import StructuredLayer, unit_pictures
 
@@ -39,15 +38,20 @@ class Run:
         *,
         order_seed: int,
         noise_seed: int,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.batches, self.network, self.config = batches, network, config
         self.graph = graph if isinstance(graph, NeuronGraph) else edgeless(graph.n_neurons)
-        self.train_rows, self.validation_rows = rows
+        self.training, self.validation = (Sampler(part, None if weights is None else weights[part]) for part in rows)
         self.regularizer = Regularizer(self.graph, factors_of(config.penalty), config.laplacian).to(batches.device)
         self.order_rng = _random.generator(order_seed)
         self.noise_rng = _random.torch_generator(noise_seed, batches.device)
-        self.n_epochs = config.epochs(len(self.train_rows))
-        n_steps = self.n_epochs * n_batches(len(self.train_rows), config.batch_size)
+        # The balanced objective is compared on the same held-out cells after every epoch.
+        self.judged_on = self.validation.rows
+        if weights is not None and len(self.judged_on):
+            self.judged_on = np.sort(self.validation.epoch(_random.generator(order_seed)))
+        self.n_epochs = config.epochs(len(self.training.rows))
+        n_steps = self.n_epochs * n_batches(len(self.training.rows), config.batch_size)
         self.stepper = Stepper(network, self.regularizer, config, n_steps)
         self.learner = GraphLearner(graph, n_steps, config.laplacian) if isinstance(graph, LearnedGraph) else None
         self.best = BestNetwork(network, patience=patience(self.n_epochs))
@@ -115,7 +119,7 @@ class Run:
         # Until a learned graph is final the objective itself changes, so epochs cannot be compared.
         final_from = 0.0 if self.learner is None else self.learner.final_from
         comparable = row["epoch"] >= self.n_epochs * max(EARLY_STOP_FROM, final_from)
-        if not (self.config.early_stopping and len(self.validation_rows) and comparable):
+        if not (self.config.early_stopping and len(self.judged_on) and comparable):
             return over
         smoothness = self.config.smoothness_at(self.stepper.n_steps, self.stepper.n_steps)
         objective = row["validation_reconstruction"] + smoothness * row["validation_penalty"]
@@ -129,12 +133,13 @@ class Run:
         return history.assign(kept=history["epoch"] == kept)
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
-        """Train on every training cell once; return the epoch's mean losses and its last learning rate."""
+        """Train on as many cells as there are; return the epoch's mean losses and its last learning rate."""
         self.network.train()
         self.regularizer.train()
         sums = torch.zeros(2, device=self.batches.device)
         n_steps, learner = 0, self.learner
-        for features in self.batches.shuffled(self.train_rows, self.config.batch_size, self.order_rng):
+        rows = self.training.epoch(self.order_rng)
+        for features in self.batches.shuffled(rows, self.config.batch_size, self.order_rng):
             if learner is not None and learner.is_due(self.stepper.n_done):
                 self.set_graph(learner.refreshed(self.graph, self.pictures(), epoch, self.stepper.n_done))
             sums += torch.stack(self.stepper.step(features, self.noise_rng))
@@ -151,35 +156,40 @@ class Run:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Return reconstruction, penalty and explained variance on held-out cells, without noise."""
-        names = ("validation_reconstruction", "validation_penalty", "validation_r2")
-        if not len(self.validation_rows):
+        """Return reconstruction and penalty on held-out cells, without noise, and the explained variance.
+
+        The objective is that of cells drawn by weight, as in training; R2, on the scale of the input, is that of all
+        held-out cells, and once more of those drawn by weight.
+        """
+        names = ("validation_reconstruction", "validation_penalty", "validation_r2", "validation_r2_balanced")
+        if not len(self.judged_on):
             return dict.fromkeys(names, float("nan"))
         self.network.eval()
         self.regularizer.eval()
+        error, penalty, r2_balanced = self._judged(self.judged_on)
+        alike = self.judged_on is self.validation.rows
+        r2 = r2_balanced if alike else self._judged(self.validation.rows)[-1]
+        return dict(zip(names, (error, penalty, r2, r2_balanced), strict=True))
+
+    def _judged(self, rows: np.ndarray) -> tuple[float, float, float]:
+        """Return mean squared error and penalty on these cells, and R2 on the scale of the input."""
         weight = self.network.layer.linear.weight
-        sums = np.zeros(3)  # squared error, penalty, squares: means over a batch times its cells
-        feature_sums = torch.zeros(self.network.config.n_features, device=self.batches.device)
-        for features in self.batches.in_order(self.validation_rows):
+        penalty = 0.0
+        error, squares, sums = np.zeros((3, self.network.config.n_features))
+        for features in self.batches.in_order(rows):
             activations, reconstruction = self.network(features)
-            parts = (
-                squared_error(features, reconstruction),
-                self.regularizer(activations, weight),
-                features.square().mean(),
-            )
-            sums += len(features) * torch.stack(parts).cpu().numpy()
-            feature_sums += features.sum(dim=0)
-        error, penalty, squares = sums / len(self.validation_rows)
-        variance = squares - float((feature_sums / len(self.validation_rows)).square().mean())
-        r2 = 1 - error / variance if variance > 0 else float("nan")
-        return dict(zip(names, (error, penalty, r2), strict=True))
+            penalty += len(features) * float(self.regularizer(activations, weight))
+            parts = (reconstruction.sub_(features).square_(), features.square(), features)
+            of_block = torch.stack([part.sum(dim=0) for part in parts]).cpu().double().numpy()
+            error, squares, sums = error + of_block[0], squares + of_block[1], sums + of_block[2]
+        in_units = self.batches.moments[1].astype(np.float64) ** 2  # (n_features,)
+        variance = float(in_units @ (squares / len(rows) - (sums / len(rows)) ** 2))
+        r2 = 1 - float(in_units @ error) / len(rows) / variance if variance > 0 else float("nan")
+        return float(error.mean()) / len(rows), penalty / len(rows), r2
 
     def sample(self, n_cells: int) -> torch.Tensor:
-        """Return some training cells as the network sees them, (at most n_cells, n_features)."""
-        rows = self.train_rows
-        if len(rows) > n_cells:
-            rows = np.sort(self.order_rng.choice(rows, n_cells, replace=False))
-        return torch.cat(list(self.batches.in_order(rows)))
+        """Return some training cells as the network sees them, (at most n_cells, n_features), drawn by weight."""
+        return torch.cat(list(self.batches.in_order(self.training.some(n_cells, self.order_rng))))
 
     @torch.no_grad()
     def pictures(self) -> np.ndarray:
@@ -190,25 +200,28 @@ class Run:
         self.network.eval()
         layer = self.network.layer
         assert isinstance(layer, StructuredLayer)  # a spectral bottleneck has a given graph
-        code = layer.code(self.network.encoder(self.sample(GraphLearner.CELLS)))
+        code = layer.code(self.network.hidden(self.sample(GraphLearner.CELLS)))
         self.network.train()
         return unit_pictures(code).cpu().numpy()
 
     @torch.no_grad()
     def calibrate(self) -> None:
-        """Replace the running moments of the normalisation by exact ones over the training cells."""
+        """Replace the running moments of the normalisation by exact ones over the training cells, by weight."""
         layer = self.network.layer
         norm = layer.norm if isinstance(layer, StructuredLayer) else None
         if not isinstance(norm, torch.nn.BatchNorm1d):
             return
         self.network.eval()
-        total = squares = torch.zeros(layer.linear.out_features, dtype=torch.float64)
-        for features in self.batches.in_order(self.train_rows):
-            inputs = layer.linear(self.network.encoder(features)).cpu().double()
-            total = total + inputs.sum(dim=0)
-            squares = squares + inputs.square().sum(dim=0)
-        mean = total / len(self.train_rows)
-        moments = {"running_mean": mean, "running_var": squares / len(self.train_rows) - mean.square()}
+        rows, weights = self.training.rows, self.training.weights
+        shares = np.full(len(rows), 1 / len(rows)) if weights is None else weights / weights.sum()
+        mean = squares = torch.zeros(layer.linear.out_features, dtype=torch.float64)
+        start = 0
+        for features in self.batches.in_order(rows):
+            inputs = layer.linear(self.network.hidden(features)).cpu().double()
+            share = torch.from_numpy(shares[start : start + len(inputs)])
+            start += len(inputs)
+            mean, squares = mean + share @ inputs, squares + share @ inputs.square()
+        moments = {"running_mean": mean, "running_var": squares - mean.square()}
         norm.load_state_dict({**norm.state_dict(), **moments})
 
 

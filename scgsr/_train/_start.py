@@ -45,10 +45,10 @@ def organise(network: Autoencoder, graph: NeuronGraph, features: Tensor) -> None
     features
         Some cells as the network sees them, (n_cells, n_features).
     """
-    cells = features.cpu().double().numpy()
+    cells = network.inputs(features).cpu().double().numpy()
     points = _principal(cells - cells.mean(axis=0))
     responses = points @ prototypes(points, graph).T  # (n_cells, n_neurons)
-    hidden = network.encoder(features).cpu().double().numpy()
+    hidden = network.hidden(features).cpu().double().numpy()
     weights = _regressed(hidden - hidden.mean(axis=0), responses - responses.mean(axis=0))
     linear = network.layer.linear
     # A neuron that found no direction of its own keeps its random weights.

@@ -10,7 +10,7 @@ from torch import Tensor
 from scgsr import _device
 from scgsr._model import Autoencoder
 from scgsr._train._config import TrainConfig, value_at
-from scgsr._train._losses import squared_error
+from scgsr._train._losses import left_out, squared_error
 from scgsr._train._regularizer import Regularizer
 
 # Devices on which one kernel updates all weights.
@@ -54,10 +54,14 @@ class Stepper:
     def _losses(self, features: Tensor, noise_rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return reconstruction error and penalty; what makes the layer structured is always computed in float32."""
         network, layer = self.network, self.network.layer
+        inputs = network.inputs(features)  # (batch, n_inputs)
         with _device.low_precision(self.config.precision, features.device):
-            inputs = layer.linear(network.encoder(features))  # (batch, n_neurons)
-        activations = layer.respond(inputs.float())
+            responses = layer.linear(network.encoder(inputs))  # (batch, n_neurons)
+        activations = layer.respond(responses.float())
         penalty = self.regularizer(activations, layer.linear.weight)
         with _device.low_precision(self.config.precision, features.device):
-            reconstruction = network.decode(network.noisy(activations, noise_rng))
-        return squared_error(features, reconstruction.float()), penalty
+            outputs = network.outputs(network.noisy(activations, noise_rng))
+        error = squared_error(inputs, outputs.float())
+        if network.front is not None:
+            error = error + left_out(features, inputs)
+        return error, penalty

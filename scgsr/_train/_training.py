@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from scgsr import _random
 from scgsr._checks import log
-from scgsr._model import Autoencoder, AutoencoderConfig
+from scgsr._model import Autoencoder, AutoencoderConfig, PrincipalFront
 from scgsr._train import _checkpoint, _start
 from scgsr._train._checkpoint import Checkpoint
 from scgsr._train._config import TrainConfig
 from scgsr._train._graph_learner import GraphLearner
 from scgsr._train._run import Run, edgeless
-from scgsr._values import Batches
+from scgsr._values import LANDMARKS, N_COMPONENTS, Batches, Sampler, balancing_weights
 from scgsr.graphs import Evolution, LearnedGraph, NeuronGraph, layout
 
 
@@ -60,11 +61,12 @@ def train(
     progress
         Show a progress bar; None: only in a terminal.
     """
-    init_seed, split_seed, order_seed, noise_seed = _random.spawn(seed, 4)
+    init_seed, split_seed, order_seed, noise_seed, balance_seed = _random.spawn(seed, 5)
     rows = split(batches.matrix.shape[0], config.validation_fraction, _random.generator(split_seed))
     first_graph = graph if isinstance(graph, NeuronGraph) else edgeless(graph.n_neurons)
     network = Autoencoder.initialised(network_config, first_graph, init_seed).to(batches.device)
-    run = Run(batches, rows, network, graph, config, order_seed=order_seed, noise_seed=noise_seed)
+    weights = _look(network, batches, rows[0], config.balance, balance_seed)
+    run = Run(batches, rows, network, graph, config, order_seed=order_seed, noise_seed=noise_seed, weights=weights)
     file = state = None
     if checkpoint is not None:
         file = Checkpoint(checkpoint, _identity(batches, graph, network_config, config, seed))
@@ -82,9 +84,32 @@ def train(
         history=run.kept_history(),
         validation_r2=run.validate()["validation_r2"],
         network=network.eval(),
-        held_out=run.validation_rows,
+        held_out=run.validation.rows,
         evolution=Evolution() if run.learner is None else run.learner.evolution,
     )
+
+
+@torch.no_grad()
+def _look(
+    network: Autoencoder, batches: Batches, training: np.ndarray, balance: float | None, seed: int
+) -> np.ndarray | None:
+    """Set the components in front of the network, if it has any; return how often training sees each cell, if not alike.
+
+    Both come from a sample of the training cells.
+    """
+    if network.front is None and not balance:
+        return None
+    rows = Sampler(training).some(LANDMARKS, _random.generator(seed))
+    landmarks = torch.cat(list(batches.in_order(rows)))
+    if network.front is not None:
+        network.front.learn(landmarks, seed)
+    if not balance:
+        return None
+    points = network.inputs
+    if network.front is None and landmarks.shape[1] > N_COMPONENTS:
+        points = PrincipalFront(landmarks.shape[1], N_COMPONENTS).to(batches.device).learn(landmarks, seed)
+    cells = (points(features) for features in batches.in_order())
+    return balancing_weights(cells, points(landmarks), balance)
 
 
 def split(n_cells: int, validation_fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

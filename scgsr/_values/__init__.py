@@ -12,22 +12,32 @@ from scgsr._values._batches import (
     slices,
 )
 from scgsr._values._columns import standardised
+from scgsr._values._density import LANDMARKS, balancing_weights
 from scgsr._values._guards import warn_of_raw_values
 from scgsr._values._matrix_view import MatrixView, check_finite, check_values, moments, transformed, varying
+from scgsr._values._sampler import Sampler
+from scgsr._values._scaling import N_COMPONENTS, check_scale, divisors, scaling_for
 
 __all__ = [
+    "LANDMARKS",
+    "N_COMPONENTS",
     "Batches",
     "Matrix",
     "MatrixView",
+    "Sampler",
     "arcsinh",
+    "balancing_weights",
     "check_finite",
+    "check_scale",
     "check_values",
     "checked",
     "dense_rows",
+    "divisors",
     "filled",
     "moments",
     "n_batches",
     "rows_at_once",
+    "scaling_for",
     "slices",
     "standardised",
     "transformed",

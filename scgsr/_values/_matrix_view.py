@@ -27,6 +27,7 @@ class MatrixView:
     mean: np.ndarray  # (n_features,)
     scale: np.ndarray  # (n_features,)
     width: int  # columns of `.X`, the layer or the representation
+    scaling: str = "feature"  # how `scale` came about: "feature", "common", or "pca" for common and then components
     cofactor: np.ndarray | None = None  # (n_features,) of the arcsinh on record, NaN for none; None: nobody asked
 
 

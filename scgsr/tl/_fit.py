@@ -14,7 +14,6 @@ from scgsr._checks import about
 from scgsr._model import AutoencoderConfig
 from scgsr._train import TrainConfig, learn
 from scgsr.graphs import LearnedGraph, NeuronGraph, grid
-from scgsr.graphs import learned as learned_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 # The default, which a spectral bottleneck takes as not given.
 _THRESHOLD = 0.5
+_SHEET = (10, 10)
 
 
 def fit(
@@ -37,7 +37,8 @@ def fit(
     smoothness: float | Decay = 0.1,
     start: str | None = None,
     anneal: float = 10.0,
-    scale: bool = True,
+    balance: float | None = None,
+    scale: str | bool | None = None,
     layer: str | None = None,
     use_rep: str | None = None,
     mask_var: np.ndarray | str | Unset | None = UNSET,
@@ -75,8 +76,7 @@ def fit(
         Dense or sparse, in memory; it is not changed beyond the slots below.
     graph
         A graph of :mod:`scgsr.graphs`, a recipe from :func:`scgsr.graphs.learned`, or ``(height, width)`` of a grid.
-        A sheet such as ``(10, 10)`` is the easiest to read. None learns a graph of 100 neurons from their
-        co-activations, which gives the best labels.
+        None: the sheet ``(10, 10)``.
     smoothness
         Weight of the penalty against the reconstruction error; with the defaults both have no unit. A
         :class:`scgsr.nn.Decay` lets it fall with the steps. 0 trains the same network without a penalty.
@@ -87,8 +87,18 @@ def fit(
     anneal
         How many times stronger than `smoothness` the penalty is at the first step. It comes down to `smoothness` by
         half of the training. 1: not at all.
+    balance
+        How strongly training prefers rare kinds of cells. It sees a cell the more often the lonelier the cell is, by
+        ``distance ** balance`` to its nearest cells; single cells far from all others, such as debris, count like
+        common ones. 0: every cell alike. None: 4, or 2 where the network sees principal components or `use_rep`.
     scale
-        Divide each feature by its standard deviation.
+        How features are weighted, after centring. ``"feature"``: each is divided by its own standard deviation, so
+        all have the same say. ``"common"``: all are divided by one number, so features that vary more say more.
+        ``"pca"``: as ``"common"``, and the network sees and reconstructs 50 principal components of the training cells,
+        as :func:`scanpy.pp.pca` would give; activations, reconstruction and programs are still those of features. None:
+        ``"pca"`` for more than 100 features; else ``"common"``; ``"feature"`` if one standard deviation is more than
+        ten times the median, because units differ. The log says which. True and False are ``"feature"`` and
+        ``"common"``.
     layer
         Layer to train on instead of `.X`.
     use_rep
@@ -130,7 +140,8 @@ def fit(
         Peak of the one-cycle schedule of Adam; a :class:`scgsr.nn.Decay` is taken as it is.
     validation_fraction
         Share of the cells that is held out to measure the reconstruction and to stop early; because it also chooses
-        the epoch, its R2 is slightly optimistic. :func:`scgsr.tl.programs` takes its p-values from these cells.
+        the epoch, its R2 is slightly optimistic. R2 is the share of the variance of the input values, before any
+        scaling, that is reconstructed. :func:`scgsr.tl.programs` takes its p-values from these cells.
     early_stopping
         Stop when the objective on the held-out cells no longer improves, and keep the best network.
     rng
@@ -199,6 +210,7 @@ def fit(
         smoothness=smoothness,
         start=start,
         anneal=anneal,
+        balance=balance,
         penalty=penalty,
         laplacian=laplacian,
         n_epochs=n_epochs,
@@ -210,16 +222,28 @@ def fit(
     ).on(neurons)
     view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     _values.warn_of_raw_values(view.matrix, view.features, embedding=use_rep is not None)
-    network = _network_config(neurons, len(view.features), hidden, threshold, noise, diffusion, atoms)
+    n_components = min(_values.N_COMPONENTS, len(view.features)) if view.scaling == "pca" else None
+    network = _network_config(
+        neurons,
+        AutoencoderConfig(
+            n_features=len(view.features),
+            hidden=hidden,
+            threshold=threshold,
+            noise=noise,
+            diffusion=diffusion,
+            atoms=atoms,
+            n_components=n_components,
+        ),
+    )
     learned = learn(
         view,
         neurons,
         network,
-        training,
+        training.weighing(components=use_rep is not None or n_components is not None),
         resolution=resolution,
         seed=seed,
         device=device,
-        source={"layer": layer, "use_rep": use_rep, "scale": scale},
+        source={"layer": layer, "use_rep": use_rep, "scale": view.scaling},
         checkpoint=checkpoint,
         progress=progress,
     )
@@ -231,7 +255,7 @@ def fit(
 
 def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> NeuronGraph | LearnedGraph:
     if graph is None:
-        return learned_graph()
+        return grid(*_SHEET)
     if isinstance(graph, tuple) and len(graph) == 2:
         return grid(*graph)
     _checks.instance(
@@ -243,30 +267,19 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     return graph
 
 
-def _check(adata: AnnData, keys: Keys, *, resolution: float, scale: bool, copy: bool) -> None:
+def _check(adata: AnnData, keys: Keys, *, resolution: float, scale: object, copy: bool) -> None:
     """Refuse, before any work, what is of the wrong type, and a name that belongs to something else."""
     from anndata import AnnData
 
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
     _checks.instance("adata", adata, AnnData)
-    _checks.instance("scale", scale, bool)
+    _values.check_scale(scale)
     _checks.instance("copy", copy, bool)
     _adata.check_free(adata, keys)
 
 
-def _network_config(
-    graph: NeuronGraph | LearnedGraph,
-    n_features: int,
-    hidden: int | Sequence[int],
-    threshold: float | None,
-    noise: float | FixedNoise,
-    diffusion: int,
-    atoms: Atoms | None,
-) -> AutoencoderConfig:
+def _network_config(graph: NeuronGraph | LearnedGraph, config: AutoencoderConfig) -> AutoencoderConfig:
     """Return the settings of the network; what has no meaning together with atoms is refused, and left out."""
-    config = AutoencoderConfig(
-        n_features=n_features, hidden=hidden, threshold=threshold, noise=noise, diffusion=diffusion, atoms=atoms
-    )
     if config.atoms is None:
         return config
     if isinstance(graph, LearnedGraph):
