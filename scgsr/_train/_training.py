@@ -93,9 +93,9 @@ def train(
 def _look(
     network: Autoencoder, batches: Batches, training: np.ndarray, balance: float | None, seed: int
 ) -> np.ndarray | None:
-    """Set the components in front of the network, if it has any; return how often training sees each cell, if not alike.
+    """Set the components in front of the network, if it has any, and return how often training sees each cell.
 
-    Both come from a sample of the training cells.
+    Both come from a sample of the training cells. None: every cell alike.
     """
     if network.front is None and not balance:
         return None

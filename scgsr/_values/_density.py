@@ -4,12 +4,13 @@ References
 ----------
 Qiu et al., *Extracting a cellular hierarchy from high-dimensional cytometry data with SPADE*,
 https://doi.org/10.1038/nbt.1991, thins out cells by their density before clustering; Tukey, *Exploratory Data
-Analysis*, 1977, for the fences.
+Analysis*, 1977, for the fences; Levina, Bickel, *Maximum likelihood estimation of intrinsic dimension*, 2004.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from torch import Tensor
 # Density is measured among so many cells, by the distance to this neighbour.
 LANDMARKS = 5000
 _NEIGHBOUR = 5
+# A cell so many times lonelier than those around it belongs to no kind.
+_ALONE = 1.3
 # Tukey's fences lie so many interquartile ranges beyond the quartiles.
 _FENCE = 1.5
 _ROWS_AT_ONCE = 4096
@@ -26,10 +29,10 @@ _ROWS_AT_ONCE = 4096
 def balancing_weights(cells: Iterable[Tensor], landmarks: Tensor, balance: float) -> np.ndarray:
     """Return a weight for each cell, (n_cells,) float64, with mean 1.
 
-    The weight is ``loneliness ** balance``, where loneliness is the distance to the fifth neighbour among the
-    landmarks, in units of its median; the median over these neighbours takes its noise away. What lies beyond the
-    upper fence is no kind of cells but debris, or a doublet: from there on the weight falls again, down to that of
-    common cells.
+    The weight is ``loneliness ** balance``. Loneliness is the distance to the fifth neighbour among the landmarks, in
+    units of its median; the median over these neighbours takes its noise away. A cell that is much lonelier than its
+    neighbours is debris or a doublet, and weighs at most as much as a common cell. So do, in the end, cells beyond the
+    upper fence. The exponent is at most the dimension in which cells spread: then all of that space weighs the same.
 
     Parameters
     ----------
@@ -40,35 +43,54 @@ def balancing_weights(cells: Iterable[Tensor], landmarks: Tensor, balance: float
     balance
         0 weighs all alike.
     """
-    of_landmarks = np.exp(balance * _log_loneliness(landmarks))
+    around = _Surroundings.of(landmarks)
+    if around is None:
+        return np.ones(sum(len(block) for block in cells))
     lengths = landmarks.square().sum(dim=1)
-    nearest = []
-    for block in cells:
-        for part in block.split(_ROWS_AT_ONCE):
-            # Squared distances, less a term that is equal for all landmarks.
-            nearest.append((lengths - 2 * part @ landmarks.T).argmin(dim=1).cpu().numpy())
-    weights = of_landmarks[np.concatenate(nearest)]
+    nearest, distances = [], []
+    for part in (part for block in cells for part in block.split(_ROWS_AT_ONCE)):
+        squared, landmark = (lengths - 2 * part @ landmarks.T).min(dim=1)
+        nearest.append(landmark)
+        distances.append((squared + part.square().sum(dim=1)).clamp_min_(0).sqrt_())
+    landmark = torch.cat(nearest).cpu().numpy()
+    alone = around.alone[landmark] | (torch.cat(distances).cpu().numpy() > _ALONE * around.distance[landmark])
+    lonely = around.fenced()[landmark]
+    weights = np.exp(min(balance, around.dimension) * np.where(alone, np.minimum(lonely, 0), lonely))
     return weights / weights.mean()
 
 
-def _log_loneliness(landmarks: Tensor) -> np.ndarray:
-    """Return the logarithm of how lonely each landmark is, (n_landmarks,): 0 for the median one, within the fences."""
-    if len(landmarks) <= _NEIGHBOUR:
-        return np.zeros(len(landmarks))
-    distances, neighbours = zip(
-        *(
+class _Surroundings(NamedTuple):
+    """How far apart cells lie around each landmark."""
+
+    distance: np.ndarray  # (n_landmarks,) to the fifth neighbour, median over the neighbours
+    alone: np.ndarray  # (n_landmarks,) bool, those much lonelier than their neighbours
+    dimension: float  # in which cells spread
+
+    @classmethod
+    def of(cls, landmarks: Tensor) -> _Surroundings | None:
+        """Measure the distances; None where most cells have the same values as others, so that there is no density."""
+        if len(landmarks) <= _NEIGHBOUR:
+            return None
+        found = [
             torch.topk(torch.cdist(part, landmarks), _NEIGHBOUR + 1, largest=False)
             for part in landmarks.split(_ROWS_AT_ONCE // 4)
-        ),
-        strict=True,
-    )
-    distance = torch.cat(distances)[:, -1].cpu().double().numpy()  # the first neighbour is the landmark itself
-    middle = np.median(distance)
-    if not middle > 0:  # most cells have the same values as others: there is no density
-        return np.zeros(len(landmarks))
-    lonely = np.log(np.maximum(distance / middle, np.finfo(np.float32).eps))
-    lonely = np.median(lonely[torch.cat(neighbours).cpu().numpy()], axis=1)
-    low, high = np.quantile(lonely, [0.25, 0.75])
-    reach = _FENCE * (high - low)
-    mirrored = np.maximum(2 * (high + reach) - lonely, min(0, high))
-    return np.clip(np.minimum(lonely, mirrored), low - reach, None)
+        ]
+        distances = torch.cat([part.values for part in found])[:, 1:].cpu().double().numpy()  # the first is itself
+        neighbours = torch.cat([part.indices for part in found]).cpu().numpy()
+        middle = np.median(distances[:, -1])
+        if not middle > 0:
+            return None
+        distances = np.maximum(distances, np.finfo(np.float32).eps * middle)
+        around = np.median(distances[:, -1][neighbours], axis=1)
+        # The maximum likelihood estimate of Levina and Bickel, averaged as MacKay and Ghahramani do.
+        growth = np.log(distances[:, -1:] / distances[:, :-1]).mean()
+        dimension = 1 / growth if growth > 0 else np.inf
+        return cls(around, distances[:, -1] > _ALONE * around, float(dimension))
+
+    def fenced(self) -> np.ndarray:
+        """Return the logarithm of loneliness, (n_landmarks,): 0 in the middle, mirrored at the upper fence down to 0."""
+        lonely = np.log(self.distance / np.median(self.distance))
+        low, high = np.quantile(lonely, [0.25, 0.75])
+        reach = _FENCE * (high - low)
+        mirrored = np.maximum(2 * (high + reach) - lonely, 0)
+        return np.clip(np.minimum(lonely, mirrored), low - reach, None)

@@ -17,6 +17,7 @@ SETTINGS = {
     "smoothness": 0.1,
     "start": None,
     "anneal": 10.0,
+    "balance": 0.0,
     "penalty": "correlation",
     "laplacian": "combinatorial",
     "n_epochs": 10,
