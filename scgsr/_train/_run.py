@@ -24,6 +24,9 @@ from scgsr._values import Batches, Sampler, n_batches
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.nn import StructuredLayer, unit_pictures
 
+# A variance below this share of the mean square is rounding.
+_ROUNDING = 1e-6
+
 
 class Run:
     """The state of one training run: network, penalty, steps, learned graph, history."""
@@ -184,7 +187,8 @@ class Run:
             error, squares, sums = error + of_block[0], squares + of_block[1], sums + of_block[2]
         in_units = self.batches.moments[1].astype(np.float64) ** 2  # (n_features,)
         variance = float(in_units @ (squares / len(rows) - (sums / len(rows)) ** 2))
-        r2 = 1 - float(in_units @ error) / len(rows) / variance if variance > 0 else float("nan")
+        varies = variance > _ROUNDING * float(in_units @ squares) / len(rows)
+        r2 = 1 - float(in_units @ error) / len(rows) / variance if varies else float("nan")
         return float(error.mean()) / len(rows), penalty / len(rows), r2
 
     def sample(self, n_cells: int) -> torch.Tensor:

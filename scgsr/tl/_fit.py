@@ -88,17 +88,16 @@ def fit(
         How many times stronger than `smoothness` the penalty is at the first step. It comes down to `smoothness` by
         half of the training. 1: not at all.
     balance
-        How strongly training prefers rare kinds of cells. It sees a cell the more often the lonelier the cell is, by
-        ``distance ** balance`` to its nearest cells; single cells far from all others, such as debris, count like
-        common ones. 0: every cell alike. None: 4, or 2 where the network sees principal components or `use_rep`.
+        How strongly training prefers rare kinds of cells: it sees a cell in proportion to the distance to its
+        neighbours to this power, but single cells far from others, such as debris, like common ones. 0: every cell
+        alike. None: 4, or 2 where the network sees principal components or `use_rep`.
     scale
-        How features are weighted, after centring. ``"feature"``: each is divided by its own standard deviation, so
-        all have the same say. ``"common"``: all are divided by one number, so features that vary more say more.
-        ``"pca"``: as ``"common"``, and the network sees and reconstructs 50 principal components of the training cells,
-        as :func:`scanpy.pp.pca` would give; activations, reconstruction and programs are still those of features. None:
-        ``"pca"`` for more than 100 features; else ``"common"``; ``"feature"`` if one standard deviation is more than
-        ten times the median, because units differ. The log says which. True and False are ``"feature"`` and
-        ``"common"``.
+        How features are weighted, once centred. ``"feature"`` (or True): each is divided by its own standard deviation,
+        so all have the same say. ``"common"`` (or False): all are divided by one number, so those that vary more say
+        more. ``"pca"``: as ``"common"``, and the network sees and gives 50 principal components of the training cells;
+        reconstruction and programs are still of features. None: ``"pca"`` for more than 100 features, else
+        ``"common"``, but ``"feature"`` if one standard deviation is more than ten times the median, as where units
+        differ. The log says which.
     layer
         Layer to train on instead of `.X`.
     use_rep
@@ -222,24 +221,12 @@ def fit(
     ).on(neurons)
     view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
     _values.warn_of_raw_values(view.matrix, view.features, embedding=use_rep is not None)
-    n_components = min(_values.N_COMPONENTS, len(view.features)) if view.scaling == "pca" else None
-    network = _network_config(
-        neurons,
-        AutoencoderConfig(
-            n_features=len(view.features),
-            hidden=hidden,
-            threshold=threshold,
-            noise=noise,
-            diffusion=diffusion,
-            atoms=atoms,
-            n_components=n_components,
-        ),
-    )
+    network = _network_config(neurons, view, hidden, threshold, noise, diffusion, atoms)
     learned = learn(
         view,
         neurons,
         network,
-        training.weighing(components=use_rep is not None or n_components is not None),
+        training.weighing(components=use_rep is not None or view.scaling == "pca"),
         resolution=resolution,
         seed=seed,
         device=device,
@@ -278,8 +265,26 @@ def _check(adata: AnnData, keys: Keys, *, resolution: float, scale: object, copy
     _adata.check_free(adata, keys)
 
 
-def _network_config(graph: NeuronGraph | LearnedGraph, config: AutoencoderConfig) -> AutoencoderConfig:
+def _network_config(
+    graph: NeuronGraph | LearnedGraph,
+    view: _values.MatrixView,
+    hidden: int | Sequence[int],
+    threshold: float | None,
+    noise: float | FixedNoise,
+    diffusion: int,
+    atoms: Atoms | None,
+) -> AutoencoderConfig:
     """Return the settings of the network; what has no meaning together with atoms is refused, and left out."""
+    n_features = len(view.features)
+    config = AutoencoderConfig(
+        n_features=n_features,
+        hidden=hidden,
+        threshold=threshold,
+        noise=noise,
+        diffusion=diffusion,
+        atoms=atoms,
+        n_components=min(_values.N_COMPONENTS, n_features) if view.scaling == "pca" else None,
+    )
     if config.atoms is None:
         return config
     if isinstance(graph, LearnedGraph):

@@ -29,7 +29,10 @@ def test_every_kind_of_matrix_gives_the_same_bits(cells, kind, n_obs):
 def test_moments_are_those_of_the_columns(cells):
     got = _view.view(cells)
     np.testing.assert_allclose(got.mean, cells.X.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(got.scale, cells.X.std(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(got.scale, np.sqrt(cells.X.var(axis=0).mean()), rtol=1e-5)
+    by_feature = _view.view(cells, scale="feature")
+    np.testing.assert_allclose(by_feature.scale, cells.X.std(axis=0), rtol=1e-5)
+    assert (got.scaling, by_feature.scaling) == ("common", "feature")
     assert got.features == tuple(cells.var_names)
 
 
@@ -46,10 +49,11 @@ def test_entries_that_are_stored_in_parts_are_one(cells):
     assert parts.nnz == 2 * coo.nnz  # the user's matrix stays as it was
 
 
-def test_scale_false_only_centres(cells):
-    got = _view.view(cells, scale=False)
-    assert (got.scale == 1).all()
-    np.testing.assert_allclose(got.mean, cells.X.mean(axis=0), rtol=1e-5)
+@pytest.mark.parametrize(("scale", "scaling"), [(True, "feature"), (False, "common")])
+def test_true_and_false_are_each_feature_alone_and_all_together(cells, scale, scaling):
+    got, expected = _view.view(cells, scale=scale), _view.view(cells, scale=scaling)
+    assert got.scaling == expected.scaling == scaling
+    np.testing.assert_array_equal(got.scale, expected.scale)
 
 
 def test_a_representation_keeps_the_relative_spread_of_its_columns(cells):

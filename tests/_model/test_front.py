@@ -56,9 +56,7 @@ def test_the_same_seed_gives_the_same_axes(features):
 
 
 def test_a_network_behind_a_front_takes_and_gives_features_and_keeps_the_axes(features):
-    config = AutoencoderConfig(
-        n_features=120, hidden=(16,), threshold=0.5, noise=0.0, diffusion=0, n_components=6
-    )
+    config = AutoencoderConfig(n_features=120, hidden=(16,), threshold=0.5, noise=0.0, diffusion=0, n_components=6)
     graph = graphs.grid(3)
     network = Autoencoder.initialised(config, graph, 0)
     network.front.learn(features, seed=0)

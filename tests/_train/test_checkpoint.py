@@ -131,7 +131,9 @@ def test_a_checkpoint_changes_nothing_and_a_finished_one_is_not_trained_again(ce
         ({"rng": 1}, r"seed \("),
         ({"graph": (5, 4)}, "graph"),
         ({"graph": graphs.learned(20)}, "graph"),
-        ({"scale": False}, "data"),
+        ({"scale": "feature"}, "data"),
+        ({"scale": "pca"}, "n_components"),
+        ({"balance": 1}, "balance"),
     ],
 )
 def test_another_run_is_refused_and_nothing_changes(cells, change, named, tmp_path):

@@ -125,8 +125,9 @@ def test_validation_is_of_the_held_out_cells_without_noise(cells, new_run, thres
     L = graphs.grid(4).laplacian().toarray()
     assert row["validation_reconstruction"] == pytest.approx((misfit**2).mean(), rel=1e-4)
     assert row["validation_penalty"] == pytest.approx(np.einsum("ci,ij,cj->c", x, L, x).mean(), rel=1e-4)
-    explained = 1 - (misfit**2).sum() / ((held_out - held_out.mean(dim=0)) ** 2).sum().item()
-    assert row["validation_r2"] == pytest.approx(explained, abs=1e-5)
+    sd = run.batches.moments[1]  # R2 is on the scale of the input
+    explained = 1 - ((misfit * sd) ** 2).sum() / ((((held_out - held_out.mean(dim=0)).numpy()) * sd) ** 2).sum()
+    assert row["validation_r2"] == row["validation_r2_balanced"] == pytest.approx(explained, abs=1e-5)
 
 
 def test_what_does_not_vary_over_the_held_out_cells_has_no_explained_variance(cells, new_run):

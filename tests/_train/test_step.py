@@ -23,6 +23,7 @@ def config(**settings):
         "anneal": 1.0,
         "penalty": "correlation",
         "laplacian": "combinatorial",
+        "balance": 0.0,
         "n_epochs": 1,
         "batch_size": 40,
         "learning_rate": Decay(1e-2),
@@ -37,6 +38,8 @@ def stepper(*, graph=GRAPH, penalty="correlation", precision=None, device="cpu",
     settings = {"n_features": 7, "hidden": (16,), "threshold": 0.5, "noise": 0.25, "diffusion": 0, **network}
     penalties = {penalty: 1.0} if isinstance(penalty, str) else penalty
     model = Autoencoder.initialised(AutoencoderConfig(**settings), graph, 0).train().to(device)
+    if model.front is not None and device == "cpu":
+        model.front.learn(cells(40), seed=0)
     regularizer = Regularizer(graph, penalties, laplacian).to(device)
     return Stepper(model, regularizer, config(penalty=penalty, precision=precision, laplacian=laplacian), 100)
 
@@ -61,6 +64,7 @@ SETTINGS = [
     {"graph": graphs.from_adjacency(np.zeros((12, 12)))},
     {"graph": graphs.modules(3, 4)},
     {"graph": graphs.star(12), "laplacian": "symmetric"},
+    {"n_components": 4},
 ]
 ALL_PENALTIES = [*PENALTIES, {"quadratic": 0.5, "l1": 2.0, "weight": 0.1}]
 
@@ -75,7 +79,7 @@ def test_the_gradient_is_the_derivative_of_reconstruction_plus_smoothness_times_
 
     def objective():
         with torch.no_grad():
-            inputs = step.network.layer.linear(step.network.encoder(features))
+            inputs = step.network.layer.linear(step.network.hidden(features))
             activations = step.network.layer.respond(inputs)
             reconstruction = step.network.decode(activations + fixed_noise)
             smooth = step.regularizer(activations, step.network.layer.linear.weight)
@@ -106,7 +110,7 @@ def test_the_gradient_is_the_derivative_of_reconstruction_plus_smoothness_times_
 def losses_in_double(step, features):
     """The losses of a step without the rounding to float32."""
     network, layer = step.network, step.network.layer
-    activations = layer.respond(layer.linear(network.encoder(features)))
+    activations = layer.respond(layer.linear(network.hidden(features)))
     smooth = step.regularizer(activations, layer.linear.weight)
     return ((features - network.decode(network.noisy(activations, noise()))) ** 2).mean(), smooth
 

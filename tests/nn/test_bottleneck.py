@@ -87,7 +87,7 @@ def test_bad_arguments_are_refused(arguments, error):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_fit_with_atoms_reconstructs_and_is_smooth(cells, kernel):
     graph = graphs.grid(6)
-    scgsr.tl.fit(cells, graph, atoms=Atoms(kernel), smoothness=0, n_epochs=60)
+    scgsr.tl.fit(cells, graph, atoms=Atoms(kernel), smoothness=0, balance=0, n_epochs=60)
     history = cells.uns["gsr"]["history"]
     assert history["validation_r2"].iloc[-1] > 0.7
     if kernel == "meyer":

@@ -226,10 +226,11 @@ def test_booleans_are_numbers(cells):
     assert np.isfinite(cells.obsm["X_gsr"]).all()
 
 
-def test_the_default_graph_is_learned_without_diffusion(cells):
+def test_the_default_graph_is_a_sheet_without_diffusion(cells):
     tl.fit(cells, **QUICK)
     assert cells.uns["gsr"]["params"]["diffusion"] == 0
-    assert cells.uns["gsr"]["graph"]["name"] == "learned"
+    assert cells.uns["gsr"]["graph"]["name"] == "grid"
+    assert cells.uns["gsr"]["graph"]["image_shape"].tolist() == [10, 10]
     assert cells.obsm["X_gsr"].shape == (240, 100)
 
 

@@ -120,7 +120,6 @@ def test_an_index_with_the_name_of_a_slot_is_refused(cells, name):
 @pytest.mark.parametrize(
     ("graph", "arguments", "message"),
     [
-        (None, {}, "`atoms` need a given graph"),
         (graphs.learned(25), {}, "`atoms` need a given graph"),
         ((5, 5), {"threshold": 1.0}, "`threshold`=1.0 has no meaning with `atoms`"),
         ((5, 5), {"threshold": None}, "`threshold`=None has no meaning"),
