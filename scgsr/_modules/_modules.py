@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from scgsr._checks import log
 from scgsr._values import slices
 
 # At resolution 1 two modules stay apart if the cells between them are at most this share as dense as on either side.
 _VALLEY = 0.5
 _CELLS_AT_ONCE = 1 << 16
+# A larger share of cells without a picture is worth a warning.
+_MANY_SILENT = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +128,20 @@ class Modules:
         confidence = np.zeros(len(responses), dtype=np.float32)
         np.divide(best - np.maximum(second, 0), best, out=confidence, where=fires)
         return Labels(self.winners(responses), confidence)
+
+    def tell_of_silent_cells(self, activations: np.ndarray) -> None:
+        """Say in the log how many cells light no neuron, and how to know them; warn of many."""
+        n_silent = len(activations) - int(activations.any(axis=1).sum())
+        if n_silent and self.n_modules:
+            many = n_silent > _MANY_SILENT * len(activations)
+            log.log(
+                logging.WARNING if many else logging.INFO,
+                "%d of %d cells light no neuron: they have no picture, the label of the faintest cells, %r, and "
+                "confidence 0",
+                n_silent,
+                len(activations),
+                str(self.silent),
+            )
 
     def winners(self, responses: np.ndarray) -> np.ndarray:
         """Return the module of each cell, (n_cells,) int, from the responses of at least one module."""

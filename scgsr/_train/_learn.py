@@ -45,6 +45,7 @@ class Learned:
         silent = 1 - float(self.activations.any(axis=1).mean())
         validation = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
         log.info("%d epochs, %s, %d modules of neurons", len(self.fitted.history), validation, modules.n_modules)
+        modules.tell_of_silent_cells(self.activations)
         if r2 < _COLLAPSED_R2 or n_dead > len(modules.labels) / 2 or silent > 1 / 2:
             log.warning(
                 "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "

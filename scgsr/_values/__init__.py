@@ -16,11 +16,12 @@ from scgsr._values._density import LANDMARKS, balancing_weights
 from scgsr._values._guards import warn_of_raw_values
 from scgsr._values._matrix_view import MatrixView, check_finite, check_values, moments, transformed, varying
 from scgsr._values._sampler import Sampler
-from scgsr._values._scaling import N_COMPONENTS, check_scale, divisors, scaling_for
+from scgsr._values._scaling import N_COMPONENTS, SCALES, check_scale, divisors, scaling_for
 
 __all__ = [
     "LANDMARKS",
     "N_COMPONENTS",
+    "SCALES",
     "Batches",
     "Matrix",
     "MatrixView",

@@ -23,7 +23,7 @@ _NEIGHBOUR = 5
 _ALONE = 1.3
 # Tukey's fences lie so many interquartile ranges beyond the quartiles.
 _FENCE = 1.5
-_ROWS_AT_ONCE = 4096
+_ROWS_AT_ONCE = 1024
 
 
 def balancing_weights(cells: Iterable[Tensor], landmarks: Tensor, balance: float) -> np.ndarray:
@@ -73,7 +73,7 @@ class _Surroundings(NamedTuple):
             return None
         found = [
             torch.topk(torch.cdist(part, landmarks), _NEIGHBOUR + 1, largest=False)
-            for part in landmarks.split(_ROWS_AT_ONCE // 4)
+            for part in landmarks.split(_ROWS_AT_ONCE)
         ]
         distances = torch.cat([part.values for part in found])[:, 1:].cpu().double().numpy()  # the first is itself
         neighbours = torch.cat([part.indices for part in found]).cpu().numpy()
@@ -88,7 +88,7 @@ class _Surroundings(NamedTuple):
         return cls(around, distances[:, -1] > _ALONE * around, float(dimension))
 
     def fenced(self) -> np.ndarray:
-        """Return the logarithm of loneliness, (n_landmarks,): 0 in the middle, mirrored at the upper fence down to 0."""
+        """Return the logarithm of loneliness, (n_landmarks,): 0 in the middle, mirrored at the upper fence."""
         lonely = np.log(self.distance / np.median(self.distance))
         low, high = np.quantile(lonely, [0.25, 0.75])
         reach = _FENCE * (high - low)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scgsr._adata import DEFAULT_KEY, Keys, groups
 from scgsr._checks import about, listed
+from scgsr._values import SCALES
 from scgsr.cli import _files, _usage
 from scgsr.cli._errors import as_error_about
 from scgsr.cli._graph import add_graph
@@ -31,6 +32,12 @@ examples:
   scgsr fit blood.h5ad fitted.h5ad
   scgsr fit run1/ fitted.h5ad --cofactor 5 --features CD3 CD4 CD8 CD19 CD56 --graph 10x10
   scgsr fit sample.fcs for_flowjo.fcs --cofactor 150 --compensate --features CD3 CD19 NK1.1 --save-model model/"""
+
+# Options that `fit` takes as they are.
+_PASSED_ON = (
+    *("smoothness", "balance", "threshold", "resolution", "scale", "layer", "use_rep"),
+    *("n_epochs", "rng", "device", "checkpoint"),
+)
 
 _NOT_NEGATIVE = partial(_usage.number, minimum=0)
 _POSITIVE = partial(_usage.number, minimum=0, exclusive=True)
@@ -63,6 +70,7 @@ def add(commands: Any) -> None:
 def _add_strength(parser: argparse.ArgumentParser) -> None:
     numbers: list[tuple[str, Callable[[str], float], str]] = [
         ("--smoothness", _NOT_NEGATIVE, "how alike neighbouring neurons fire (default: 0.1)"),
+        ("--balance", _NOT_NEGATIVE, "how strongly rare kinds of cells are preferred (default: 4, with components 2)"),
         ("--threshold", _usage.number, "how selective neurons are, in standard deviations (default: 0.5)"),
         ("--resolution", _POSITIVE, "higher gives more labels (default: 1)"),
     ]
@@ -75,6 +83,12 @@ def _add_values(values: Any) -> None:
     features.add_argument("--features", nargs="+", metavar="NAME", help="train on these features only")
     features.add_argument("--mask-var", metavar="COLUMN", help="train on the features marked in this column of .var")
     values.add_argument("--layer", metavar="NAME", help="take the values of this layer instead of .X")
+    values.add_argument(
+        "--scale",
+        choices=SCALES,
+        help="divide each feature by its own standard deviation or all by a common one, or take principal components "
+        "(default: by the number and the units of the features)",
+    )
     values.add_argument("--use-rep", metavar="NAME", help="take the values of this entry of .obsm, such as X_pca")
 
 
@@ -112,8 +126,7 @@ def _fit(options: argparse.Namespace) -> None:
     mask_var = _mask_var(adata, options)
     if options.cofactor is not None:
         pp.arcsinh(adata, options.cofactor, layer=options.layer, mask_var=mask_var)
-    names = ["smoothness", "threshold", "resolution", "layer", "use_rep", "n_epochs", "rng", "device", "checkpoint"]
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in _PASSED_ON if getattr(options, name) is not None}
     given |= {} if mask_var is None else {"mask_var": mask_var}
     tl.fit(adata, options.graph, key_added=options.key_added, progress=False if options.quiet else None, **given)
     _files.write(adata, options)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _MOST_NEURONS = 4096
 
 _HELP = (
-    "graph of the neurons: learned (default, 100 neurons, best labels), learned:64, 10x10 (a sheet, easiest to read), "
-    f"ring:20, path:10; at most {_MOST_NEURONS:,} neurons"
+    "graph of the neurons: 10x10 (default, a sheet), ring:20, path:10, learned (100 neurons) or learned:64; "
+    f"at most {_MOST_NEURONS:,} neurons"
 )
 
 
@@ -24,12 +24,12 @@ def add_graph(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--graph", type=_graph, metavar="G", help=_HELP)
 
 
-def _graph(text: str) -> NeuronGraph | LearnedGraph | None:
-    """Return the graph that `text` names, None for the default."""
+def _graph(text: str) -> NeuronGraph | LearnedGraph:
+    """Return the graph that `text` names."""
     from scgsr import graphs
 
     if text == "learned":
-        return None
+        return graphs.learned()
     form = re.fullmatch(r"(?P<height>\d+)[xX](?P<width>\d+)|(?P<kind>learned|ring|path):(?P<size>\d+)", text)
     if form is None:
         msg = f"must be learned, learned:100, 10x10, ring:20 or path:10, got {text!r}"

@@ -84,7 +84,8 @@ def saliency(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     Returns
     -------
     DataFrame: ``group``, ``module``, ``names`` of the features, and ``gradient``, the mean change of the module's
-    activation per standard deviation of the feature, or per unit after a fit with ``scale=False``.
+    activation per unit of the scaled feature: its own standard deviation after a fit with ``scale="feature"``, else
+    the common one.
 
     Raises
     ------

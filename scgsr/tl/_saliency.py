@@ -41,7 +41,7 @@ def saliency(
     -------
     None, or the copy. Written is ``.uns["gsr"]["saliency"]``, that :func:`scgsr.get.saliency` returns as a table: a
     dict of ``"values"``, float32 ndarray (n_groups, n_modules, n_features), change of activation per unit of the
-    network's input, that is per standard deviation of a feature unless the fit had ``scale=False``; ``"groups"``,
+    scaled feature: its own standard deviation after a fit with ``scale="feature"``, else the common one; ``"groups"``,
     ``"groupby"``, and ``"names"``, the features of the fit.
 
     Raises

@@ -9,18 +9,19 @@ import pytest
 from scgsr import cli, io, tl
 
 QUICK = ["--n-epochs", "3", "--graph", "4x5"]
+WEIGHTS = ["--balance", "1", "--scale", "feature"]
 
 
 @pytest.mark.filterwarnings("ignore:Writing zarr v2")
 @pytest.mark.parametrize("ending", ["h5ad", "zarr"])
 def test_are_those_of_the_api(cells, paths, capsys, ending):
     out = paths / f"fitted.{ending}"
-    cli.main(["fit", str(paths / "cells.h5ad"), str(out), "--smoothness", "0.3", "--rng", "4", *QUICK])
+    cli.main(["fit", str(paths / "cells.h5ad"), str(out), "--smoothness", "0.3", "--rng", "4", *WEIGHTS, *QUICK])
     shown = capsys.readouterr()
     assert shown.out == f"240 cells, {getattr(ad, f'read_{ending}')(out).obs['gsr'].nunique()} labels: {out}\n"
     assert "training on cpu" in shown.err
     new = cells.copy()
-    tl.fit(cells, (4, 5), n_epochs=3, smoothness=0.3, rng=4)
+    tl.fit(cells, (4, 5), n_epochs=3, smoothness=0.3, rng=4, balance=1, scale="feature")
     fitted = getattr(ad, f"read_{ending}")(out)
     np.testing.assert_array_equal(fitted.obsm["X_gsr"], cells.obsm["X_gsr"])
 

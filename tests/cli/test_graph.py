@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from scgsr.cli._graph import add_graph
-from scgsr.graphs import LearnedGraph
+from scgsr.graphs import LearnedGraph, learned
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_words_are_graphs(parser, text, n_neurons, n_edges):
 
 def test_the_default_graph_is_that_of_the_api(parser):
     assert parser.parse_args([]).graph is None
-    assert parser.parse_args(["--graph", "learned"]).graph is None
+    assert parser.parse_args(["--graph", "learned"]).graph == learned()
     graph = parser.parse_args(["--graph", "learned:64"]).graph
     assert isinstance(graph, LearnedGraph)
     assert graph.n_neurons == 64
