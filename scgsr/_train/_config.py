@@ -21,7 +21,7 @@ STARTS = ("ordered", "random")
 _DEFAULT_STEPS = 1200
 _MIN_EPOCHS, _MAX_EPOCHS = 6, 200
 # How strongly lonely cells are preferred: by markers, and by principal components.
-_BALANCE, _BALANCE_OF_COMPONENTS = 4.0, 2.0
+_BALANCE, _BALANCE_OF_COMPONENTS = 5.0, 2.0
 # The one-cycle schedule raises the rate for this share of the steps and lowers it for the rest.
 _RATE_RISES_FOR = 0.3
 # The annealed smoothness has come down to its value after this share of the steps.

@@ -70,7 +70,7 @@ def add(commands: Any) -> None:
 def _add_strength(parser: argparse.ArgumentParser) -> None:
     numbers: list[tuple[str, Callable[[str], float], str]] = [
         ("--smoothness", _NOT_NEGATIVE, "how alike neighbouring neurons fire (default: 0.1)"),
-        ("--balance", _NOT_NEGATIVE, "how strongly rare kinds of cells are preferred (default: 4, with components 2)"),
+        ("--balance", _NOT_NEGATIVE, "how strongly rare kinds of cells are preferred (default: 5, with components 2)"),
         ("--threshold", _usage.number, "how selective neurons are, in standard deviations (default: 0.5)"),
         ("--resolution", _POSITIVE, "higher gives more labels (default: 1)"),
     ]

@@ -90,7 +90,7 @@ def fit(
     balance
         How strongly training prefers rare kinds of cells: it sees a cell in proportion to the distance to its
         neighbours to this power, but single cells far from others, such as debris, like common ones. 0: every cell
-        alike. None: 4, or 2 where the network sees principal components or `use_rep`.
+        alike. None: 5, or 2 where the network sees principal components or `use_rep`.
     scale
         How features are weighted, once centred. ``"feature"`` (or True): each is divided by its own standard deviation,
         so all have the same say. ``"common"`` (or False): all are divided by one number, so those that vary more say
