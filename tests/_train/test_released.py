@@ -64,6 +64,8 @@ def test_they_are_the_released_ones():
         "smoothness": Decay(1e-3),
         "start": "random",
         "anneal": 1,
+        "balance": 0,
+        "scale": "feature",
         "learning_rate": Decay(1e-3),
         "batch_size": 32,
         "early_stopping": False,

@@ -19,7 +19,7 @@ from scgsr import _measures
 from scgsr.graphs import LearnedGraph, NeuronGraph, Steps, UntilFragmented, learned
 from scgsr.nn import Decay, FixedNoise
 
-# Layer widths 50, 50, Adam at a constant 1e-4, batches of 500, linear neurons, x^T L x, no noise.
+# Layer widths 50, 50, Adam at a constant 1e-4, batches of 500, linear neurons, x^T L x, no noise, every cell alike.
 PUBLISHED: dict[str, Any] = {
     "hidden": (50, 50),
     "threshold": None,
@@ -27,6 +27,8 @@ PUBLISHED: dict[str, Any] = {
     "penalty": "quadratic",
     "start": "random",
     "anneal": 1,
+    "balance": 0,
+    "scale": "feature",
     "learning_rate": Decay(1e-4),
     "batch_size": 500,
     "early_stopping": False,
@@ -40,6 +42,8 @@ RELEASED: dict[str, Any] = {
     "laplacian": "symmetric",
     "start": "random",
     "anneal": 1,
+    "balance": 0,
+    "scale": "feature",
     "learning_rate": Decay(1e-3),
     "batch_size": 32,
     "early_stopping": False,

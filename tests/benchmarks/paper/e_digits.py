@@ -48,7 +48,7 @@ CLASSIFIERS = [
 ]
 # Name, smoothness and arguments of the autoencoders.
 AUTOENCODERS: list[tuple[str, float, dict[str, Any]]] = [
-    *(("published", value, published(value, learning_rate=5e-3, n_epochs=400)) for value in SMOOTHNESS),
+    *(("published", value, published(value, scale="common", learning_rate=5e-3, n_epochs=400)) for value in SMOOTHNESS),
     *(("defaults", value, {"smoothness": value}) for value in (0.0, 0.1)),
 ]
 # The end of the published range, which is also the default of `fit`, was set before the first run; 1.0, from where the

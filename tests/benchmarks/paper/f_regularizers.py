@@ -42,7 +42,10 @@ PENALTIES = ("l1", "l2", "quadratic", "correlation")
 DEFAULT = "default fit"
 GSR = ("quadratic", "correlation")
 # Arguments of `fit`; both train about 1,000 steps.
-LAYERS: dict[str, dict[str, Any]] = {"linear": published(0, learning_rate=5e-3, n_epochs=350), "selective": {}}
+LAYERS: dict[str, dict[str, Any]] = {
+    "linear": published(0, scale="common", learning_rate=5e-3, n_epochs=350),
+    "selective": {},
+}
 WEIGHTS = {"linear": tuple(10.0**n for n in range(-5, 6, 2)), "selective": tuple(10.0**n for n in range(-3, 4, 2))}
 # A rise of the test error, in units of the variance of the pixels, that counts as no cost.
 FREE = 0.01
