@@ -31,6 +31,7 @@ class AutoencoderConfig:
     noise: float | FixedNoise
     diffusion: int
     atoms: Atoms | None = None
+    least: float = 0.5  # how strongly the strongest neuron of each cell fires at least
     n_components: int | None = None  # principal components that stand for the features; None: the features themselves
 
     def __post_init__(self) -> None:
@@ -41,6 +42,7 @@ class AutoencoderConfig:
             object.__setattr__(self, "n_components", _checks.positive_int("n_components", self.n_components))
         if self.threshold is not None:
             object.__setattr__(self, "threshold", _checks.number("threshold", self.threshold))
+        object.__setattr__(self, "least", _checks.number("least", self.least, minimum=0))
         if not isinstance(self.noise, FixedNoise):
             object.__setattr__(self, "noise", _checks.number("noise", self.noise, minimum=0))
         object.__setattr__(self, "diffusion", _checks.positive_int("diffusion", self.diffusion, minimum=0))
@@ -61,7 +63,8 @@ class AutoencoderConfig:
         """Return the settings that `to_dict` has made values of."""
         noise, atoms = stored["noise"], stored.get("atoms")
         noise = FixedNoise(**noise) if isinstance(noise, Mapping) else noise
-        return cls(**{**stored, "noise": noise, "atoms": None if atoms is None else Atoms(**atoms)})
+        # Networks before form 5 could leave a cell without any neuron.
+        return cls(**{"least": 0.0, **stored, "noise": noise, "atoms": None if atoms is None else Atoms(**atoms)})
 
 
 class Autoencoder(nn.Module):
@@ -166,7 +169,9 @@ class Autoencoder(nn.Module):
 def _layer(config: AutoencoderConfig, in_features: int, graph: NeuronGraph) -> StructuredLayer | SpectralBottleneck:
     if config.atoms is not None:
         return SpectralBottleneck(in_features, graph, atoms=config.atoms)
-    return StructuredLayer(in_features, graph, threshold=config.threshold, diffusion=config.diffusion)
+    return StructuredLayer(
+        in_features, graph, threshold=config.threshold, diffusion=config.diffusion, least=config.least
+    )
 
 
 def _stack(widths: list[int]) -> nn.Sequential:

@@ -14,11 +14,12 @@ from scgsr.nn._checks import check_size
 class StructuredLayer(nn.Module):
     """A layer of selective neurons on a graph, made so that a smoothness penalty cannot be cheated.
 
-    For one cell with input h the activations are ``relu(batchnorm(W h) - threshold) @ H``. The batch normalisation
-    has no affine part, so every neuron is silent in most cells and none can shrink or grow its way out of the
-    penalty; `H`, the lazy random walk on the graph to the power `diffusion` with columns of unit norm, spreads each
-    neuron's activation to its neighbours. ``threshold=None`` gives a plain linear layer, ``W h + b``, without
-    normalisation or threshold (but with `H`).
+    For one cell with input h the activations are ``relu(z - min(threshold, max(z) - least)) @ H``, z = batchnorm(W h):
+    where no neuron passes the threshold, it comes down until the strongest does, so that every cell has a picture. The
+    batch normalisation has no affine part, so every neuron is silent in most cells and none can shrink or grow its way
+    out of the penalty; `H`, the lazy random walk on the graph to the power `diffusion` with columns of unit norm,
+    spreads each neuron's activation to its neighbours. ``threshold=None`` gives a plain linear layer, ``W h + b``,
+    without normalisation or threshold (but with `H`).
 
     Parameters
     ----------
@@ -30,6 +31,8 @@ class StructuredLayer(nn.Module):
         How many standard deviations above its mean a neuron must be to fire; None for linear neurons.
     diffusion
         Steps of the random walk; 0 for none.
+    least
+        How strongly the strongest neuron of each cell fires at least; 0: a cell may light no neuron.
 
     Raises
     ------
@@ -54,12 +57,14 @@ class StructuredLayer(nn.Module):
         *,
         threshold: float | None = 0.5,
         diffusion: int = 0,
+        least: float = 0.5,
     ) -> None:
         super().__init__()
         _checks.positive_int("in_features", in_features)
         _checks.instance("graph", graph, NeuronGraph, hint="Make one with scgsr.graphs.")
         self.threshold = None if threshold is None else _checks.number("threshold", threshold)
         self.diffusion = _checks.positive_int("diffusion", diffusion, minimum=0)
+        self.least = _checks.number("least", least, minimum=0)
         selective = threshold is not None
         self.linear = nn.Linear(in_features, graph.n_neurons, bias=not selective)
         self.norm = nn.BatchNorm1d(graph.n_neurons, affine=False) if selective else nn.Identity()
@@ -82,7 +87,12 @@ class StructuredLayer(nn.Module):
     def fire(self, inputs: Tensor) -> Tensor:
         """Return which neurons fire, and how strongly, at these inputs: (batch, n_neurons) -> (batch, n_neurons)."""
         inputs = self.norm(inputs)
-        return inputs if self.threshold is None else torch.relu(inputs - self.threshold)
+        if self.threshold is None:
+            return inputs
+        if self.least == 0:
+            return torch.relu(inputs - self.threshold)
+        lowered = inputs.amax(dim=1, keepdim=True) - self.least  # (batch, 1)
+        return torch.relu(inputs - lowered.clamp_max(self.threshold))
 
     def diffuse(self, code: Tensor) -> Tensor:
         """Return the code spread over the graph: (batch, n_neurons) -> (batch, n_neurons)."""

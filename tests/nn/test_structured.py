@@ -20,7 +20,29 @@ def test_selective_neurons_are_standardised_before_the_threshold():
     hidden = 100 + 50 * torch.randn(500, 6, generator=torch.Generator().manual_seed(0))
     pre = layer.linear(hidden)
     standard = (pre - pre.mean(dim=0)) / pre.std(dim=0, correction=0)
+    threshold = (standard.amax(dim=1, keepdim=True) - 0.5).clamp_max(0.7)
+    torch.testing.assert_close(layer(hidden), torch.relu(standard - threshold), rtol=1e-3, atol=1e-3)
+    layer = make_layer(6, graphs.ring(8), threshold=0.7, diffusion=0, least=0)
+    standard = (layer.linear(hidden) - layer.linear(hidden).mean(dim=0)) / layer.linear(hidden).std(dim=0)
     torch.testing.assert_close(layer(hidden), torch.relu(standard - 0.7), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 3.0])
+def test_the_strongest_neuron_of_each_cell_fires_at_least_so_much(threshold):
+    hidden = torch.randn(500, 6, generator=torch.Generator().manual_seed(0))
+    for least in (0.25, 0.5):
+        activations = make_layer(6, graphs.ring(8), threshold=threshold, least=least)(hidden)
+        assert activations.amax(dim=1).min() >= least - 1e-6
+    silent = (make_layer(6, graphs.ring(8), threshold=threshold, least=0)(hidden) == 0).all(dim=1)
+    assert silent.any() == (threshold > 0)
+
+
+def test_where_a_neuron_passes_the_threshold_by_enough_nothing_changes():
+    hidden = torch.randn(500, 6, generator=torch.Generator().manual_seed(0))
+    plain, lifted = (make_layer(6, graphs.ring(8), least=least)(hidden) for least in (0, 0.5))
+    clear = plain.amax(dim=1) >= 0.5
+    assert 0.1 < clear.float().mean() < 1
+    torch.testing.assert_close(plain[clear], lifted[clear])
 
 
 def test_rescaling_the_weights_leaves_the_activations():
