@@ -190,9 +190,7 @@ SOURCES = {
     "paul15": Source(partial(expression, "paul15_counts.h5ad", 1000), "labelled", "cell_type", counts="counts"),
     "pbmc3k": Source(partial(expression, "pbmc3k_counts.h5ad"), "labelled", "cell_type", counts="counts"),
     "scmix_5cl": Source(partial(expression, "scmix_5cl_celseq2.h5ad"), "labelled", "cell_line", counts="counts"),
-    "scmix_3cl": Source(
-        partial(expression, "scmix_3cl_two_protocols.h5ad"), "labelled", "cell_line", counts="counts"
-    ),
+    "scmix_3cl": Source(partial(expression, "scmix_3cl_two_protocols.h5ad"), "labelled", "cell_line", counts="counts"),
     "pbmc68k_reduced": Source(sc.datasets.pbmc68k_reduced, "labelled", "bulk_labels"),
     "cytof_panel": Source(partial(scgsr.datasets.cytof_panel, 10_000), "labelled", "cell_type"),
     **{

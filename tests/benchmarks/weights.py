@@ -81,7 +81,7 @@ class Goal(NamedTuple):
 
 
 def main() -> None:
-    """Fit what the file does not hold yet, and print the tables of all that it holds."""
+    """Fit what the file does not hold yet, and print the goals, and the tables of the chosen settings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, required=True, help="one fit per line; made if it is not there")
     parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS))
@@ -100,15 +100,16 @@ def main() -> None:
         records.append(measured(*task))
         with options.json.open("a", encoding="utf-8") as file:
             file.write(json.dumps(records[-1]) + "\n")
-    sys.stdout.write("\n".join(report(records)) + "\n")
+    sys.stdout.write("\n".join(report(records, options.settings)) + "\n")
 
 
-def report(records: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of all tables."""
+def report(records: list[dict[str, Any]], chosen: list[str]) -> Iterator[str]:
+    """Yield the lines of all tables; the goals look at all settings."""
     runs, groups = runs_of(records), groups_of(records)
     yield from ("### Goals", "", "| goal | data | measured | target | verdict |", "|---|---|---|---|---|")
     for goal in goals(runs, groups):
         yield from goal.rows()
+    runs, groups = (rows[rows["setting"].isin(chosen)] for rows in (runs, groups))
     settings = ["data", "setting"]
     yield from table("Reconstruction and smoothness", runs, settings, RECONSTRUCTION)
     yield from table("Pictures of the known groups", runs, settings, PICTURES)
