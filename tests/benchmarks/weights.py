@@ -1,6 +1,6 @@
 """What training should weigh: how often each cell is drawn (`balance`) and what each feature counts (`scale`).
 
-    SCGSR_DATA=folder OMP_NUM_THREADS=1 python tests/benchmarks/weights.py --json weights.jsonl
+    OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 SCGSR_DATA=folder python tests/benchmarks/weights.py --json weights.jsonl
         [--data thymus ...] [--settings before now ...] [--seeds 0 1 2 3 4] [--tables]
 
 Each line of the file is one fit; fits that it holds are not repeated, and `--tables` fits nothing. "before"
