@@ -118,12 +118,21 @@ def _flowsom_68983() -> AnnData:
     return adata
 
 
-def _paul15() -> AnnData:
-    adata = _read("paul15_counts.h5ad")
+def _levine32() -> AnnData:
+    adata = _read("cytof_levine32_gated1500.h5ad")
+    adata = adata[:, ~adata.var["is_technical"].to_numpy(dtype=bool)].copy()
+    adata.X = np.arcsinh(adata.X / 5)
+    adata.obs["cell_type"] = adata.obs["cell_type"].cat.remove_categories("unassigned")
+    return adata
+
+
+def expression(file: str, n_genes: int = 2000) -> AnnData:
+    """Read counts and prepare them: logarithms of normalised counts, genes that vary most, counts in a layer."""
+    adata = _read(file)
     adata.layers["counts"] = adata.X.copy()
     sc.pp.normalize_total(adata, target_sum=1e4)
     sc.pp.log1p(adata)
-    sc.pp.highly_variable_genes(adata, n_top_genes=1000)
+    sc.pp.highly_variable_genes(adata, n_top_genes=n_genes)
     return adata
 
 
@@ -177,7 +186,11 @@ def _tree(depth: int) -> Source:
 SOURCES = {
     "thymus": Source(partial(_read, "thymus_masscyt.h5ad"), "labelled", "gate_cd4_cd8"),
     "flowsom_68983": Source(_flowsom_68983, "labelled", "cell_type"),
-    "paul15": Source(_paul15, "labelled", "cell_type", counts="counts"),
+    "levine32": Source(_levine32, "labelled", "cell_type"),
+    "paul15": Source(partial(expression, "paul15_counts.h5ad", 1000), "labelled", "cell_type", counts="counts"),
+    "pbmc3k": Source(partial(expression, "pbmc3k_counts.h5ad"), "labelled", "cell_type", counts="counts"),
+    "scmix_5cl": Source(partial(expression, "scmix_5cl_celseq2.h5ad"), "labelled", "cell_line", counts="counts"),
+    "scmix_3cl": Source(partial(expression, "scmix_3cl_two_protocols.h5ad"), "labelled", "cell_line", counts="counts"),
     "pbmc68k_reduced": Source(sc.datasets.pbmc68k_reduced, "labelled", "bulk_labels"),
     "cytof_panel": Source(partial(scgsr.datasets.cytof_panel, 10_000), "labelled", "cell_type"),
     **{
@@ -260,7 +273,7 @@ class Results:
     def _stability(self, data: str, method: str) -> dict[int, float]:
         """Return, as one number, the mean adjusted Rand index between the labels of all pairs of seeds."""
         labels = [
-            _unpacked(run["labels"])
+            unpacked(run["labels"])
             for run in self.select()
             if (run["data"], run["method"]) == (data, method) and "labels" in run
         ]
@@ -294,5 +307,6 @@ def packed(labels: np.ndarray) -> str:
     return base64.b64encode(zlib.compress(codes.tobytes())).decode()
 
 
-def _unpacked(text: str) -> np.ndarray:
+def unpacked(text: str) -> np.ndarray:
+    """Read labels that `packed` wrote."""
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<u2")
