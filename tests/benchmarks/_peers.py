@@ -199,7 +199,7 @@ def labellers(dataset: Dataset, n_epochs: int | None) -> tuple[dict[str, Callabl
     def once(method: Callable[..., Fit], seeds: Iterator[int]) -> float:
         return method(dataset, next(seeds)).seconds
 
-    ours = {"defaults": "scgsr-default", "sheet": "scgsr-grid"}
+    ours = {"learned": "scgsr-learned", "sheet": "scgsr-grid"}
     timed = {name: partial(once, partial(METHODS[method], n_epochs=n_epochs), count()) for name, method in ours.items()}
     timed["FlowSOM"] = partial(once, METHODS["flowsom"], count())
     reason = None
