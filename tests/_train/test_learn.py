@@ -237,7 +237,7 @@ def test_device_and_result_are_said_in_the_log(view, caplog, learned):
 
 
 def test_a_collapsed_code_is_warned_about(view, caplog, learned):
-    result = learned(view, threshold=8)
+    result = learned(view, n_epochs=1, learning_rate=1e-9)
     result.report()
     assert "the code carries next to nothing" in caplog.text
     assert (result.labels.codes == 0).all()
