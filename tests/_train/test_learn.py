@@ -34,12 +34,14 @@ def view(cells):
 def learned(train_config):
     """Learn from a view, with some settings of training changed."""
 
-    def learned(view, graph=GRAPHS["grid"], *, seed=0, threshold=0.5, resolution=1.0, **settings):
+    def learned(view, graph=GRAPHS["grid"], *, seed=0, threshold=0.5, least=0.5, resolution=1.0, **settings):
         n_features = len(view.features)
         return learn(
             view,
             graph,
-            AutoencoderConfig(n_features=n_features, hidden=(16,), threshold=threshold, noise=0.25, diffusion=0),
+            AutoencoderConfig(
+                n_features=n_features, hidden=(16,), threshold=threshold, noise=0.25, diffusion=0, least=least
+            ),
             train_config(**{"batch_size": 40, **settings}).on(graph),
             resolution=resolution,
             seed=seed,
@@ -237,11 +239,25 @@ def test_device_and_result_are_said_in_the_log(view, caplog, learned):
 
 
 def test_a_collapsed_code_is_warned_about(view, caplog, learned):
-    result = learned(view, n_epochs=1, learning_rate=1e-9)
+    result = learned(view, threshold=8, least=0)
     result.report()
     assert "the code carries next to nothing" in caplog.text
     assert (result.labels.codes == 0).all()
     assert (result.labels.confidence == 0).all()
+
+
+def test_cells_that_light_no_neuron_are_said(view, caplog, learned):
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        learned(view, threshold=2, least=0, n_epochs=2).report()
+        learned(view, threshold=2, n_epochs=2).report()
+    said = [record.getMessage() for record in caplog.records if "light no neuron" in record.getMessage()]
+    assert len(said) == 1
+    assert "confidence 0" in said[0]
+
+
+def test_an_untrained_code_is_warned_about(view, caplog, learned):
+    learned(view, n_epochs=1, learning_rate=1e-9).report()
+    assert "the code carries next to nothing" in caplog.text
 
 
 def test_a_healthy_code_is_not_warned_about(view, caplog, learned):
