@@ -109,8 +109,7 @@ def fit(
         Widths of the hidden layers of the encoder; the decoder mirrors them.
     threshold
         How many standard deviations above its mean a neuron must be to fire; less in a cell where none is. Higher:
-        fewer neurons per cell, sharper regions, less detail in the reconstruction. None: linear neurons without
-        normalisation.
+        fewer neurons per cell, sharper regions, less detail. None: linear neurons without normalisation.
     noise
         Standard deviation of the noise that the decoder must bear, in units of each neuron's standard deviation; in
         those of the activations as :class:`scgsr.nn.FixedNoise`.
