@@ -171,7 +171,9 @@ def _alike(groups: pd.Categorical, pictures: np.ndarray, measures: dict[str, Any
     """Tell how alike the mean pictures of the groups are; return the table of groups."""
     counts = pd.Series(groups).value_counts(sort=False)
     table = pd.DataFrame({"cells": counts[counts >= FEWEST]})
-    cosines = _cosines(np.stack([pictures[np.asarray(groups == group)].mean(axis=0) for group in table.index]))
+    means = np.stack([pictures[np.asarray(groups == group)].mean(axis=0) for group in table.index])
+    table["neurons"] = np.bincount(means.argmax(axis=0), minlength=len(table))  # that it lights most of all groups
+    cosines = _cosines(means)
     pairs = np.triu_indices(len(cosines), k=1)
     most = cosines[pairs].argmax()
     measures["cosine"], measures["most_alike"] = cosines[pairs].mean(), cosines[pairs][most]

@@ -48,6 +48,7 @@ PICTURES = [
 ]
 GROUPS = [
     ("cells", "cells", 0),
+    ("neurons of its own", "neurons", 0),
     ("cosine to nearest", "nearest", 3),
     ("recall / input's", "recall_ratio", 3),
     ("error / before", "error_ratio", 2),
