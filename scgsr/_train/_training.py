@@ -109,7 +109,7 @@ def _look(
     if network.front is None and landmarks.shape[1] > N_COMPONENTS:
         points = PrincipalFront(landmarks.shape[1], N_COMPONENTS).to(batches.device).learn(landmarks, seed)
     cells = (points(features) for features in batches.in_order())
-    return balancing_weights(cells, points(landmarks), balance)
+    return balancing_weights(cells, batches.matrix.shape[0], points(landmarks), balance)
 
 
 def split(n_cells: int, validation_fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -26,7 +26,7 @@ _FENCE = 1.5
 _ROWS_AT_ONCE = 256
 
 
-def balancing_weights(cells: Iterable[Tensor], landmarks: Tensor, balance: float) -> np.ndarray:
+def balancing_weights(cells: Iterable[Tensor], n_cells: int, landmarks: Tensor, balance: float) -> np.ndarray:
     """Return a weight for each cell, (n_cells,) float64, with mean 1.
 
     The weight is ``loneliness ** balance``. Loneliness is the distance to the fifth neighbour among the landmarks, in
@@ -38,6 +38,8 @@ def balancing_weights(cells: Iterable[Tensor], landmarks: Tensor, balance: float
     ----------
     cells
         All cells in blocks, (batch, n_dims) each.
+    n_cells
+        How many they are.
     landmarks
         A sample of them, (n_landmarks, n_dims).
     balance
@@ -45,10 +47,14 @@ def balancing_weights(cells: Iterable[Tensor], landmarks: Tensor, balance: float
     """
     around = _Surroundings.of(landmarks)
     if around is None:
-        return np.ones(sum(len(block) for block in cells))
-    nearest, distances = zip(*_nearest(cells, landmarks), strict=True)
-    landmark = np.concatenate(nearest)
-    alone = around.alone[landmark] | (np.concatenate(distances) > _ALONE * around.distance[landmark])
+        return np.ones(n_cells)
+    # Filled in place: pieces that stay would part the memory that the next block of features needs in one piece.
+    landmark, distance = np.empty(n_cells, dtype=np.int64), np.empty(n_cells, dtype=np.float32)
+    start = 0
+    for nearest, how_far in _nearest(cells, landmarks):
+        rows = slice(start, start := start + len(nearest))
+        landmark[rows], distance[rows] = nearest, how_far
+    alone = around.alone[landmark] | (distance > _ALONE * around.distance[landmark])
     lonely = around.fenced()[landmark]
     weights = np.exp(min(balance, around.dimension) * np.where(alone, np.minimum(lonely, 0), lonely))
     return weights / weights.mean()

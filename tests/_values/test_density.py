@@ -13,7 +13,7 @@ from scgsr._values import _density, balancing_weights
 
 def weights(cells, balance=4.0, *, n_landmarks=2000, blocks=3):
     cells = torch.as_tensor(cells, dtype=torch.float32)
-    return balancing_weights(cells.chunk(blocks), cells[:n_landmarks], balance)
+    return balancing_weights(cells.chunk(blocks), len(cells), cells[:n_landmarks], balance)
 
 
 def population(rng, centre, n_cells, sd=1.0):

@@ -195,6 +195,6 @@ def test_the_weights_do_not_depend_on_the_blocks(branches):
     from scgsr._values import balancing_weights
 
     cells = torch.as_tensor(branches.X)
-    one = balancing_weights([cells], cells[:1000], 4.0)
-    many = balancing_weights(cells.split(700), cells[:1000], 4.0)
+    one = balancing_weights([cells], len(cells), cells[:1000], 4.0)
+    many = balancing_weights(cells.split(700), len(cells), cells[:1000], 4.0)
     np.testing.assert_allclose(one, many, rtol=1e-5)
