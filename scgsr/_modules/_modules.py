@@ -129,17 +129,16 @@ class Modules:
         np.divide(best - np.maximum(second, 0), best, out=confidence, where=fires)
         return Labels(self.winners(responses), confidence)
 
-    def tell_of_silent_cells(self, activations: np.ndarray) -> None:
-        """Say in the log how many cells light no neuron, and how to know them; warn of many."""
-        n_silent = len(activations) - int(activations.any(axis=1).sum())
-        if n_silent and self.n_modules:
-            many = n_silent > _MANY_SILENT * len(activations)
+    def tell_of_silent_cells(self, silent: np.ndarray) -> None:
+        """Say in the log how many cells light no neuron, (n_cells,) bool, and how to know them; warn of many."""
+        if silent.any() and self.n_modules:
+            many = silent.mean() > _MANY_SILENT
             log.log(
                 logging.WARNING if many else logging.INFO,
                 "%d of %d cells light no neuron: they have no picture, the label of the faintest cells, %r, and "
                 "confidence 0",
-                n_silent,
-                len(activations),
+                silent.sum(),
+                len(silent),
                 str(self.silent),
             )
 

@@ -42,18 +42,18 @@ class Learned:
         """Say in the log how the fit went, and warn of a code that carries little."""
         modules, r2 = self.fitted.modules, self.validation_r2
         n_dead = int((modules.labels < 0).sum())
-        silent = 1 - float(self.activations.any(axis=1).mean())
+        silent = ~np.asarray(self.activations.any(axis=1))
         validation = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
         log.info("%d epochs, %s, %d modules of neurons", len(self.fitted.history), validation, modules.n_modules)
-        modules.tell_of_silent_cells(self.activations)
-        if r2 < _COLLAPSED_R2 or n_dead > len(modules.labels) / 2 or silent > 1 / 2:
+        modules.tell_of_silent_cells(silent)
+        if r2 < _COLLAPSED_R2 or n_dead > len(modules.labels) / 2 or silent.mean() > 1 / 2:
             log.warning(
                 "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
                 "lower `smoothness` or `threshold`, or train longer",
                 validation,
                 n_dead,
                 len(modules.labels),
-                100 * silent,
+                100 * silent.mean(),
             )
 
 

@@ -113,7 +113,7 @@ def transform(
             novelty[rows] = fitted.novelty(values, activations=activations[rows])
             _check_finite(novelty[rows, None])
     _report(novelty, known=fitted.novelty_reference is not None)
-    fitted.modules.tell_of_silent_cells(activations)
+    fitted.modules.tell_of_silent_cells(~np.asarray(activations.any(axis=1)))
     held_out = _held_out(adata, reference, fitted, activations, key=key, key_added=key_added)
     fitted = replace(fitted, params={**fitted.params, "fill": fill, "mapped": True})
     target = adata.copy() if copy else adata

@@ -12,7 +12,7 @@ from scgsr import tl
 @pytest.fixture
 def reference(cells):
     """Cells with a quick fit."""
-    tl.fit(cells, (4, 5), hidden=(16,), n_epochs=10, batch_size=40, progress=False)
+    tl.fit(cells, (4, 5), hidden=(16,), n_epochs=10, batch_size=40, balance=0, progress=False)
     return cells
 
 
