@@ -110,6 +110,11 @@ class Autoencoder(nn.Module):
         network.layer.set_graph(graph)
         return network.eval()
 
+    @property
+    def coordinates_are_features(self) -> bool:
+        """Whether :meth:`coordinates` are the features themselves, neither combined nor rotated."""
+        return self.front is None and len(self.output.weight) <= self.output.weight.shape[1]
+
     def inputs(self, features: Tensor) -> Tensor:
         """Return what the first layer takes: (batch, n_features) -> (batch, n_inputs)."""
         return features if self.front is None else self.front(features)

@@ -17,8 +17,9 @@ from scgsr.graphs import NeuronGraph
 
 # Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates. Form 3
 # named a likelihood beside the settings of the network. Form 4 does not, and new fits record `start` and `anneal`.
-# Form 5 may have principal components in front of the network, and new fits record `balance`.
-SCHEMA = 5
+# Form 5 may have principal components in front of the network, and new fits record `balance`. Form 6 has templates of
+# pieces of the cells, where older forms had one for each neuron.
+SCHEMA = 6
 _OLDEST = 2
 
 _PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
@@ -42,7 +43,33 @@ def in_current_form(record: Mapping[str, Any]) -> dict[str, Any]:
         record["evolution"] = {"epoch": np.empty(0, dtype=int), "adjacency": sparse.csr_matrix((0, n_neurons))}
         record["model"] = {**record["model"], "arrays": {**record["model"]["arrays"]}}
         record["model"]["arrays"]["cofactor"] = np.full(len(record["features"]), np.nan, dtype=np.float32)
+    if record["schema"] < 6:
+        arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
+        record["model"] = {**record["model"], "arrays": _with_pieces(np.array(record["modules"]), arrays)}
     return record
+
+
+def _with_pieces(modules: np.ndarray, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays of a fit whose neurons had a template each, with those neurons for pieces.
+
+    Neurons of one fine module merge first, one after the other, then the fine modules as they did.
+    """
+    of_neurons = np.flatnonzero(arrays["templates"].any(axis=1))
+    fine = arrays.pop("fine")[of_neurons]
+    name: dict[int, int] = {}  # of what each fine module has become
+    merges = []
+    for piece, module in enumerate(fine.tolist()):
+        if module in name:
+            merges.append((name[module], piece))
+        name[module] = len(of_neurons) + len(merges) - 1 if module in name else piece
+    separations = np.concatenate([np.zeros(len(merges)), np.maximum.accumulate(arrays["separations"])])
+    n_fine = int(fine.max(initial=-1)) + 1
+    for step, (one, other) in enumerate(arrays["merges"].tolist()):
+        merges.append((name[one], name[other]))
+        name[n_fine + step] = len(of_neurons) + len(merges) - 1
+    tree = {"merges": np.array(merges, dtype=int).reshape(-1, 2), "separations": separations}
+    pieces = {"templates": arrays["templates"][of_neurons], "pieces": modules[of_neurons]}
+    return {**arrays, **tree, **pieces, "n_cells": np.ones(len(of_neurons), dtype=int)}
 
 
 def versions() -> dict[str, str]:

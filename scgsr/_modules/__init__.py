@@ -1,6 +1,7 @@
-"""Activations -> co-activation graph -> modules of neurons -> labels of cells."""
+"""Activations -> pieces of cells -> modules of neurons -> labels of cells."""
 
-from scgsr._modules._find import Cut, cut, find
-from scgsr._modules._modules import Labels, Modules, ModuleTree
+from scgsr._modules._find import Cut, find, recut
+from scgsr._modules._modules import Labels, Modules
+from scgsr._modules._tree import ModuleTree
 
-__all__ = ["Cut", "Labels", "ModuleTree", "Modules", "cut", "find"]
+__all__ = ["Cut", "Labels", "ModuleTree", "Modules", "find", "recut"]

@@ -1,115 +1,107 @@
-"""Modules grow together: of all neighbours those merge first that the shallowest valley keeps apart, again and again.
+"""Pieces of cells grow together to modules: in Ward's order, wherever no valley keeps two of them apart.
 
-Finding valleys takes most of the time, and most of them need not be found: no separation is below 0. So a pair enters
-the queue with separation 0, is measured when it comes first, and enters again with its own separation. The order of
-the merges is the one that measuring every pair gives.
+The nearest pieces are compared first, when they are small and little is known of them; what has grown is compared with
+more cells. Two modules that were kept apart once are compared again when either has grown.
 """
 
 from __future__ import annotations
 
-import heapq
-from typing import NamedTuple
-
 import numpy as np
 
-from scgsr._modules import _valleys
+from scgsr._modules import _pieces, _valleys, _ward
+from scgsr._modules._tree import VALLEY
 
-# Modules are neighbours if more than this share of the smaller one's cells lies between them.
-_BORDER_SHARE = 0.03
 # At most so many cells of a module are used to find a valley: a larger sample would hide a small neighbour.
 _CELLS_PER_MODULE = 1000
+# A module is compared with so many that are nearest to it: behind those others lie that would merge first.
+_NEIGHBOURS = 3
+# A module of less than this share of its neighbour's cells that differs in one feature alone is a state of the
+# neighbour's cells, or a stain that some of them have lost; in how many features two differ is at least this.
+_SMALL, _SEVERAL = 0.1, 1.2
 
 
-class _Border(NamedTuple):
-    """Where two modules meet; older ones sort first."""
-
-    number: int
-    pair: tuple[int, int]
-    n_cells: int  # that lie between the two
-
-
-class _Candidate(NamedTuple):
-    """Two neighbours that may merge; the next to do so sorts first."""
-
-    separation: float  # 0 until it is known
-    # Among equals, those that share most of the smaller one's cells.
-    minus_share: float
-    border: _Border
-    known: bool
-
-
-def grow(
-    points: np.ndarray, module: np.ndarray, between: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the merges, (n_merges, 2) int, and how separated the merged modules were, (n_merges,).
-
-    Merge t makes module n_modules + t. Modules without a border to any other stay alone.
+def grow(points: np.ndarray, piece: np.ndarray, *, features: bool, rng: np.random.Generator) -> np.ndarray:
+    """Return the module that each piece has become part of, (n_pieces,) int, numbered from 0 on.
 
     Parameters
     ----------
     points
-        Cells in the space where valleys are looked for, (n_cells, n_features).
-    module
-        The module that each cell begins in, (n_cells,) int.
-    between
-        How many cells lie between two modules, (n_modules, n_modules), symmetric.
+        Cells in the space where valleys are looked for, (n_cells, n_dims).
+    piece
+        The piece of each cell, (n_cells,) int from 0 on.
+    features
+        Whether the dimensions are features, so that those can be counted in which two modules differ.
     rng
         Chooses the cells of a module that are looked at.
     """
-    n_modules = len(between)
-    growing = _Growing(points, module, n_modules, rng)
-    n_cells = np.bincount(module, minlength=n_modules)
-    neighbours = np.triu(between > _BORDER_SHARE * np.minimum.outer(n_cells, n_cells), k=1)
-    for one, other in np.argwhere(neighbours).tolist():
-        growing.meet((one, other), int(between[one, other]))
-    merges, separations = [], []
-    while candidate := growing.closest():
-        merges.append(candidate.border.pair)
-        separations.append(candidate.separation)
-        growing.merge(candidate.border.pair, n_modules + len(merges) - 1)
-    return np.array(merges, dtype=int).reshape(-1, 2), np.array(separations, dtype=float)
+    grown = Grown(points, piece, features=features, rng=rng)
+    modules = {number: [number] for number in range(grown.n_pieces)}
+    order, _ = _ward.merge_order(grown.means, grown.n_cells)
+    for step, (one, other) in enumerate(order.tolist()):
+        modules[grown.n_pieces + step] = _together(grown, modules.pop(one) + modules.pop(other))
+    (left,) = modules.values()
+    result = np.empty(grown.n_pieces, dtype=int)
+    for number, module in enumerate(left):
+        result[grown.pieces[module]] = number
+    return result
 
 
-class _Growing:
-    """The modules that are left, their borders, and the queue of those that may merge."""
+def _together(grown: Grown, modules: list[int]) -> list[int]:
+    """Return the modules that are left when of some the nearest two have merged that no valley keeps apart, and so on."""
+    while True:
+        merging = next((pair for pair in grown.neighbours(modules) if grown.separation(*pair) <= VALLEY), None)
+        if merging is None:
+            return modules
+        modules = [*(module for module in modules if module not in merging), grown.merge(*merging)]
 
-    def __init__(self, points: np.ndarray, module: np.ndarray, n_modules: int, rng: np.random.Generator) -> None:
-        self._points, self._rng = points, rng
-        self._cells = {number: rng.permutation(np.flatnonzero(module == number)) for number in range(n_modules)}
-        self._borders: dict[int, list[_Border]] = {number: [] for number in self._cells}
-        self._n_borders = 0
-        self._queue: list[_Candidate] = []
 
-    def meet(self, pair: tuple[int, int], n_cells: int) -> None:
-        """Make neighbours of two modules."""
-        border = _Border(self._n_borders, pair, n_cells)
-        self._n_borders += 1
-        for number in pair:
-            self._borders[number].append(border)
-        smaller = min(len(self._cells[number]) for number in pair)
-        heapq.heappush(self._queue, _Candidate(0.0, -n_cells / max(1, smaller), border, known=False))
+class Grown:
+    """Modules, first one for each piece, with their cells; two that merge make one with the next number."""
 
-    def closest(self) -> _Candidate | None:
-        """Return the least separated neighbours, None if there are no neighbours."""
-        while self._queue:
-            first = heapq.heappop(self._queue)
-            if not all(number in self._cells for number in first.border.pair):
-                continue  # one of them has merged with another
-            if first.known:
-                return first
-            one, other = (self._points[self._cells[number][:_CELLS_PER_MODULE]] for number in first.border.pair)
-            measured = first._replace(separation=_valleys.separation(one, other), known=True)
-            heapq.heappush(self._queue, measured)
-        return None
+    def __init__(self, points: np.ndarray, piece: np.ndarray, *, features: bool, rng: np.random.Generator) -> None:
+        self._points, self._features, self._rng = points, features, rng
+        self.means, self.n_cells = _pieces.means_of(points, piece)
+        self.n_pieces = len(self.means)
+        self.pieces = {number: [number] for number in range(self.n_pieces)}  # of each module
+        order = rng.permutation(len(points))
+        bounds = np.cumsum(self.n_cells)[:-1]
+        self._cells = dict(enumerate(np.split(order[np.argsort(piece[order], kind="stable")], bounds)))
+        self._mean = dict(enumerate(self.means))
+        self._separations: dict[tuple[int, int], float] = {}
 
-    def merge(self, pair: tuple[int, int], made: int) -> None:
-        """Make one module of two; its neighbours are those of both."""
-        self._cells[made] = self._rng.permutation(np.concatenate([self._cells.pop(number) for number in pair]))
-        self._borders[made] = []
-        between: dict[int, int] = {}
-        for border in sorted(self._borders.pop(pair[0]) + self._borders.pop(pair[1])):
-            for neighbour in border.pair:
-                if neighbour not in pair and neighbour in self._cells:
-                    between[neighbour] = between.get(neighbour, 0) + border.n_cells
-        for neighbour, n_cells in between.items():
-            self.meet((neighbour, made), n_cells)
+    def neighbours(self, modules: list[int]) -> list[tuple[int, int]]:
+        """Return pairs of some modules, the nearest in Ward's sense first: each with the few that are nearest to it."""
+        if len(modules) < 2:
+            return []
+        means = np.stack([self._mean[module] for module in modules])
+        costs = _ward.costs(means, np.array([len(self._cells[module]) for module in modules]))
+        distances = _ward.costs(means, np.ones(len(modules)))
+        np.fill_diagonal(distances, np.inf)
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, : min(_NEIGHBOURS, len(modules) - 1)]
+        pairs = {(min(one, other), max(one, other)) for one, row in enumerate(nearest.tolist()) for other in row}
+        return [(modules[one], modules[other]) for one, other in sorted(pairs, key=lambda pair: (costs[pair], pair))]
+
+    def separation(self, one: int, other: int) -> float:
+        """Return how deep a valley keeps two modules apart, from 0 to 1; 0 if one is but a state of the other."""
+        pair = min(one, other), max(one, other)
+        if pair not in self._separations:
+            cells = (self._points[self._cells[number][:_CELLS_PER_MODULE]] for number in pair)
+            self._separations[pair] = 0.0 if self._is_state(*pair) else _valleys.separation(*cells)
+        return self._separations[pair]
+
+    def _is_state(self, one: int, other: int) -> bool:
+        """Whether the smaller of two modules is far smaller and differs in one feature alone."""
+        fewer, more = sorted(len(self._cells[number]) for number in (one, other))
+        if not self._features or fewer >= _SMALL * more:
+            return False
+        share = (self._mean[one] - self._mean[other]) ** 2
+        return bool(share.sum() ** 2 < _SEVERAL * (share**2).sum())
+
+    def merge(self, one: int, other: int) -> int:
+        """Make one module of two; return its number."""
+        made = len(self._cells)
+        weights = [len(self._cells[number]) for number in (one, other)]
+        self._mean[made] = np.average([self._mean[one], self._mean[other]], axis=0, weights=weights)
+        self._cells[made] = self._rng.permutation(np.concatenate([self._cells[one], self._cells[other]]))
+        self.pieces[made] = self.pieces[one] + self.pieces[other]
+        return made

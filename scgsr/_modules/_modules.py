@@ -1,4 +1,4 @@
-"""Modules of neurons as values: the tree in which they grow together, and how they label cells."""
+"""Modules of neurons as values: which neurons and which pieces of cells each has, and how it labels cells."""
 
 from __future__ import annotations
 
@@ -9,97 +9,96 @@ from typing import NamedTuple
 import numpy as np
 
 from scgsr._checks import log
+from scgsr._modules._templates import pictures
+from scgsr._modules._tree import ModuleTree
 from scgsr._values import slices
 
-# At resolution 1 two modules stay apart if the cells between them are at most this share as dense as on either side.
-_VALLEY = 0.5
 _CELLS_AT_ONCE = 1 << 16
 # A larger share of cells without a picture is worth a warning.
 _MANY_SILENT = 0.02
 
 
-@dataclass(frozen=True, eq=False)
-class ModuleTree:
-    """The fine modules and the order in which they grow together."""
-
-    fine: np.ndarray  # (n_neurons,) int, -1 for a dead neuron
-    merges: np.ndarray  # (n_merges, 2) int: the two that merge; merge t makes module n_fine + t
-    separations: np.ndarray  # (n_merges,) float, 0: no valley between the two, 1: no cell between them
-
-    def cut(self, resolution: float) -> np.ndarray:
-        """Return a module for each neuron, (n_neurons,): merged are those whose valley is too shallow."""
-        # A merge waits for those before it, even where the merged modules are less separated than their parts were.
-        heights = np.maximum.accumulate(self.separations)
-        module = np.arange(self.fine.max(initial=-1) + 1)
-        for made, (one, other) in enumerate(self.merges[heights <= 1 - _VALLEY * resolution], start=len(module)):
-            module[(module == one) | (module == other)] = made
-        _, numbers = np.unique(module, return_inverse=True)
-        return np.where(self.fine >= 0, np.append(numbers, -1)[self.fine], -1)
-
-
 class Labels(NamedTuple):
-    """The module that dominates each cell, and how clearly it does."""
+    """The module of each cell, and how like the module's cells it is: the cosine to their mean picture."""
 
     codes: np.ndarray  # (n_cells,) int
-    confidence: np.ndarray  # (n_cells,) float32, (best - second) / best; 0 where no neuron fires
+    confidence: np.ndarray  # (n_cells,) float32 in [0, 1]; 0 where no neuron fires, or there is one module alone
 
 
 @dataclass(frozen=True, eq=False)
 class Modules:
-    """A module number for each neuron, -1 for a dead one, and the templates by which cells are assigned to them."""
+    """Modules of neurons, numbered from 0 on, and the templates by which cells are assigned to them."""
 
-    labels: np.ndarray  # (n_neurons,) int
-    templates: np.ndarray  # (n_neurons, n_neurons) float32, unit rows; zero for a neuron that stands for no cell
-    tree: ModuleTree
+    labels: np.ndarray  # (n_neurons,) int: the module of each neuron, -1 for a dead one
+    templates: np.ndarray  # (n_pieces, n_neurons) float32, unit rows: mean pictures of pieces of the cells
+    n_cells: np.ndarray  # (n_pieces,): how many cells each piece was made of
+    pieces: np.ndarray  # (n_pieces,) int: the module of each piece
+    tree: ModuleTree  # in which pieces merge
     silent: int = 0  # the module of cells in which no neuron fires
+
+    @classmethod
+    def of(
+        cls, tree: ModuleTree, templates: np.ndarray, n_cells: np.ndarray, pieces: np.ndarray, *, silent: int = 0
+    ) -> Modules:
+        """Return the modules that pieces make, each with the neurons that its cells light most."""
+        return cls(_modules_of_neurons(templates, pieces), templates, n_cells, pieces, tree, silent)
 
     @classmethod
     def none(cls, n_neurons: int) -> Modules:
         """Return the state before clustering: no module, every neuron outside."""
-        outside = np.full(n_neurons, -1)
-        tree = ModuleTree(outside, np.empty((0, 2), dtype=int), np.empty(0))
-        return cls(outside, np.zeros((n_neurons, n_neurons), dtype=np.float32), tree)
+        tree = ModuleTree(0, np.empty((0, 2), dtype=int), np.empty(0))
+        return cls.of(tree, np.zeros((0, n_neurons), dtype=np.float32), *np.empty((2, 0), dtype=int))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return what files hold beside the labels."""
-        tree = {"fine": self.tree.fine, "merges": self.tree.merges, "separations": self.tree.separations}
-        return {"templates": self.templates, "silent": np.array(self.silent), **tree}
+        tree = {"merges": self.tree.merges, "separations": self.tree.separations}
+        of_pieces = {"templates": self.templates, "n_cells": self.n_cells, "pieces": self.pieces}
+        return {**of_pieces, "silent": np.array(self.silent), **tree}
 
     @classmethod
     def from_arrays(cls, labels: np.ndarray, arrays: dict[str, np.ndarray]) -> Modules:
-        """Pop templates, tree and silent module from `arrays`; the labels are given."""
-        tree = ModuleTree(*(arrays.pop(name) for name in ("fine", "merges", "separations")))
-        modules = cls(labels, arrays.pop("templates"), tree, int(arrays.pop("silent")))
-        n_neurons = len(labels)
-        if modules.templates.shape != (n_neurons, n_neurons) or tree.fine.shape != (n_neurons,):
-            msg = f"templates and fine modules must be of {n_neurons} neurons, as the modules are"
-            raise ValueError(msg)
-        if (
-            not np.array_equal(np.unique(labels[labels >= 0]), np.arange(modules.n_modules))
-            or labels.min(initial=0) < -1
-        ):
-            msg = "modules must be numbered from 0 on, -1 for dead neurons"
-            raise ValueError(msg)
-        if not 0 <= modules.silent <= max(0, modules.n_modules - 1):
-            msg = f"the module of silent cells must be one of {modules.n_modules}, got {modules.silent}"
-            raise ValueError(msg)
+        """Pop templates, pieces, tree and silent module from `arrays`; the labels are given.
+
+        Raises ValueError if they do not belong together.
+        """
+        templates, n_cells, pieces = (arrays.pop(name) for name in ("templates", "n_cells", "pieces"))
+        tree = ModuleTree(len(pieces), arrays.pop("merges"), arrays.pop("separations"))
+        modules = cls(labels, templates, n_cells, pieces, tree, int(arrays.pop("silent")))
+        modules._check()
         return modules
+
+    def _check(self) -> None:
+        n_pieces, n_neurons = self.templates.shape
+        if n_neurons != len(self.labels) or not self.pieces.shape == self.n_cells.shape == (n_pieces,):
+            msg = f"templates must be of {len(self.labels)} neurons and {len(self.pieces)} pieces"
+            raise ValueError(msg)
+        if not np.array_equal(np.unique(self.pieces), np.arange(self.n_modules)):
+            msg = "modules must be numbered from 0 on"
+            raise ValueError(msg)
+        if self.labels.min(initial=-1) < -1 or self.labels.max(initial=-1) >= max(1, self.n_modules):
+            msg = f"neurons must be of one of {self.n_modules} modules, -1 for dead ones"
+            raise ValueError(msg)
+        if not 0 <= self.silent <= max(0, self.n_modules - 1):
+            msg = f"the module of silent cells must be one of {self.n_modules}, got {self.silent}"
+            raise ValueError(msg)
+        if len(self.tree.merges) >= max(1, n_pieces) or len(self.tree.separations) != len(self.tree.merges):
+            msg = f"{n_pieces} pieces cannot merge {len(self.tree.merges)} times"
+            raise ValueError(msg)
 
     @property
     def n_modules(self) -> int:
         """How many modules there are."""
-        return int(self.labels.max(initial=-1)) + 1
+        return int(self.pieces.max(initial=-1)) + 1
 
     def responses(self, activations: np.ndarray) -> np.ndarray:
         """Return each cell's activation along the best template of each module, (n_cells, n_modules) float32."""
         result = np.zeros((len(activations), self.n_modules), dtype=np.float32)
-        owned = np.flatnonzero(self.templates.any(axis=1))
-        owned = owned[np.argsort(self.labels[owned], kind="stable")]
-        if not len(owned):
+        if not self.n_modules:
             return result
-        first = np.searchsorted(self.labels[owned], np.arange(self.n_modules))
+        order = np.argsort(self.pieces, kind="stable")
+        first = np.searchsorted(self.pieces[order], np.arange(self.n_modules))
         for block in slices(len(activations), _CELLS_AT_ONCE):
-            match = activations[block] @ self.templates[owned].T
+            match = activations[block] @ self.templates[order].T
             result[block] = np.maximum.reduceat(match, first, axis=1)
         return result
 
@@ -114,20 +113,29 @@ class Modules:
         second, best = np.partition(responses, -2, axis=1)[:, -2:].T  # (n_cells,) each
         return np.where(responses == best[:, None], (best - second)[:, None], 0)
 
+    @property
+    def mean_pictures(self) -> np.ndarray:
+        """The mean picture of each module's cells, at unit norm, (n_modules, n_neurons) float32."""
+        share = np.zeros((self.n_modules, len(self.pieces)), dtype=np.float32)
+        share[self.pieces, np.arange(len(self.pieces))] = self.n_cells
+        return pictures(share @ self.templates)
+
     def assign(self, activations: np.ndarray) -> Labels:
         """Return the label of each cell: the module that responds most."""
-        return self.labels_from(self.responses(activations))
+        return self.labels_from(self.responses(activations), activations)
 
-    def labels_from(self, responses: np.ndarray) -> Labels:
-        """Return the label of each cell from the responses of the modules, (n_cells, n_modules)."""
-        if self.n_modules == 0:
-            return Labels(np.zeros(len(responses), dtype=int), np.zeros(len(responses), dtype=np.float32))
-        best = responses.max(axis=1)
-        fires = best > 0
-        second = np.partition(responses, -2, axis=1)[:, -2] if self.n_modules > 1 else np.zeros_like(best)
+    def labels_from(self, responses: np.ndarray, activations: np.ndarray) -> Labels:
+        """Return the label of each cell from the responses of the modules, (n_cells, n_modules), and its picture."""
         confidence = np.zeros(len(responses), dtype=np.float32)
-        np.divide(best - np.maximum(second, 0), best, out=confidence, where=fires)
-        return Labels(self.winners(responses), confidence)
+        if self.n_modules == 0:
+            return Labels(np.zeros(len(responses), dtype=int), confidence)
+        codes, means = self.winners(responses), self.mean_pictures
+        if self.n_modules == 1:  # nothing that a cell could be instead
+            return Labels(codes, confidence)
+        for block in slices(len(activations), _CELLS_AT_ONCE):
+            likeness = np.einsum("cn,cn->c", pictures(activations[block]), means[codes[block]])
+            confidence[block] = np.clip(likeness, 0, 1)
+        return Labels(codes, confidence)
 
     def tell_of_silent_cells(self, silent: np.ndarray) -> None:
         """Say in the log how many cells light no neuron, (n_cells,) bool, and how to know them; warn of many."""
@@ -145,3 +153,23 @@ class Modules:
     def winners(self, responses: np.ndarray) -> np.ndarray:
         """Return the module of each cell, (n_cells,) int, from the responses of at least one module."""
         return np.where(responses.max(axis=1) > 0, responses.argmax(axis=1), self.silent)
+
+
+def _modules_of_neurons(templates: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """Return a module for each neuron, (n_neurons,) int, -1 for one that no template lights.
+
+    A neuron is of the module whose templates light it most. A module that has none so, because others light all its
+    neurons more, gets the one that it comes nearest to leading, if its owner has another.
+    """
+    light = np.abs(templates)
+    if not len(pieces):
+        return np.full(templates.shape[1], -1)
+    strength = np.stack([light[pieces == module].max(axis=0) for module in range(pieces.max() + 1)])
+    most = strength.max(axis=0)
+    labels = np.where(most > 0, strength.argmax(axis=0), -1)
+    for module in np.setdiff1d(np.arange(len(strength)), labels):
+        owns_others = (labels >= 0) & (np.bincount(labels + 1, minlength=len(strength) + 1)[labels + 1] > 1)
+        lead = np.divide(strength[module], most, out=np.zeros(len(most)), where=owns_others)
+        if lead.any():
+            labels[lead.argmax()] = module
+    return labels

@@ -10,61 +10,70 @@ import numpy as np
 import scipy
 
 # Fewer cells have no density to speak of.
-_FEWEST_CELLS = 10
-# Share of the mean variance in the covariance, so that it can be inverted.
-_SHRINKAGE = 0.1
+_FEWEST_CELLS = 6
+# Small groups need most of their cells for the axis; of large ones half is enough.
+_FOLDS, _FOLDS_OF_MANY, _MANY = 5, 2, 100
+# Share of the mean variance that each feature's variance gets on top, so that the covariance can be inverted.
+_FLOOR = 0.1
 _BINS = 200
-# Counts are taken so many standard errors against the valley: few cells must lie deeper apart.
-_STANDARD_ERRORS = 0.5
 
 
 def separation(one: np.ndarray, other: np.ndarray) -> float:
     """Return 1 - (density in the valley) / (density at the lower of the two peaks) between two groups of cells.
 
-    The cells are projected on the axis that discriminates the groups best (Fisher's), found on one half of the cells
-    and looked at on the other, so that noise cannot pose as a valley.
+    The cells are projected on the axis that discriminates the groups best (Fisher's). The axis of some cells is found
+    on the others, so that noise cannot pose as a valley.
 
     Parameters
     ----------
     one, other
-        Cells x features, (n_one, n_features) and (n_other, n_features), in random order: every second cell makes a
-        half. A huge group drowns a small neighbour, so take a sample of it.
+        Cells x features, (n_one, n_features) and (n_other, n_features), in random order: every few cells in turn are
+        left out of the axis. A huge group drowns a small neighbour, so take a sample of it.
 
     Returns
     -------
     From 0, no valley, to 1, nothing between.
     """
-    if min(len(one), len(other)) < _FEWEST_CELLS:
+    fewer = min(len(one), len(other))
+    if fewer < _FEWEST_CELLS:
         return 0.0
-    halves = [_projected(one, other, half) for half in (0, 1)]
-    if any(half is None for half in halves):
+    n_folds = _FOLDS if fewer < _MANY else _FOLDS_OF_MANY
+    folds = [_projected(one, other, fold, n_folds) for fold in range(n_folds)]
+    low, high = (np.sort(np.concatenate(side)) for side in zip(*folds, strict=True))
+    if _median(low) >= _median(high):
         return 0.0
-    low, high = (np.sort(np.concatenate(side)) for side in zip(*halves, strict=True))
     return 1 - _valley(low, high)
 
 
-def _projected(one: np.ndarray, other: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Project one half of the cells on the axis that the other half gives; medians at -1/2 and 1/2.
-
-    None if the groups do not even keep their order.
-    """
-    axis = _fisher_axis(one[half::2], other[half::2])
-    low, high = (np.sort(group[1 - half :: 2] @ axis) for group in (one, other))
-    middle, distance = (_median(low) + _median(high)) / 2, _median(high) - _median(low)
-    if distance <= 0:
-        return None
-    return (low - middle) / distance, (high - middle) / distance
+def _projected(one: np.ndarray, other: np.ndarray, fold: int, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Project every `n_folds`-th cell, from number `fold` on, on the axis of all others, in their standard deviations."""
+    rest_of_one, rest_of_other = (group[np.arange(len(group)) % n_folds != fold] for group in (one, other))
+    axis = _fisher_axis(rest_of_one, rest_of_other)
+    left, right = rest_of_one @ axis, rest_of_other @ axis
+    middle = (left.mean() + right.mean()) / 2
+    spread = np.sqrt((left.var() * len(left) + right.var() * len(right)) / (len(left) + len(right))) or 1.0
+    return (one[fold::n_folds] @ axis - middle) / spread, (other[fold::n_folds] @ axis - middle) / spread
 
 
 def _fisher_axis(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the direction that discriminates best, (n_features,): Fisher's, with a shrunken covariance."""
+    """Return the direction that discriminates best, (n_features,): Fisher's, with a covariance shrunken for few cells.
+
+    References
+    ----------
+    Chen, Wiesel, Eldar, Hero, *Shrinkage algorithms for MMSE covariance estimation*,
+    https://doi.org/10.1109/TSP.2010.2053029
+    """
     means = one.mean(axis=0), other.mean(axis=0)
     within = np.concatenate([one - means[0], other - means[1]])
-    covariance = within.T @ within / len(within)
+    (n_cells, n_features), covariance = within.shape, within.T @ within / len(within)
+    level = covariance.trace() / n_features
+    # As `sklearn.covariance.oas`, which checks its input for longer than this takes, and inverts the result too.
+    signal = (covariance**2).mean()
+    spread = (n_cells + 1) * (signal - level**2 / n_features)
+    shrinkage = min((signal + level**2) / spread, 1.0) if spread > 0 else 1.0
+    covariance *= 1 - shrinkage
     # Where no feature varies within the groups, all count the same.
-    level = covariance.trace() / len(covariance) or 1.0
-    covariance *= 1 - _SHRINKAGE
-    np.fill_diagonal(covariance, covariance.diagonal() + _SHRINKAGE * level)
+    np.fill_diagonal(covariance, covariance.diagonal() + ((shrinkage + _FLOOR) * level or 1.0))
     return np.linalg.solve(covariance, means[1] - means[0])
 
 
@@ -93,9 +102,7 @@ def _valley(low: np.ndarray, high: np.ndarray) -> float:
     between = (centres > _median(low)) & (centres < _median(high)) & (peak > 1)
     if not between.any():
         return 1.0
-    counts, peak = counts[between], peak[between]
-    ratio = (counts + _STANDARD_ERRORS * np.sqrt(counts + 1)) / (peak - _STANDARD_ERRORS * np.sqrt(peak))
-    return float(min(ratio.min(), 1.0))
+    return float(min((counts[between] / peak[between]).min(), 1.0))
 
 
 def _histogram(ordered: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ def learn(
     progress
         Show a progress bar; None: only in a terminal.
     """
-    train_seed, module_seed, novelty_seed = _random.spawn(seed, 3)
+    train_seed, novelty_seed = _random.spawn(seed, 2)
     log.info("training on %s", _device.describe(device))
     batches = Batches(view.matrix, view.mean, view.scale, device)
     with _device.multiplying(config.precision):
@@ -111,7 +111,7 @@ def learn(
         np.flatnonzero(~held_out),
         lambda some: _model.coordinates(network, some),
         resolution=resolution,
-        seed=module_seed,
+        features=network.coordinates_are_features and source.get("use_rep") is None,
     )
     reference = _novelty_reference(network, batches, activations, held_out, novelty_seed)
     settings = {**network_config.to_dict(), **config.to_dict(), **source, "seed": seed, "resolution": resolution}

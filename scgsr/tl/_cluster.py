@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scgsr import _adata, _checks, _modules
 from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._checks import about, log
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -16,14 +18,15 @@ def cluster(
     adata: AnnData,
     *,
     resolution: float = 1.0,
+    n_clusters: int | None = None,
     key: str = DEFAULT_KEY,
     key_added: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
     """Cut the neurons of a fit into other modules and relabel the cells; nothing is trained.
 
-    The fit stored fine modules, found by Leiden on the neurons' co-activation graph, and in which order they grow
-    together: first those between which there is no valley in the density of cells, last the best separated.
+    The fit stored small pieces of its cells and the order in which they merge: first those that its searches for
+    modules agree on, then the modules, the nearest first. See :func:`scgsr.pl.module_tree`.
 
     Parameters
     ----------
@@ -31,7 +34,10 @@ def cluster(
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     resolution
         Higher gives more modules: two stay apart if the cells between them are at most 0.5 times `resolution` as dense
-        as on the sparser side. From 2 on every valley counts; a very large number gives all fine modules.
+        as on the sparser side. From 2 on every valley counts; a very large number keeps all pieces apart.
+    n_clusters
+        So many modules, whatever the valleys. Where the tree has no cut with so many, the nearest number is taken and
+        the log says so. None: as many as `resolution` gives.
     key
         The fit's `key_added`.
     key_added
@@ -48,11 +54,12 @@ def cluster(
     KeyError
         If there is no fit under `key`.
     TypeError, ValueError
-        If an argument has the wrong type or range, or `key_added` names slots that no fit has written.
+        If an argument has the wrong type or range, both `resolution` and `n_clusters` are given, or `key_added` names
+        slots that no fit has written.
 
     References
     ----------
-    Traag, Waltman, van Eck, *From Louvain to Leiden*, https://doi.org/10.1038/s41598-019-41695-z
+    Ward, *Hierarchical grouping to optimize an objective function*, https://doi.org/10.1080/01621459.1963.10500845
 
     Examples
     --------
@@ -62,14 +69,33 @@ def cluster(
     >>> scgsr.tl.cluster(adata, resolution=3, key_added="gsr_fine")
     >>> adata.obs["gsr_fine"].nunique() >= adata.obs["gsr"].nunique()
     True
+    >>> scgsr.tl.cluster(adata, n_clusters=4, key_added="gsr_four")
+    >>> list(adata.obs["gsr_four"].cat.categories)
+    ['0', '1', '2', '3']
     """
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
+    if n_clusters is not None:
+        _checks.positive_int("n_clusters", n_clusters)
+        if resolution != 1:
+            msg = f"`n_clusters`={n_clusters} and `resolution`={resolution} both choose the modules; leave one out."
+            raise about("n_clusters", ValueError(msg))
     keys = Keys(key if key_added is None else key_added)
     fitted, activations = _adata.read_model(adata, key), _adata.read_activations(adata, key)
-    modules, labels = _modules.cut(fitted.modules.tree, fitted.modules.templates, activations, resolution=resolution)
+    tree = fitted.modules.tree
+    pieces = tree.cut_at(resolution) if n_clusters is None else tree.cut(n_clusters)
+    modules, labels = _modules.recut(fitted.modules, pieces, activations)
     _adata.check_free(adata, keys)
-    fitted = replace(fitted, modules=modules, params={**fitted.params, "resolution": resolution})
+    fitted = replace(fitted, modules=modules, params=_params(fitted.params, resolution, n_clusters))
+    if n_clusters not in (None, modules.n_modules):
+        log.warning("%d clusters cannot be made, %d can: the fit is cut into so many", n_clusters, modules.n_modules)
     held_out, novelty = _adata.read_held_out(adata, key), _adata.read_novelty(adata, key)
     target = adata.copy() if copy else adata
     _adata.write(target, keys, fitted, activations.copy(), labels, held_out=held_out, novelty=novelty)
     return target if copy else None
+
+
+def _params(params: Mapping[str, Any], resolution: float, n_clusters: int | None) -> dict[str, Any]:
+    """Return the parameters of a fit that was cut so: how many clusters were asked for stands there only if any were."""
+    others = {name: value for name, value in params.items() if name != "n_clusters"}
+    asked = {} if n_clusters is None else {"n_clusters": n_clusters}
+    return {**others, "resolution": resolution, **asked}

@@ -1,0 +1,162 @@
+"""What many searches for modules agree on: pieces of cells, and the order in which they merge.
+
+A single search starts from pieces that k-means found from random centres, and another start moves its modules. So the
+search is repeated on four fifths of the cells, from other centres each time; the *median partition* is the one that
+disagrees least with all of them about which cells belong together.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+import numpy as np
+
+from scgsr import _random
+from scgsr._modules import _growth, _pieces, _ward
+from scgsr._modules._tree import VALLEY, ModuleTree
+
+# Searches, and the share of the cells that each sees, but at most so many.
+_SEARCHES, _SHARE, _CELLS = 8, 0.8, 10_000
+# A piece has about so many cells in a search, where valleys must be seen, and in the end, where cells are only sorted.
+_CELLS_PER_PIECE, _CELLS_PER_FINAL_PIECE = 60, 40
+# But at least so many pieces are made, also of few cells.
+_FEWEST_PIECES, _FEWEST_FINAL_PIECES = 10, 20
+# leidenalg takes its seed as a C int. It ends when a round gains no more than this share of all weights.
+_MAX_SEED, _NO_GAIN, _LEIDEN_ROUNDS = 2**31 - 1, 1e-9, 100
+
+
+def agree(points: np.ndarray, most_pieces: int, *, features: bool, seed: int) -> tuple[np.ndarray, ModuleTree]:
+    """Search for modules many times; return a piece for each cell, (n_cells,) int, and the tree in which they merge.
+
+    Cut at resolution 1, the tree gives the modules that the searches agree on.
+
+    Parameters
+    ----------
+    points
+        Cells in the space where valleys are looked for, (n_cells, n_dims).
+    most_pieces
+        More are never made.
+    features
+        See :func:`_growth.grow`.
+    seed
+        Seed of all that is drawn.
+    """
+    rng = _random.generator(seed)
+    n_pieces = min(max(len(points) // _CELLS_PER_FINAL_PIECE, _FEWEST_FINAL_PIECES), most_pieces)
+    piece = _pieces.cut_into_pieces(points, n_pieces, _seed_from(rng))
+    means, n_cells = _pieces.means_of(points, piece)
+    shared = np.zeros((len(means), len(means)))
+    for _ in range(_SEARCHES):
+        shared += _same_module(piece, _search(points, most_pieces, features=features, rng=rng))
+    module = median_partition(shared / _SEARCHES, n_cells, _seed_from(rng))
+    merges = _merges(means, n_cells, module)
+    separations = _separations(_growth.Grown(points, piece, features=features, rng=rng), merges)
+    # What the searches agree on goes before what is measured once.
+    agreed = np.arange(len(merges)) < len(means) - (module.max() + 1)
+    separations = np.where(agreed, np.minimum(separations, VALLEY), np.maximum(separations, np.nextafter(VALLEY, 1)))
+    return piece, ModuleTree(len(means), merges, separations)
+
+
+def _seed_from(rng: np.random.Generator) -> int:
+    return int(rng.integers(_MAX_SEED))
+
+
+def _search(points: np.ndarray, most_pieces: int, *, features: bool, rng: np.random.Generator) -> np.ndarray:
+    """Return the module of each cell, (n_cells,), that a search on some of them finds."""
+    n_seen = min(_CELLS, int(np.ceil(_SHARE * len(points))))
+    seen = points[np.sort(rng.choice(len(points), n_seen, replace=False))]
+    n_pieces = min(max(n_seen // _CELLS_PER_PIECE, _FEWEST_PIECES), most_pieces)
+    piece = _pieces.cut_into_pieces(seen, n_pieces, _seed_from(rng))
+    module = _growth.grow(seen, piece, features=features, rng=rng)
+    return module[_nearest(points, _pieces.means_of(seen, piece)[0])]
+
+
+def _nearest(points: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Return for each cell the number of the mean that it is nearest to, (n_cells,)."""
+    return ((means**2).sum(axis=1) - 2 * points @ means.T).argmin(axis=1)
+
+
+def _same_module(piece: np.ndarray, module: np.ndarray) -> np.ndarray:
+    """Return whether two pieces have most of their cells in one module, (n_pieces, n_pieces) bool."""
+    counts = np.zeros((piece.max() + 1, module.max() + 1), dtype=int)
+    np.add.at(counts, (piece, module), 1)
+    chosen = counts.argmax(axis=1)
+    return chosen[:, None] == chosen
+
+
+def median_partition(shared: np.ndarray, n_cells: np.ndarray, seed: int) -> np.ndarray:
+    """Return a module for each piece, (n_pieces,): the partition that disagrees least with those that were found.
+
+    Two cells count for a module that holds them both by how much oftener than not they were found together. Leiden
+    looks for the largest sum: modularity of the constant Potts model at one half.
+
+    Parameters
+    ----------
+    shared
+        In which share of the searches two pieces were in one module, (n_pieces, n_pieces), symmetric.
+    n_cells
+        Cells of each piece, (n_pieces,).
+    seed
+        Seed of Leiden.
+
+    References
+    ----------
+    Traag, Waltman, van Eck, *From Louvain to Leiden*, https://doi.org/10.1038/s41598-019-41695-z;
+    Lancichinetti, Fortunato, *Consensus clustering in complex networks*, https://doi.org/10.1038/srep00336
+    """
+    import igraph
+    import leidenalg
+
+    one, other = np.triu_indices(len(shared), k=1)
+    linked = shared[one, other] > 0
+    one, other = one[linked], other[linked]
+    weights = shared[one, other] * n_cells[one] * n_cells[other]
+    partition = leidenalg.CPMVertexPartition(
+        igraph.Graph(n=len(shared), edges=np.column_stack([one, other])),
+        weights=weights.tolist(),
+        node_sizes=n_cells.tolist(),
+        resolution_parameter=0.5,
+    )
+    optimiser = leidenalg.Optimiser()
+    optimiser.set_rng_seed(seed % _MAX_SEED)
+    # Stop at the first round without gain: left to itself, leidenalg runs forever where ties gain rounding errors.
+    for _ in range(_LEIDEN_ROUNDS):
+        if optimiser.optimise_partition(partition, n_iterations=1) <= _NO_GAIN * weights.sum():
+            break
+    return np.unique(partition.membership, return_inverse=True)[1]
+
+
+def _merges(means: np.ndarray, n_cells: np.ndarray, module: np.ndarray) -> np.ndarray:
+    """Return the order in which pieces merge, (n_pieces - 1, 2): Ward's, first within the modules, then between them.
+
+    Merge t makes group n_pieces + t.
+    """
+    names, within = [], []
+    for number in range(module.max() + 1):
+        members = np.flatnonzero(module == number)
+        merges, added = _ward.merge_order(means[members], n_cells[members])
+        within += [(height, number, pair) for height, pair in zip(np.maximum.accumulate(added), merges.tolist())]
+        names.append(members.tolist())
+    made = count(len(means))
+    result = []
+    for _, number, (one, other) in sorted(within, key=lambda merge: merge[0]):  # stable: in order within a module
+        result.append((names[number][one], names[number][other]))
+        names[number].append(next(made))
+    total = np.bincount(module, weights=n_cells)
+    share = np.zeros((len(names), len(means)))
+    share[module, np.arange(len(means))] = n_cells / total[module]
+    between, _ = _ward.merge_order(share @ means, total)
+    whole = [of_module[-1] for of_module in names]
+    for one, other in between.tolist():
+        result.append((whole[one], whole[other]))
+        whole.append(next(made))
+    return np.array(result, dtype=int).reshape(-1, 2)
+
+
+def _separations(grown: _growth.Grown, merges: np.ndarray) -> np.ndarray:
+    """Return how deep a valley each merge crosses, (n_merges,)."""
+    result = np.empty(len(merges))
+    for step, (one, other) in enumerate(merges.tolist()):
+        result[step] = grown.separation(one, other)
+        grown.merge(one, other)
+    return result
