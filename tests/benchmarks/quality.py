@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 import _methods
 import numpy as np
-from _data import SOURCES, Results, Task, middle, packed
+from _data import SOURCES
+from _results import Results, Task, middle, packed
 
 import scgsr
 
