@@ -24,7 +24,7 @@ from scgsr import _measures
 # Where the files lie; the simulated sets and the one that comes with Scanpy need none.
 FOLDER = "SCGSR_DATA"
 # Above this many features the peers get this many principal components.
-MANY_FEATURES, N_COMPONENTS = 60, 30
+MANY_FEATURES, N_COMPONENTS = 60, 50
 # Of the manual gates: cells that no gate claims.
 UNGATED = "Unlabeled"
 
