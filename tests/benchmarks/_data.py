@@ -25,6 +25,8 @@ from scgsr import _measures
 FOLDER = "SCGSR_DATA"
 # Above this many features the peers get this many principal components.
 MANY_FEATURES, N_COMPONENTS = 60, 50
+# Groups of fewer cells are not asked about one by one.
+FEWEST = 10
 # Of the manual gates: cells that no gate claims.
 UNGATED = "Unlabeled"
 
@@ -61,6 +63,21 @@ class Dataset:
             return None
         return pd.Categorical(self.adata.obs[self.source.labels]).remove_unused_categories()
 
+    @property
+    def asked(self) -> np.ndarray:
+        """The codes of the groups that have enough cells to be asked about one by one."""
+        codes = self.groups.codes
+        return np.flatnonzero(np.bincount(codes[codes >= 0]) >= FEWEST)
+
+    @property
+    def few_features(self) -> bool:
+        """Whether the peers see the features themselves."""
+        return int(self._used.sum()) <= MANY_FEATURES
+
+    @property
+    def _used(self) -> np.ndarray:
+        return self.adata.var.get("highly_variable", pd.Series(True, self.adata.var_names)).to_numpy(dtype=bool)
+
     def agreement(self, labels: np.ndarray) -> float:
         """Return the adjusted Rand index of labels with the known groups, over the cells whose group is known."""
         groups = self.groups
@@ -69,12 +86,10 @@ class Dataset:
 
     def features(self, *, standardised: bool) -> np.ndarray:
         """Return what the peers see, (n_cells, at most 60): the features, or principal components of many."""
-        used = self.adata.var.get("highly_variable", np.ones(self.adata.n_vars, dtype=bool))
-        adata = AnnData(self.adata.to_df().to_numpy()[:, np.asarray(used, dtype=bool)])
-        many = adata.n_vars > MANY_FEATURES
-        if standardised or many:
+        adata = AnnData(self.adata.to_df().to_numpy()[:, self._used])
+        if standardised or not self.few_features:
             sc.pp.scale(adata)
-        if not many:
+        if self.few_features:
             return np.asarray(adata.X)
         sc.pp.pca(adata, n_comps=N_COMPONENTS)
         return adata.obsm["X_pca"]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-PACKAGES = ("scgsr", "torch", "scanpy", "numpy", "flowsom", "scvi-tools")
+PACKAGES = ("scgsr", "torch", "scanpy", "numpy", "scikit-learn", "flowsom", "scvi-tools", "drvi-py", "topoloss")
 
 
 class Task(NamedTuple):

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import _methods
 import numpy as np
 from _data import SOURCES
+from _fit import NotRunError
 from _results import Results, Task, middle, packed
 
 import scgsr
@@ -101,7 +102,7 @@ def execute(task: Task) -> dict[str, Any]:
             measures, labels = _methods.collapse(task.data, task.method, task.smoothness, task.cells), None
         else:
             measures, labels = _methods.run(task.method, task.data, task.seed, task.cells)
-    except (FileNotFoundError, _methods.NotRunError) as reason:
+    except (FileNotFoundError, NotRunError) as reason:
         return {**record, "not_run": str(reason)}
     except (ArithmeticError, KeyError, RuntimeError, ValueError) as error:
         return {**record, "not_run": f"failed: {type(error).__name__}: {error}"}
