@@ -96,15 +96,15 @@ class Dataset:
 
 
 @cache
-def load(name: str, n_cells: int | None = None) -> Dataset:
-    """Return a data set, or a random sample of its cells.
+def load(name: str, n_cells: int | None = None, draw: int = 0) -> Dataset:
+    """Return a data set, or a random sample of its cells: another one for each draw.
 
     Raises FileNotFoundError if its file is not there.
     """
     source = SOURCES[name]
     adata = source.load()
     if n_cells is not None and n_cells < adata.n_obs:
-        rows = np.random.default_rng(0).choice(adata.n_obs, n_cells, replace=False)
+        rows = np.random.default_rng(draw).choice(adata.n_obs, n_cells, replace=False)
         adata = adata[np.sort(rows)].copy()
     return Dataset(name, adata, source)
 
