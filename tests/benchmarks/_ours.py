@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from _data import Dataset
-from _fit import Fit, by_resolution
+from _fit import Fit
 
 import scgsr
 
@@ -23,11 +22,11 @@ def fitted(dataset: Dataset, seed: int, *, graph: Any = None, **settings: Any) -
     scgsr.tl.fit(adata, graph, rng=seed, progress=False, **settings)
     seconds = perf_counter() - start
 
-    def at(resolution: float) -> np.ndarray:
-        scgsr.tl.cluster(adata, resolution=resolution, key_added="at_k")
+    def at_k(n_clusters: int) -> np.ndarray:
+        scgsr.tl.cluster(adata, n_clusters=n_clusters, key_added="at_k")
         return adata.obs["at_k"].to_numpy()
 
-    return Fit(seconds, adata.obs["gsr"].to_numpy(), partial(by_resolution, at), adata.obsm["X_gsr"], adata)
+    return Fit(seconds, adata.obs["gsr"].to_numpy(), at_k, adata.obsm["X_gsr"], adata)
 
 
 def on_known_graph(dataset: Dataset, seed: int) -> Fit:
