@@ -40,12 +40,14 @@ def module_tree(
 ) -> Axes | Figure | None:
     """Draw which modules merge next, and how sure it is that they are apart.
 
-    Each row is a module of the fit as it is cut now. A circle is a merge, and its number says how many clusters are
-    left after it: ``scgsr.tl.cluster(adata, n_clusters=4)`` carries out the merges from the left up to circle 4. Only
-    the order of the merges is drawn; the length of a branch means nothing else. Its shade, and the number beside it
-    where there is room, is the depth of the valley that the merge crosses: 0 if the cells between the two are as dense
-    as on the sparser side, 1 if there are none between. A dashed fork is the module that splits next, with one cluster
-    more.
+    Each row is a module of the fit as it is cut now, with its label and the number of its cells. A circle is a merge,
+    and its number says how many clusters are left after it: ``scgsr.tl.cluster(adata, n_clusters=4)`` carries out the
+    merges from the left up to circle 4. Only the order of the merges is drawn; the length of a branch means nothing
+    else. The shade of a circle, and the number beside it where there is room, is the depth of the valley between the
+    two that merge: 0 if the cells between them are as dense as on the sparser side, 1 if there are none between.
+
+    A dashed fork marks the module that splits next, with one cluster more. The title says which shares of its cells,
+    of those that the modules were made of, the two parts have.
 
     Parameters
     ----------
