@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from scgsr import _random
 from scgsr._modules import _valleys
 
 # Pieces need not be the best, only small.
 _ROUNDS = 25
 # A piece across which there is a valley as deep as this holds two populations.
 _CLEAR = 0.8
+# Cells that differ by less, in units of the largest value, are the same to k-means.
+_DIGITS = 6
 
 
 def cut_into_pieces(points: np.ndarray, n_pieces: int, most: int, seed: int) -> np.ndarray:
@@ -49,8 +52,8 @@ def _k_means(points: np.ndarray, n_pieces: int, seed: int) -> np.ndarray:
     from sklearn.cluster import KMeans
 
     # Different cells have different shadows on a random direction.
-    shadow = points @ np.random.default_rng(seed).normal(size=points.shape[1])
-    n_pieces = min(n_pieces, len(np.unique(shadow)))
+    shadow = points @ _random.generator(seed).normal(size=points.shape[1]) / (np.abs(points).max() or 1.0)
+    n_pieces = min(n_pieces, len(np.unique(shadow.round(_DIGITS))))
     found = KMeans(n_pieces, n_init=1, max_iter=_ROUNDS, random_state=seed).fit(points).labels_
     return np.unique(found, return_inverse=True)[1]
 
