@@ -65,7 +65,8 @@ def test_one_population_without_a_valley_stays_one():
     rng = np.random.default_rng(0)
     where = rng.uniform(0, 1, size=(3000, 1))
     activations = np.maximum(0, 0.3 - np.abs(where - np.linspace(0, 1, 20))).astype(np.float32)  # tuned along a line
-    modules, _ = modules_and_coactivation(activations, lambda rows: rows @ np.linspace(0, 1, 20)[:, None])
+    decode = lambda rows: rows @ np.linspace(0, 1, 20)[:, None] / rows.sum(axis=1, keepdims=True)
+    modules, _ = modules_and_coactivation(activations, decode)
     assert modules.tree.n_pieces > 10
     assert modules.n_modules == 1
 
