@@ -45,7 +45,15 @@ def record(graph, activations, *, r2=0.9, steps=0, **params):
     modules = np.full(graph.n_neurons, -1)
     modules[alive] = np.unique(thirds[alive], return_inverse=True)[1]
     stored = copy.deepcopy(real_record(graph))
-    stored["model"]["arrays"] |= {"templates": np.diag(alive.astype(np.float32)), "silent": np.array(0)}
+    pieces = modules[alive]
+    stored["model"]["arrays"] |= {
+        "templates": np.eye(graph.n_neurons, dtype=np.float32)[alive],
+        "n_cells": np.ones(len(pieces), dtype=int),
+        "pieces": pieces,
+        "merges": np.empty((0, 2), dtype=int),
+        "separations": np.empty(0),
+        "silent": np.array(0),
+    }
     history = {"epoch": [0, 1], "validation_r2": [0.1, r2], "kept": [False, True]}
     return stored | {
         "modules": modules,
