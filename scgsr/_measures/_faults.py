@@ -107,8 +107,8 @@ def _about_shape(table: pd.DataFrame) -> Iterator[str]:
         )
     if closure < _CLOSED:
         yield (
-            f"The ring is not closed: between two neighbouring neurons lie at most {closure:.0%} of their border cells, "
-            "so nothing shows that cells go round. Fit on `scgsr.graphs.path`, or on a sheet."
+            f"The ring is not closed: between two neighbouring neurons lie at most {closure:.0%} of their border "
+            "cells, so nothing shows that cells go round. Fit on `scgsr.graphs.path`, or on a sheet."
         )
 
 

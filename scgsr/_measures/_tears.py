@@ -71,7 +71,7 @@ def borders(activations: np.ndarray, coordinates: np.ndarray, adjacency: csr_mat
     >>> circle = np.column_stack([np.cos(turn), np.sin(turn)])
     >>> lit = np.eye(6)[np.arange(600) // 100]
     >>> [round(value, 1) for value in borders(lit, circle, ring(6).adjacency)]
-    [0.0, 0.7]
+    [0.0, 0.6]
     >>> round(borders(lit, circle, path(6).adjacency).torn, 1)
     0.4
     """
