@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import torch
 from torch import Tensor
 
@@ -18,6 +19,12 @@ _FEWEST_CELLS, _FEWEST_TO_JUDGE = 20, 50
 # A component tells that features go together if it varies more than it would if they did not, by so many standard
 # errors. Each of ten components of noise does with a probability of 3 in 100,000.
 _STANDARD_ERRORS = 4.0
+# Where it is also asked how far out values lie, those beyond so many standard deviations count alike: rare ones must
+# not decide.
+_FAR_OUT = 2.0
+# Pairs are looked at among so many features; columns with a larger fourth moment are left out.
+_MOST_IN_PAIRS, _TOO_RARELY_UP, _SIGNIFICANCE = 100, 8.0, 1e-4
+_ROUNDING = 1e-3
 # A network that explains less than this share of what the components explain carries next to nothing. Sound fits on a
 # sheet, a ring or a path reach 0.83 and more, codes that have collapsed -0.3 to 0.15: `tests/benchmarks/verdicts.py`.
 _LEAST_SHARE = 0.25
@@ -31,8 +38,8 @@ def explainable_r2(batches: Batches, training: np.ndarray, held_out: np.ndarray,
 
     Components are those of the features as the network sees them; the explained variance is in the units of the input,
     as that of the network is. A component of features that have nothing in common varies as the sum of what it takes
-    from each of them: if all components of one half of the training cells do so in the other half, they explain nothing
-    but single features.
+    from each of them: if all components of one half of the training cells do so in the other half, of the values and of
+    how far out they lie, and no two of up to 100 features depend on each other, there is nothing to explain.
 
     Parameters
     ----------
@@ -45,8 +52,9 @@ def explainable_r2(batches: Batches, training: np.ndarray, held_out: np.ndarray,
 
     Returns
     -------
-    R2, at most 1; 0 if the features have nothing in common. NaN with fewer than 20 cells of either kind, with features
-    that do not vary, and with at most ten features, which ten components explain whatever they are.
+    R2, at most 1; 0 if the features have nothing in common. NaN with fewer than 20 cells of either kind, with at most
+    ten features, which ten components explain whatever they are, and with features that depend on each other and of
+    which components explain nothing.
 
     References
     ----------
@@ -65,7 +73,8 @@ def explainable_r2(batches: Batches, training: np.ndarray, held_out: np.ndarray,
     errors, moments = _errors(batches, judged, torch.from_numpy(centre), torch.from_numpy(axes))
     in_units = batches.moments[1].astype(np.float64) ** 2
     variance = float(in_units @ (moments[1] - moments[0] ** 2))
-    return 1 - float(in_units @ errors) / variance if variance > 0 else float("nan")
+    r2 = 1 - float(in_units @ errors) / variance if variance > 0 else 0.0
+    return r2 if r2 > 0 else float("nan")
 
 
 def carries_nothing(r2: float, explainable: float) -> str:
@@ -109,10 +118,51 @@ def _principal(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def _go_together(features: np.ndarray, seed: int) -> bool:
-    """Whether a component of every other cell varies, in the rest, more than its features would on their own."""
-    half, rest = features[::2], features[1::2]
-    if len(rest) < _FEWEST_TO_JUDGE:
+    """Whether features depend on each other: their values, or, as principal components do, how far out these lie."""
+    if len(features) < 2 * _FEWEST_TO_JUDGE:
         return True
+    if _beyond_chance(features, seed):
+        return True
+    values, distances = _values_and_distances(features)
+    return _beyond_chance(distances, seed) or (
+        features.shape[1] <= _MOST_IN_PAIRS and _any_pair_depends(values, distances)
+    )
+
+
+def _values_and_distances(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return clipped values and how far out they lie, centred, (n_cells, n_features) each.
+
+    The two are uncorrelated within one feature, however skewed it is.
+    """
+    deviations = features - features.mean(axis=0)
+    spread = deviations.std(axis=0)
+    values = np.clip(deviations / np.where(spread > 0, spread, 1), -_FAR_OUT, _FAR_OUT)
+    values -= values.mean(axis=0)
+    distances = np.abs(values) - np.abs(values).mean(axis=0)
+    squares = np.square(values).sum(axis=0)
+    slope = (distances * values).sum(axis=0) / np.where(squares > 0, squares, 1)
+    return values, distances - slope * values
+
+
+def _any_pair_depends(values: np.ndarray, distances: np.ndarray) -> bool:
+    """Whether values or distances of two features correlate further than any pair of independent ones would."""
+    columns = np.hstack([values, distances]).astype(np.float64)
+    n_cells, n_columns = columns.shape
+    spread = columns.std(axis=0)
+    # Of a feature with two values, how far out it lies is known from the value: what is left is rounding.
+    columns *= (spread > _ROUNDING) / np.maximum(spread, _ROUNDING)
+    # Two features that are rarely up correlate by one cell's chance.
+    columns[:, np.mean(columns**4, axis=0) > _TOO_RARELY_UP] = 0
+    correlation = columns.T @ columns / n_cells
+    feature = np.arange(n_columns) % values.shape[1]
+    correlation[feature[:, None] == feature] = 0
+    limit = scipy.stats.norm.isf(_SIGNIFICANCE / n_columns**2) / np.sqrt(n_cells)
+    return bool((np.abs(correlation) > limit).any())
+
+
+def _beyond_chance(values: np.ndarray, seed: int) -> bool:
+    """Whether a component of every other cell varies, in the rest, more than its columns would on their own."""
+    half, rest = values[::2], values[1::2]
     _, axes = _principal(half, seed)
     alone = np.square(axes) @ rest.var(axis=0)
     beyond = 1 + _STANDARD_ERRORS * np.sqrt(2 / len(rest))

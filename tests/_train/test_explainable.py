@@ -63,8 +63,21 @@ def test_features_that_have_nothing_in_common_give_zero(shape, seed):
     rng = np.random.default_rng(seed)
     assert explained(rng.normal(size=shape).astype(np.float32)) == 0
     assert explained(np.log1p(rng.negative_binomial(1, 0.5, size=shape)).astype(np.float32)) == 0
+    assert explained(rng.standard_t(3, size=shape).astype(np.float32)) == 0
     # Nor do features of very different spread.
     assert explained((rng.normal(size=shape) * rng.gamma(0.3, size=shape[1])).astype(np.float32)) == 0
+
+
+def test_components_are_uncorrelated_and_yet_tell_of_populations():
+    rng = np.random.default_rng(0)
+    populations = 4 * rng.normal(size=(5, 30))[np.arange(800) % 5] + rng.normal(size=(800, 30))
+    scores = PCA(20).fit_transform(populations).astype(np.float32)
+    assert explained(scores) > 0.5
+    assert explained(scores / scores.std(axis=0)) > 0.3
+    line = np.sqrt(2) * np.cos(
+        np.pi * np.arange(1, 16) * rng.random((800, 1))
+    )  # of which even squares are uncorrelated
+    assert explained(line.astype(np.float32)) > 0.3
 
 
 def test_faint_factors_among_many_features_are_seen():
