@@ -230,4 +230,4 @@ def saliency(model: FittedModel, blocks: Iterable[tuple[np.ndarray, np.ndarray]]
 def _templates_of(model: FittedModel, module: int) -> np.ndarray:
     """Return the templates of a module, (n_templates, n_neurons)."""
     modules = model.modules
-    return modules.templates[(modules.labels == module) & modules.templates.any(axis=1)]
+    return modules.templates[modules.pieces == module]

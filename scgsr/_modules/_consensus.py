@@ -42,8 +42,8 @@ def agree(points: np.ndarray, most_pieces: int, *, features: bool, seed: int) ->
         Seed of all that is drawn.
     """
     rng = _random.generator(seed)
-    n_pieces = min(max(len(points) // _CELLS_PER_FINAL_PIECE, _FEWEST_FINAL_PIECES), most_pieces)
-    piece = _pieces.cut_into_pieces(points, n_pieces, _seed_from(rng))
+    n_pieces = max(len(points) // _CELLS_PER_FINAL_PIECE, _FEWEST_FINAL_PIECES)
+    piece = _pieces.cut_into_pieces(points, n_pieces, most_pieces, _seed_from(rng))
     means, n_cells = _pieces.means_of(points, piece)
     shared = np.zeros((len(means), len(means)))
     for _ in range(_SEARCHES):
@@ -65,8 +65,8 @@ def _search(points: np.ndarray, most_pieces: int, *, features: bool, rng: np.ran
     """Return the module of each cell, (n_cells,), that a search on some of them finds."""
     n_seen = min(_CELLS, int(np.ceil(_SHARE * len(points))))
     seen = points[np.sort(rng.choice(len(points), n_seen, replace=False))]
-    n_pieces = min(max(n_seen // _CELLS_PER_PIECE, _FEWEST_PIECES), most_pieces)
-    piece = _pieces.cut_into_pieces(seen, n_pieces, _seed_from(rng))
+    n_pieces = max(n_seen // _CELLS_PER_PIECE, _FEWEST_PIECES)
+    piece = _pieces.cut_into_pieces(seen, n_pieces, most_pieces, _seed_from(rng))
     module = _growth.grow(seen, piece, features=features, rng=rng)
     return module[_nearest(points, _pieces.means_of(seen, piece)[0])]
 
@@ -135,7 +135,9 @@ def _merges(means: np.ndarray, n_cells: np.ndarray, module: np.ndarray) -> np.nd
     for number in range(module.max() + 1):
         members = np.flatnonzero(module == number)
         merges, added = _ward.merge_order(means[members], n_cells[members])
-        within += [(height, number, pair) for height, pair in zip(np.maximum.accumulate(added), merges.tolist())]
+        within += [
+            (height, number, pair) for height, pair in zip(np.maximum.accumulate(added), merges.tolist(), strict=True)
+        ]
         names.append(members.tolist())
     made = count(len(means))
     result = []

@@ -69,7 +69,7 @@ def find(
     if len(rows) > _CELLS:
         rows = np.sort(_random.generator(_SEED).choice(rows, _CELLS, replace=False))
     points = coordinates(activations[rows]).astype(np.float64)
-    few = points.shape[1] <= _COMPONENTS
+    few = points.shape[1] <= _COMPONENTS or len(points) < 2
     piece, tree = _consensus.agree(
         points if few else _principal(points), n_neurons, features=features and few, seed=_SEED
     )

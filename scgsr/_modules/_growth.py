@@ -18,6 +18,8 @@ _NEIGHBOURS = 3
 # A module of less than this share of its neighbour's cells that differs in one feature alone is a state of the
 # neighbour's cells, or a stain that some of them have lost; in how many features two differ is at least this.
 _SMALL, _SEVERAL = 0.1, 1.2
+# With so few features in all, one is much.
+_FEW_FEATURES = 2
 
 
 def grow(points: np.ndarray, piece: np.ndarray, *, features: bool, rng: np.random.Generator) -> np.ndarray:
@@ -47,7 +49,7 @@ def grow(points: np.ndarray, piece: np.ndarray, *, features: bool, rng: np.rando
 
 
 def _together(grown: Grown, modules: list[int]) -> list[int]:
-    """Return the modules that are left when of some the nearest two have merged that no valley keeps apart, and so on."""
+    """Return what is left of some modules when the nearest two that no valley keeps apart have merged, and so on."""
     while True:
         merging = next((pair for pair in grown.neighbours(modules) if grown.separation(*pair) <= VALLEY), None)
         if merging is None:
@@ -59,7 +61,8 @@ class Grown:
     """Modules, first one for each piece, with their cells; two that merge make one with the next number."""
 
     def __init__(self, points: np.ndarray, piece: np.ndarray, *, features: bool, rng: np.random.Generator) -> None:
-        self._points, self._features, self._rng = points, features, rng
+        self._points, self._rng = points, rng
+        self._features = features and points.shape[1] > _FEW_FEATURES
         self.means, self.n_cells = _pieces.means_of(points, piece)
         self.n_pieces = len(self.means)
         self.pieces = {number: [number] for number in range(self.n_pieces)}  # of each module

@@ -41,7 +41,8 @@ class Modules:
         cls, tree: ModuleTree, templates: np.ndarray, n_cells: np.ndarray, pieces: np.ndarray, *, silent: int = 0
     ) -> Modules:
         """Return the modules that pieces make, each with the neurons that its cells light most."""
-        return cls(_modules_of_neurons(templates, pieces), templates, n_cells, pieces, tree, silent)
+        labels = _modules_of_neurons(templates, pieces)
+        return cls(labels=labels, templates=templates, n_cells=n_cells, pieces=pieces, tree=tree, silent=silent)
 
     @classmethod
     def none(cls, n_neurons: int) -> Modules:
@@ -61,9 +62,9 @@ class Modules:
 
         Raises ValueError if they do not belong together.
         """
-        templates, n_cells, pieces = (arrays.pop(name) for name in ("templates", "n_cells", "pieces"))
-        tree = ModuleTree(len(pieces), arrays.pop("merges"), arrays.pop("separations"))
-        modules = cls(labels, templates, n_cells, pieces, tree, int(arrays.pop("silent")))
+        of_pieces = {name: arrays.pop(name) for name in ("templates", "n_cells", "pieces")}
+        tree = ModuleTree(len(of_pieces["pieces"]), arrays.pop("merges"), arrays.pop("separations"))
+        modules = cls(labels=labels, **of_pieces, tree=tree, silent=int(arrays.pop("silent")))
         modules._check()
         return modules
 

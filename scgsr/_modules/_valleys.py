@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 
 # Fewer cells have no density to speak of.
-_FEWEST_CELLS = 6
+FEWEST_CELLS = 6
 # Small groups need most of their cells for the axis; of large ones half is enough.
 _FOLDS, _FOLDS_OF_MANY, _MANY = 5, 2, 100
 # Share of the mean variance that each feature's variance gets on top, so that the covariance can be inverted.
@@ -35,7 +35,7 @@ def separation(one: np.ndarray, other: np.ndarray) -> float:
     From 0, no valley, to 1, nothing between.
     """
     fewer = min(len(one), len(other))
-    if fewer < _FEWEST_CELLS:
+    if fewer < FEWEST_CELLS:
         return 0.0
     n_folds = _FOLDS if fewer < _MANY else _FOLDS_OF_MANY
     folds = [_projected(one, other, fold, n_folds) for fold in range(n_folds)]
@@ -46,7 +46,7 @@ def separation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _projected(one: np.ndarray, other: np.ndarray, fold: int, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
-    """Project every `n_folds`-th cell, from number `fold` on, on the axis of all others, in their standard deviations."""
+    """Project every `n_folds`-th cell from `fold` on, on the axis of the others and in their standard deviations."""
     rest_of_one, rest_of_other = (group[np.arange(len(group)) % n_folds != fold] for group in (one, other))
     axis = _fisher_axis(rest_of_one, rest_of_other)
     left, right = rest_of_one @ axis, rest_of_other @ axis

@@ -36,7 +36,7 @@ def merge_order(means: np.ndarray, n_cells: np.ndarray) -> tuple[np.ndarray, np.
     np.fill_diagonal(cost, np.inf)
     merges, added = np.empty((n_groups - 1, 2), dtype=int), np.empty(n_groups - 1)
     for step in range(n_groups - 1):
-        one, other = sorted(np.unravel_index(cost.argmin(), cost.shape))
+        one, other = sorted(divmod(int(cost.argmin()), n_groups))
         merges[step], added[step] = (number[one], number[other]), cost[one, other]
         means[one] = np.average(means[[one, other]], axis=0, weights=n_cells[[one, other]])
         number[one], n_cells[one] = n_groups + step, n_cells[one] + n_cells[other]

@@ -9,6 +9,7 @@ from scgsr.pl._activation_map import activation_map
 from scgsr.pl._correlation_heatmap import correlation_heatmap
 from scgsr.pl._evolution import evolution
 from scgsr.pl._history import history
+from scgsr.pl._module_tree import module_tree
 from scgsr.pl._neuron_graph import neuron_graph
 from scgsr.pl._programs import programs
 from scgsr.pl._score import score
@@ -21,6 +22,7 @@ __all__ = [
     "correlation_heatmap",
     "evolution",
     "history",
+    "module_tree",
     "neuron_graph",
     "programs",
     "score",

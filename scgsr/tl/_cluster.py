@@ -95,7 +95,7 @@ def cluster(
 
 
 def _params(params: Mapping[str, Any], resolution: float, n_clusters: int | None) -> dict[str, Any]:
-    """Return the parameters of a fit that was cut so: how many clusters were asked for stands there only if any were."""
+    """Return the parameters of a fit that was cut so; `n_clusters` is one of them only where it was given."""
     others = {name: value for name, value in params.items() if name != "n_clusters"}
     asked = {} if n_clusters is None else {"n_clusters": n_clusters}
     return {**others, "resolution": resolution, **asked}

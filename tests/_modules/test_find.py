@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from scgsr._modules import _find
@@ -30,10 +25,10 @@ def activations(group):
     return (values + rng.uniform(0, 0.05, size=values.shape) * (home >= 0)).astype(np.float32)
 
 
-def modules_and_coactivation(activations, coordinates=lambda rows: rows, *, resolution=1.0, seed=0):
+def modules_and_coactivation(activations, coordinates=lambda rows: rows, *, resolution=1.0):
     """The modules and the co-activation graph; the labels are those that the modules give."""
     rows = np.arange(len(activations))
-    (modules, labels), coactivation = _find.find(activations, rows, coordinates, resolution=resolution, seed=seed)
+    (modules, labels), coactivation = _find.find(activations, rows, coordinates, resolution=resolution, features=False)
     assert_labels_are_those_of(modules, labels, activations)
     return modules, coactivation
 
@@ -44,8 +39,8 @@ def assert_labels_are_those_of(modules, labels, activations):
     np.testing.assert_allclose(labels.confidence, assigned.confidence, atol=1e-6)
 
 
-def find(activations, seed=0, resolution=1.0):
-    return modules_and_coactivation(activations, seed=seed, resolution=resolution)[0]
+def find(activations):
+    return modules_and_coactivation(activations)[0]
 
 
 def test_modules_are_found_and_numbered_by_cells_won(activations, group):
@@ -71,7 +66,7 @@ def test_one_population_without_a_valley_stays_one():
     where = rng.uniform(0, 1, size=(3000, 1))
     activations = np.maximum(0, 0.3 - np.abs(where - np.linspace(0, 1, 20))).astype(np.float32)  # tuned along a line
     modules, _ = modules_and_coactivation(activations, lambda rows: rows @ np.linspace(0, 1, 20)[:, None])
-    assert modules.tree.fine.max() > 2
+    assert modules.tree.n_pieces == 20
     assert modules.n_modules == 1
 
 
@@ -93,30 +88,58 @@ def test_resolution_splits():
     where = np.vstack([near, far, rng.normal([[12]], 1, size=(2000, 1))])
     activations = np.exp(-((where - np.linspace(-3, 15, 30)) ** 2)).astype(np.float32)
     decode = lambda rows: rows @ np.linspace(-3, 15, 30)[:, None] / rows.sum(axis=1, keepdims=True)
-    tree, templates = (modules := modules_and_coactivation(activations, decode)[0]).tree, modules.templates
-    cuts = [_find.cut(tree, templates, activations, resolution=value) for value in (0.2, 1.0, 2.4, 1e6)]
+    found = modules_and_coactivation(activations, decode)[0]
+    cuts = [_find.recut(found, found.tree.cut_at(value), activations) for value in (0.2, 1.0, 2.4, 1e6)]
     for modules, labels in cuts:
         assert_labels_are_those_of(modules, labels, activations)
     counts = [modules.n_modules for modules, _ in cuts]
     assert counts == sorted(counts)
     assert counts[0] == 2
-    assert counts[-1] == tree.fine.max() + 1 > counts[0]
+    assert counts[-1] == found.tree.n_pieces > counts[0]
+    finer = modules_and_coactivation(activations, decode, resolution=2.4)[0]
+    assert np.array_equal(finer.pieces, cuts[2].modules.pieces)
+
+
+@pytest.mark.parametrize("n_modules", [1, 2, 3, 7])
+def test_any_number_of_modules_can_be_cut(activations, n_modules):
+    found = find(activations)
+    modules, labels = _find.recut(found, found.tree.cut(n_modules), activations)
+    assert modules.n_modules == n_modules
+    assert_labels_are_those_of(modules, labels, activations)
+    assert set(modules.labels[:15]) <= set(range(n_modules))
 
 
 def test_held_out_cells_do_not_shape_modules(activations):
     training, changed = np.arange(0, len(activations), 2), activations.copy()
     changed[1::2] = np.random.default_rng(1).permutation(changed[1::2].ravel()).reshape(changed[1::2].shape)
     one, other = (
-        _find.find(values, training, lambda rows: rows, resolution=1.0, seed=0)[0].modules
+        _find.find(values, training, lambda rows: rows, resolution=1.0, features=False)[0].modules
         for values in (activations, changed)
     )
     assert np.array_equal(one.templates, other.templates)
     assert np.array_equal(one.tree.merges, other.tree.merges)
 
 
-def test_same_seed_same_modules():
+def test_the_same_activations_give_the_same_modules(monkeypatch):
+    monkeypatch.setattr(_find, "_CELLS", 300)  # also where only some of the cells are looked at
     noise = np.random.default_rng(0).uniform(size=(500, 40)).astype(np.float32)
-    assert np.array_equal(find(noise, seed=4).labels, find(noise, seed=4).labels)
+    one, other = find(noise), find(noise)
+    assert np.array_equal(one.labels, other.labels)
+    assert np.array_equal(one.templates, other.templates)
+
+
+def test_what_is_a_state_of_a_feature_is_a_population_of_a_rotated_one():
+    lost = np.arange(2000) % 20 == 0
+    features = np.random.default_rng(0).normal([8, 8, 0, 0, 0, 0], size=(2000, 6))
+    features[lost, 0] -= 8
+    activations = np.exp(-((features[:, :1] - np.linspace(-3, 12, 30)) ** 2)).astype(np.float32)
+    counts = [
+        _find.find(activations, np.arange(2000), lambda _: features, resolution=1.0, features=meant)[
+            0
+        ].modules.n_modules
+        for meant in (True, False)
+    ]
+    assert counts == [1, 2]
 
 
 def test_silent_cells_get_the_faintest_module_and_no_confidence(activations):
@@ -144,31 +167,12 @@ def test_nothing_fires():
     assert not confidence.any()
 
 
-def test_neurons_that_stand_for_no_cell_belong_where_they_fire(activations):
+def test_six_cells_are_enough(activations):
     few = activations[::200]  # three cells of the first group, two of the second, one of the third
     modules = find(few)
-    assert modules.templates.any(axis=1).sum() <= 6
+    assert modules.n_modules >= 1
     assert (modules.labels[:15] >= 0).all()
     assert modules.labels[15] == -1
-
-
-def test_leiden_ends_where_ties_gain_rounding_errors():
-    # In a process of its own, because what it guards against never ends.
-    script = (
-        "from scipy import sparse; from scgsr._modules import _find; import sys;"
-        "_find.leiden(sparse.load_npz(sys.argv[1]), resolution=30.0, seed=4852961352588442935)"
-    )
-    ties = Path(__file__).parents[1] / "fixtures" / "leiden_with_ties.npz"
-    assert subprocess.run([sys.executable, "-c", script, str(ties)], check=False, timeout=120).returncode == 0
-
-
-def test_leiden_on_two_cliques():
-    clique = sparse.csr_matrix(np.ones((4, 4)) - np.eye(4))
-    adjacency = sparse.block_diag([clique, clique]).tolil()
-    adjacency[0, 4] = adjacency[4, 0] = 0.1
-    labels = _find.leiden(adjacency.tocsr(), resolution=1.0, seed=2**62)
-    assert len(set(labels[:4])) == len(set(labels[4:])) == 1
-    assert labels[0] != labels[4]
 
 
 def test_a_single_cell_that_fires_is_a_module_in_any_number_of_dimensions():
@@ -191,7 +195,7 @@ def test_module_0_wins_most_cells_also_where_many_are_silent():
     lit = (light * rng.uniform(0.5, 1.5, size=(len(group), 15)) * (group[:, None] == home)).astype(np.float32)
     activations = np.concatenate([lit, np.zeros((n_silent, 15), dtype=np.float32)])
     rows = np.arange(len(activations))
-    (modules, labels), _ = _find.find(activations, rows, lambda some: some, resolution=1.0, seed=0)
+    (modules, labels), _ = _find.find(activations, rows, lambda some: some, resolution=1.0, features=False)
     counts = np.bincount(labels.codes)
     assert modules.n_modules == 3
     assert sorted(counts, reverse=True) == list(counts) == [500, 200, 150]

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from _data import Dataset
-from _methods import METHODS, Fit, NotRunError
+from _fit import Fit, NotRunError, imported
+from _methods import METHODS
 from anndata import AnnData
 
 import scgsr
@@ -127,11 +128,7 @@ def scvi(values: np.ndarray, n_hidden: int, n_latent: int, batch_size: int) -> C
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            import scvi
-        except ImportError as error:
-            msg = "scvi-tools is not installed: pip install scgsr[bench]"
-            raise NotRunError(msg) from error
+        scvi = imported("scvi", "scvi-tools")
         for talker in ("lightning.fabric", "lightning.pytorch", "scvi"):
             logging.getLogger(talker).setLevel(logging.ERROR)
         scvi.settings.seed = 0

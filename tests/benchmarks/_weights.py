@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 import torch
-from _data import SOURCES, Source, expression, packed
+from _data import SOURCES, Source, expression
+from _results import packed
 from anndata import AnnData
 from scipy import sparse
 from sklearn.decomposition import PCA

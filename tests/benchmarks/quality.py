@@ -21,7 +21,10 @@ from typing import Any, NamedTuple
 
 import _methods
 import numpy as np
-from _data import SOURCES, Results, Task, middle, packed
+from _data import SOURCES
+from _fit import NotRunError
+from _goals import goals
+from _results import Results, Task, middle, packed
 
 import scgsr
 
@@ -29,8 +32,6 @@ import scgsr
 SMOOTHNESS = (0, 0.1, 1, 10)
 # What counts where a measure is undefined because the code collapsed: such a seed must not drop out of the median.
 WORST = {"r2": 0, "agreement": 0, "moran": 0, "cosine": 1, "connected": 0, "connected_p": 1}
-# The method that the goals are about, where they are not about the grid or a known graph.
-OURS = "scgsr-grid"
 
 
 class Column(NamedTuple):
@@ -51,7 +52,13 @@ QUESTIONS = [
     (
         "Are the pictures smooth, and smoother than re-ordering the neurons makes them?",
         "labelled",
-        [Column("Moran's I", "moran"), Column("re-ordered", "moran_reordered"), Column("ratio", "moran_ratio", 2)],
+        [
+            Column("Moran's I", "moran"),
+            Column("re-ordered", "moran_reordered"),
+            Column("ratio", "moran_ratio", 2),
+            Column("off the sheet's, if made equal", "moran_missed"),
+            Column("scale of the loss", "topoloss_scale", 2),
+        ],
     ),
     (
         "Do the known groups light regions of their own, each in one piece?",
@@ -64,17 +71,42 @@ QUESTIONS = [
         ],
     ),
     (
-        "Do the labels agree with the known groups?",
+        "Do the labels agree with the known groups? (k-means is told their number.)",
         "labelled",
         [
             Column("ARI", "ari"),
+            Column("NMI", "nmi"),
+            Column("F1", "f1"),
+            Column("least F1", "f1_least"),
             Column("k", "k", 0),
-            Column("ARI at known k", "ari_matched"),
-            Column("k found", "k_matched", 0),
-            Column("k known", "k_known", 0),
+            Column("k / known", "k_ratio", 2),
             Column("stability", "stability"),
             Column("seconds", "seconds", 2),
         ],
+    ),
+    (
+        "Do they, when all are told the number of groups?",
+        "labelled",
+        [
+            Column("ARI", "ari_matched"),
+            Column("NMI", "nmi_matched"),
+            Column("k found", "k_matched", 0),
+            Column("k known", "k_known", 0),
+        ],
+    ),
+    (
+        "Are the pieces that labels are made of pure, and does the confidence tell which labels are right?",
+        "labelled",
+        [
+            Column("pieces / k-means pieces", "pieces"),
+            Column("AUROC of the confidence", "confidence_auroc"),
+            Column("errors, least confident tenth / others", "confidence_low", 2),
+        ],
+    ),
+    (
+        "Does a single unit tell a known group from the rest?",
+        "labelled",
+        [Column("AUROC of the best unit, mean", "unit_auroc"), Column("of the worst group", "unit_auroc_least")],
     ),
     (
         "Are independent switches found?",
@@ -100,7 +132,7 @@ def execute(task: Task) -> dict[str, Any]:
             measures, labels = _methods.collapse(task.data, task.method, task.smoothness, task.cells), None
         else:
             measures, labels = _methods.run(task.method, task.data, task.seed, task.cells)
-    except (FileNotFoundError, _methods.NotRunError) as reason:
+    except (FileNotFoundError, NotRunError) as reason:
         return {**record, "not_run": str(reason)}
     except (ArithmeticError, KeyError, RuntimeError, ValueError) as error:
         return {**record, "not_run": f"failed: {type(error).__name__}: {error}"}
@@ -185,94 +217,6 @@ def _collapse_row(run: dict[str, Any]) -> list[str]:
 def _table(header: list[str], rows: Iterable[list[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-# --- Goals -----------------------------------------------------------------------------------------------------------
-
-
-class Goal(NamedTuple):
-    """A number that should be at least (or at most) a target; None where it was not measured."""
-
-    what: str
-    data: str
-    measured: float | None
-    sign: str
-    target: float | None
-
-    def row(self) -> list[str]:
-        """Return the row of the table, with the verdict."""
-        if self.measured is None or self.target is None:
-            return [self.what, self.data, "", "", "not measured"]
-        met = self.measured >= self.target if self.sign == ">=" else self.measured <= self.target
-        return [
-            self.what,
-            self.data,
-            f"{self.measured:.4g}",
-            f"{self.sign} {self.target:.4g}",
-            "met" if met else "missed",
-        ]
-
-
-def goals(results: Results) -> Iterator[Goal]:
-    """Yield what was aimed at, with the medians over seeds."""
-    labelled = [data for data, source in SOURCES.items() if source.kind == "labelled"]
-    yield from _primary_task(results)
-    for data in labelled:
-        yield from _picture_goals(results, data)
-    yield Goal("ARI of the default", "flowsom_68983", results.median("flowsom_68983", OURS, "ari"), ">=", 0.95)
-    yield _against_best_peer(results, labelled, "ari", "mean ARI at defaults, against the better of the peers")
-    yield _against_best_peer(results, labelled, "ari_matched", "mean ARI at known k, against the better of the peers")
-    yield from _known_structure(results)
-    for data in labelled:
-        leiden = results.median(data, "leiden", "stability")
-        target = 0.9 if data == "flowsom_68983" else leiden
-        yield Goal("stability over seeds", data, results.median(data, OURS, "stability"), ">=", target)
-    ratio = results.paired("thymus", (OURS, "seconds"), ("flowsom", "seconds"), np.divide)
-    yield Goal("seconds / FlowSOM's", "thymus", middle(ratio), "<=", 2)
-
-
-def _primary_task(results: Results) -> Iterator[Goal]:
-    for data in ("thymus", "paul15", "flowsom_68983"):
-        for other, target in (("scgsr-grid-smoothness0", -0.005), ("plain-autoencoder", -0.01)):
-            change = results.paired(data, (OURS, "r2"), (other, "r2"), np.subtract)
-            yield Goal(f"R2 - {other}'s", data, middle(change), ">=", target)
-
-
-def _picture_goals(results: Results, data: str) -> Iterator[Goal]:
-    for what, method, measure, sign, target in [
-        ("Moran's I on the grid", "scgsr-grid", "moran", ">=", 0.7),
-        ("the same / re-ordered", "scgsr-grid", "moran_ratio", ">=", 1.8),
-        ("mean cosine of groups", OURS, "cosine", "<=", 0.8),
-        ("smallest connected share", OURS, "connected", ">=", 0.8),
-        ("its p", OURS, "connected_p", "<=", 0.001),
-    ]:
-        yield Goal(what, data, results.median(data, method, measure), sign, target)
-
-
-def _against_best_peer(results: Results, labelled: list[str], measure: str, what: str) -> Goal:
-    """Compare means over the data sets that all three were run on."""
-    methods = (OURS, "flowsom", "leiden")
-    found = {data: [results.median(data, method, measure) for method in methods] for data in labelled}
-    complete = [values for values in found.values() if None not in values]
-    if not complete:
-        return Goal(what, "labelled sets", None, ">=", None)
-    ours, *peers = np.mean(complete, axis=0).tolist()
-    return Goal(what, f"{len(complete)} of {len(labelled)} labelled sets", ours, ">=", max(peers))
-
-
-def _known_structure(results: Results) -> Iterator[Goal]:
-    for data, source in SOURCES.items():
-        if source.kind == "bits":
-            yield Goal("worst bit, or states", data, _bits_or_states(results, data), ">=", 0.95)
-        if source.kind == "topology":
-            target = 0.9 if data.startswith("branching_tree") else 0.98
-            yield Goal("agreement", data, results.median(data, "scgsr-known-graph", "agreement"), ">=", target)
-
-
-def _bits_or_states(results: Results, data: str) -> float | None:
-    """Return the worst bit or the agreement with the states, whichever is clearer: modules may stand for either."""
-    found = [results.median(data, OURS, measure) for measure in ("worst_bit", "ari_states")]
-    return None if None in found else max(found)
 
 
 # --- The command -----------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from _data import unpacked
+from _results import unpacked
 from _weights import CYTOMETRY, NOISE, SETS, SETTINGS, measured
 from sklearn.metrics import adjusted_rand_score
 

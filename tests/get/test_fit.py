@@ -67,10 +67,9 @@ def test_images_of_a_graph_that_is_no_sheet(cells):
 def test_activations_by_neuron_and_by_module(fitted):
     by_neuron, by_module = get.activations(fitted), get.activations(fitted, by="module")
     assert by_neuron.index.equals(fitted.obs_names)
-    arrays, modules = fitted.uns["gsr"]["model"]["arrays"], fitted.uns["gsr"]["modules"]
-    stands = arrays["templates"].any(axis=1)
-    for module in range(modules.max() + 1):
-        expected = (fitted.obsm["X_gsr"] @ arrays["templates"][stands & (modules == module)].T).max(axis=1)
+    arrays = fitted.uns["gsr"]["model"]["arrays"]
+    for module in range(arrays["pieces"].max() + 1):
+        expected = (fitted.obsm["X_gsr"] @ arrays["templates"][arrays["pieces"] == module].T).max(axis=1)
         np.testing.assert_allclose(by_module[str(module)], expected, rtol=1e-4)
     lit = fitted.obsm["X_gsr"].any(axis=1)
     assert (by_module.idxmax(axis=1) == fitted.obs["gsr"])[lit].all()

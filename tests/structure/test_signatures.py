@@ -66,6 +66,7 @@ SIGNATURES = {
     "io.write_fcs": "adata path * layer key overwrite",
     "pp.arcsinh": "adata cofactor * layer mask_var copy",
     "pl.report": "adata path * ...",
+    "pl.module_tree": "adata * key ax show",
     "pl.activation_map": "adata cells * groupby groups center normalize ncols cmap vmin vmax vcenter key ax show",
 }
 BEYOND_THE_DESIGN = {

@@ -88,13 +88,99 @@ def test_labels_are_those_that_the_stored_modules_give(fitted):
         assert (np.diff(counts) <= 0).all()  # "0" wins most cells
 
 
-def test_a_higher_resolution_gives_no_fewer_modules_and_a_huge_one_all_that_leiden_made(fitted):
+def test_a_higher_resolution_gives_no_fewer_modules_and_a_huge_one_all_pieces(fitted):
     counts = []
     for resolution in (0.01, 0.5, 1, 1.5, 2, 1e6):
         tl.cluster(fitted, resolution=resolution)
         counts.append(scgsr.get.model(fitted).modules.n_modules)
     assert counts == sorted(counts)
-    assert counts[-1] == scgsr.get.model(fitted).modules.tree.fine.max() + 1
+    assert counts[-1] == scgsr.get.model(fitted).modules.tree.n_pieces
+
+
+def every_number(adata):
+    """Return the numbers of clusters that the tree of a fit has a cut for."""
+    tree = scgsr.get.model(adata).modules.tree
+    return range(tree.fewest, tree.n_pieces + 1)
+
+
+def test_so_many_clusters_as_are_asked_for(fitted, caplog):
+    assert len(every_number(fitted)) > 3
+    for n_clusters in every_number(fitted):
+        tl.cluster(fitted, n_clusters=n_clusters)
+        assert list(fitted.obs["gsr"].cat.categories) == [str(label) for label in range(n_clusters)]
+        assert len(fitted.uns["gsr_colors"]) == n_clusters
+        assert scgsr.get.model(fitted).modules.n_modules == n_clusters
+    assert not [record for record in caplog.records if "clusters cannot be made" in record.message]
+
+
+def test_every_cluster_asked_for_has_cells(fitted):
+    for n_clusters in every_number(fitted):
+        tl.cluster(fitted, n_clusters=n_clusters)
+        assert fitted.obs["gsr"].nunique() == n_clusters
+
+
+def test_one_cluster_more_splits_one_and_leaves_the_others(fitted):
+    for n_clusters in list(every_number(fitted))[:-1]:
+        tl.cluster(fitted, n_clusters=n_clusters, key_added="coarse")
+        tl.cluster(fitted, n_clusters=n_clusters + 1, key_added="fine")
+        lit = fitted.obsm["X_gsr"].any(axis=1)  # cells without a picture go to the faintest module of each cut
+        pairs = fitted.obs.loc[lit, ["coarse", "fine"]].drop_duplicates()
+        assert not pairs["fine"].duplicated().any()
+        assert sorted(pairs["coarse"].value_counts()) == [1] * (n_clusters - 1) + [2]
+
+
+def test_a_number_that_cannot_be_made_gives_the_nearest_and_a_warning(fitted, caplog):
+    most = every_number(fitted)[-1]
+    tl.cluster(fitted, n_clusters=most + 7)
+    assert scgsr.get.model(fitted).modules.n_modules == most
+    assert f"{most + 7} clusters cannot be made, {most} can" in caplog.text
+    assert [record.levelname for record in caplog.records if "cannot be made" in record.message] == ["WARNING"]
+
+
+def test_the_number_that_the_resolution_gave_is_the_same_cut(fitted):
+    before = fitted.copy()
+    tl.cluster(fitted, n_clusters=scgsr.get.model(fitted).modules.n_modules)
+    assert fitted.obs["gsr"].equals(before.obs["gsr"])
+    assert fitted.obs["gsr_confidence"].equals(before.obs["gsr_confidence"])
+
+
+def test_how_many_were_asked_for_is_on_record_only_if_any_were(fitted):
+    assert "n_clusters" not in fitted.uns["gsr"]["params"]
+    tl.cluster(fitted, n_clusters=3)
+    assert fitted.uns["gsr"]["params"]["n_clusters"] == 3
+    tl.cluster(fitted, resolution=2)
+    assert "n_clusters" not in fitted.uns["gsr"]["params"]
+    assert fitted.uns["gsr"]["params"]["resolution"] == 2
+
+
+def test_a_number_of_clusters_under_another_key_or_in_a_copy(fitted, state, unchanged):
+    before = state(fitted)
+    copied = tl.cluster(fitted, n_clusters=2, key_added="two", copy=True)
+    assert unchanged(before, fitted)
+    assert copied.obs["two"].nunique() == 2
+    assert copied.uns["two"]["params"]["n_clusters"] == 2
+    assert copied.obs["gsr"].equals(fitted.obs["gsr"])
+    assert "n_clusters" not in copied.uns["gsr"]["params"]
+
+
+@pytest.mark.parametrize(
+    ("n_clusters", "error"),
+    [(0, ValueError), (-2, ValueError), (2.0, TypeError), ("4", TypeError), (True, TypeError), ([2], TypeError)],
+)
+def test_a_bad_number_of_clusters_is_refused(fitted, n_clusters, error, state, unchanged):
+    before = state(fitted)
+    with pytest.raises(error, match="`n_clusters`") as caught:
+        tl.cluster(fitted, n_clusters=n_clusters)
+    assert caught.value.argument == "n_clusters"
+    assert unchanged(before, fitted)
+
+
+def test_a_number_and_a_resolution_are_one_too_many(fitted, state, unchanged):
+    before = state(fitted)
+    with pytest.raises(ValueError, match="`n_clusters`=3 and `resolution`=2") as caught:
+        tl.cluster(fitted, n_clusters=3, resolution=2)
+    assert caught.value.argument == "n_clusters"
+    assert unchanged(before, fitted)
 
 
 def test_there_and_back_is_where_it_was(fitted):
@@ -103,7 +189,7 @@ def test_there_and_back_is_where_it_was(fitted):
     assert not fitted.obs["gsr"].equals(before.obs["gsr"])
     tl.cluster(fitted, resolution=1)
     assert fitted.obs["gsr"].equals(before.obs["gsr"])
-    np.testing.assert_allclose(fitted.obs["gsr_confidence"], before.obs["gsr_confidence"], atol=1e-6)
+    assert fitted.obs["gsr_confidence"].equals(before.obs["gsr_confidence"])
     assert np.array_equal(fitted.uns["gsr"]["modules"], before.uns["gsr"]["modules"])
 
 
@@ -112,7 +198,7 @@ def test_nothing_is_trained_and_nothing_is_encoded(fitted, monkeypatch):
     monkeypatch.setattr(scgsr.FittedModel, "activations", None)
     tl.cluster(fitted, resolution=20)
     arrays = fitted.uns["gsr"]["model"]["arrays"]
-    for name in ("output.weight", "layer.linear.weight", "templates", "fine", "merges", "separations", "mean"):
+    for name in ("output.weight", "layer.linear.weight", "templates", "merges", "separations", "mean"):
         np.testing.assert_array_equal(arrays[name], weights[name])
 
 

@@ -14,7 +14,7 @@ QUICK = {"n_epochs": 5, "hidden": 16}
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize(
-    "where", ["scgsr._train._learn.train", "scgsr._modules._find.leiden", "scgsr._adata._fit.palette"]
+    "where", ["scgsr._train._learn.train", "scgsr._modules._consensus.median_partition", "scgsr._adata._fit.palette"]
 )
 @pytest.mark.parametrize("fitted_before", [False, True])
 def test_whatever_stops_a_fit_leaves_the_cells_as_they_were(

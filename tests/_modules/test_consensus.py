@@ -1,0 +1,89 @@
+"""What many searches agree on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from scgsr._modules import _consensus
+
+
+@pytest.fixture
+def group():
+    return np.repeat(np.arange(6), [900, 400, 200, 100, 60, 30])
+
+
+@pytest.fixture
+def points(group):
+    centres = np.random.default_rng(3).normal(0, 6, size=(6, 8))
+    return centres[group] + np.random.default_rng(4).normal(size=(len(group), 8))
+
+
+def test_the_populations_are_found_and_the_tree_goes_on_to_one(points, group):
+    piece, tree = _consensus.agree(points, 100, features=False, seed=0)
+    assert tree.fewest == 1
+    assert adjusted_rand_score(group, tree.cut_at(1.0)[piece]) > 0.99
+    assert set(tree.cut(1)) == {0}
+
+
+def test_merges_within_modules_come_first_and_cross_the_shallower_valleys(points):
+    _, tree = _consensus.agree(points, 100, features=False, seed=0)
+    n_within = tree.n_pieces - 6
+    np.testing.assert_array_equal(tree.cut(6), tree.cut_at(1.0))
+    assert tree.separations[:n_within].max() <= 0.5 < tree.separations[n_within:].min()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_searches_from_other_centres_agree_on_the_same(points, seed):
+    one, first = _consensus.agree(points, 100, features=False, seed=0)
+    other, second = _consensus.agree(points, 100, features=False, seed=seed + 1)
+    assert adjusted_rand_score(first.cut_at(1.0)[one], second.cut_at(1.0)[other]) > 0.98
+
+
+def test_never_more_pieces_than_asked_for(points):
+    piece, tree = _consensus.agree(points, 7, features=False, seed=0)
+    assert tree.n_pieces == piece.max() + 1 == 7
+
+
+def disagreement(module, partitions, n_cells):
+    """Pairs of cells that a partition and others judge differently, summed over the others."""
+    pairs = np.triu(np.outer(n_cells, n_cells), 1)
+    same = lambda labels: labels[:, None] == labels
+    return sum((pairs * (same(module) != same(other))).sum() for other in partitions)
+
+
+def partitions_of(n_pieces, labels=()):
+    """All of them: each piece is in one of the modules so far or in a new one."""
+    if len(labels) == n_pieces:
+        yield labels
+        return
+    for module in range(max(labels, default=-1) + 2):
+        yield from partitions_of(n_pieces, (*labels, module))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_median_partition_disagrees_least_of_all(seed):
+    """Looked for among all partitions of six pieces."""
+    rng = np.random.default_rng(seed)
+    partitions = rng.integers(0, 3, size=(5, 6))
+    n_cells = rng.integers(1, 50, size=6)
+    shared = np.mean([labels[:, None] == labels for labels in partitions], axis=0)
+    found = _consensus.median_partition(shared, n_cells, seed=0)
+    least = min(disagreement(np.array(labels), partitions, n_cells) for labels in partitions_of(6))
+    assert disagreement(found, partitions, n_cells) == least
+
+
+def test_the_search_for_the_median_ends_where_ties_gain_rounding_errors():
+    # In a process of its own, because what it guards against never ends.
+    script = (
+        "from scipy import sparse; from scgsr._modules import _consensus; import numpy as np, sys;"
+        "ties = sparse.load_npz(sys.argv[1]).toarray(); ties = ties / ties.max();"
+        "_consensus.median_partition(ties, np.full(len(ties), 997), seed=4852961352588442935)"
+    )
+    ties = Path(__file__).parents[1] / "fixtures" / "leiden_with_ties.npz"
+    assert subprocess.run([sys.executable, "-c", script, str(ties)], check=False, timeout=120).returncode == 0
