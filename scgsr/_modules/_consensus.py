@@ -17,33 +17,31 @@ from scgsr._modules._tree import VALLEY, ModuleTree
 
 # Searches, and the share of the cells that each sees, but at most so many.
 _SEARCHES, _SHARE, _CELLS = 8, 0.8, 10_000
-# A piece has about so many cells in a search, where valleys must be seen, and in the end, where cells are only sorted.
-_CELLS_PER_PIECE, _CELLS_PER_FINAL_PIECE = 60, 40
-# But at least so many pieces are made, also of few cells.
-_FEWEST_PIECES, _FEWEST_FINAL_PIECES = 10, 20
+# A piece has about so many cells in a search, so that valleys can be seen; at least so many pieces are made.
+_CELLS_PER_PIECE, _FEWEST_PIECES = 60, 10
 # leidenalg takes its seed as a C int. It ends when a round gains no more than this share of all weights.
 _MAX_SEED, _NO_GAIN, _LEIDEN_ROUNDS = 2**31 - 1, 1e-9, 100
 
 
-def agree(points: np.ndarray, most_pieces: int, *, features: bool, seed: int) -> tuple[np.ndarray, ModuleTree]:
-    """Search for modules many times; return a piece for each cell, (n_cells,) int, and the tree in which they merge.
+def agree(points: np.ndarray, piece: np.ndarray, most_pieces: int, *, features: bool, seed: int) -> ModuleTree:
+    """Search for modules many times; return the tree in which pieces merge to the modules that the searches agree on.
 
-    Cut at resolution 1, the tree gives the modules that the searches agree on.
+    They are its cut at resolution 1.
 
     Parameters
     ----------
     points
         Cells in the space where valleys are looked for, (n_cells, n_dims).
+    piece
+        The piece of each cell, (n_cells,) int from 0 on.
     most_pieces
-        More are never made.
+        A search starts with no more pieces of its own.
     features
         See :func:`_growth.grow`.
     seed
         Seed of all that is drawn.
     """
     rng = _random.generator(seed)
-    n_pieces = max(len(points) // _CELLS_PER_FINAL_PIECE, _FEWEST_FINAL_PIECES)
-    piece = _pieces.cut_into_pieces(points, n_pieces, most_pieces, _seed_from(rng))
     means, n_cells = _pieces.means_of(points, piece)
     shared = np.zeros((len(means), len(means)))
     for _ in range(_SEARCHES):
@@ -54,7 +52,7 @@ def agree(points: np.ndarray, most_pieces: int, *, features: bool, seed: int) ->
     # What the searches agree on goes before what is measured once.
     agreed = np.arange(len(merges)) < len(means) - (module.max() + 1)
     separations = np.where(agreed, np.minimum(separations, VALLEY), np.maximum(separations, np.nextafter(VALLEY, 1)))
-    return piece, ModuleTree(len(means), merges, separations)
+    return ModuleTree(len(means), merges, separations)
 
 
 def _seed_from(rng: np.random.Generator) -> int:

@@ -10,12 +10,14 @@ import numpy as np
 from scipy import sparse
 
 from scgsr import _random
-from scgsr._modules import _consensus, _templates
+from scgsr._modules import _consensus, _pieces, _templates
 from scgsr._modules._modules import Labels, Modules
 from scgsr._values import slices
 
 # Modules are found on so many cells.
 _CELLS = 20_000
+# A piece has about so many of them; at least so many pieces are made.
+_CELLS_PER_PIECE, _FEWEST_PIECES = 40, 20
 # Principal components in which valleys are looked for.
 _COMPONENTS = 50
 _CELLS_AT_ONCE = 1 << 16
@@ -70,12 +72,14 @@ def find(
         rows = np.sort(_random.generator(_SEED).choice(rows, _CELLS, replace=False))
     points = coordinates(activations[rows]).astype(np.float64)
     few = points.shape[1] <= _COMPONENTS or len(points) < 2
-    piece, tree = _consensus.agree(
-        points if few else _principal(points), n_neurons, features=features and few, seed=_SEED
-    )
+    points = points if few else _principal(points)
     pictures = _templates.pictures(activations[rows])
-    templates = _templates.mean_pictures(pictures, piece)
-    modules = Modules.of(tree, templates, np.bincount(piece), tree.cut_at(resolution))
+    n_pieces = max(len(rows) // _CELLS_PER_PIECE, _FEWEST_PIECES)
+    templates = _templates.mean_pictures(pictures, _pieces.cut_into_pieces(points, n_pieces, n_neurons, _SEED))
+    # A piece is what its template knows again: cells are labelled by templates.
+    won, piece = np.unique((pictures @ templates.T).argmax(axis=1), return_inverse=True)
+    tree = _consensus.agree(points, piece, n_neurons, features=features and few, seed=_SEED)
+    modules = Modules.of(tree, templates[won], np.bincount(piece), tree.cut_at(resolution))
     return ranked(modules, activations), _templates.coactivation(pictures)
 
 

@@ -10,7 +10,7 @@ from scgsr._modules import _valleys
 # Pieces need not be the best, only small.
 _ROUNDS = 25
 # A piece across which there is a valley as deep as this holds two populations.
-_CLEAR = 0.8
+_CLEAR = 0.95
 # Cells that differ by less, in units of the largest value, are the same to k-means.
 _DIGITS = 6
 

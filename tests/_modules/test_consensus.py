@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from scgsr._modules import _consensus
+from scgsr._modules import _consensus, _pieces
 
 
 @pytest.fixture
@@ -24,30 +24,31 @@ def points(group):
     return centres[group] + np.random.default_rng(4).normal(size=(len(group), 8))
 
 
-def test_the_populations_are_found_and_the_tree_goes_on_to_one(points, group):
-    piece, tree = _consensus.agree(points, 100, features=False, seed=0)
+@pytest.fixture
+def piece(points):
+    return _pieces.cut_into_pieces(points, 40, 100, seed=0)
+
+
+def test_the_populations_are_found_and_the_tree_goes_on_to_one(points, piece, group):
+    tree = _consensus.agree(points, piece, 100, features=False, seed=0)
     assert tree.fewest == 1
     assert adjusted_rand_score(group, tree.cut_at(1.0)[piece]) > 0.99
     assert set(tree.cut(1)) == {0}
 
 
-def test_merges_within_modules_come_first_and_cross_the_shallower_valleys(points):
-    _, tree = _consensus.agree(points, 100, features=False, seed=0)
+def test_merges_within_modules_come_first_and_cross_the_shallower_valleys(points, piece):
+    tree = _consensus.agree(points, piece, 100, features=False, seed=0)
     n_within = tree.n_pieces - 6
     np.testing.assert_array_equal(tree.cut(6), tree.cut_at(1.0))
     assert tree.separations[:n_within].max() <= 0.5 < tree.separations[n_within:].min()
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_searches_from_other_centres_agree_on_the_same(points, seed):
-    one, first = _consensus.agree(points, 100, features=False, seed=0)
-    other, second = _consensus.agree(points, 100, features=False, seed=seed + 1)
-    assert adjusted_rand_score(first.cut_at(1.0)[one], second.cut_at(1.0)[other]) > 0.98
-
-
-def test_never_more_pieces_than_asked_for(points):
-    piece, tree = _consensus.agree(points, 7, features=False, seed=0)
-    assert tree.n_pieces == piece.max() + 1 == 7
+def test_searches_from_other_centres_agree_on_the_same(points, piece, seed):
+    other = _pieces.cut_into_pieces(points, 40, 100, seed=seed + 1)
+    first = _consensus.agree(points, piece, 100, features=False, seed=0)
+    second = _consensus.agree(points, other, 100, features=False, seed=seed + 1)
+    assert adjusted_rand_score(first.cut_at(1.0)[piece], second.cut_at(1.0)[other]) > 0.98
 
 
 def disagreement(module, partitions, n_cells):
@@ -81,7 +82,7 @@ def test_the_median_partition_disagrees_least_of_all(seed):
 def test_the_search_for_the_median_ends_where_ties_gain_rounding_errors():
     # In a process of its own, because what it guards against never ends.
     script = (
-        "from scipy import sparse; from scgsr._modules import _consensus; import numpy as np, sys;"
+        "from scipy import sparse; from scgsr._modules import _consensus, _pieces; import numpy as np, sys;"
         "ties = sparse.load_npz(sys.argv[1]).toarray(); ties = ties / ties.max();"
         "_consensus.median_partition(ties, np.full(len(ties), 997), seed=4852961352588442935)"
     )
