@@ -7,12 +7,17 @@
 - `_correlation`: of features with neurons.
 - `_null`: the same measure after neurons have been permuted, and the best order of neurons found after training.
 - `_table`: the measures of one fit, each with its null.
+- `_halves`: whether labels found on one half of the cells are those found on the other.
+- `_tears`: whether cells have the shape of a graph without branches.
+- `_faults`: what speaks against reading pictures that are smooth and local.
 - `_verdict`: one verdict from all measures, with advice.
 - `_programs`: which features rise or fall with a module, and what would change its activation.
 """
 
 from scgsr._measures._agreement import circular_agreement, match_neurons, rank_agreement
 from scgsr._measures._correlation import feature_correlation
+from scgsr._measures._faults import faults, remarks
+from scgsr._measures._halves import Search
 from scgsr._measures._null import p_value, permutation_null, reorder
 from scgsr._measures._pictures import localisation, morans_i, neighbour_correlation
 from scgsr._measures._programs import FEWEST_CELLS, Evidence, effects, evidence, planes, saliency
@@ -26,10 +31,12 @@ __all__ = [
     "Context",
     "Evidence",
     "Fit",
+    "Search",
     "Table",
     "circular_agreement",
     "effects",
     "evidence",
+    "faults",
     "feature_correlation",
     "graph_spectrum",
     "judge",
@@ -43,6 +50,7 @@ __all__ = [
     "permutation_null",
     "planes",
     "rank_agreement",
+    "remarks",
     "reorder",
     "saliency",
     "segment_connectivity",

@@ -102,12 +102,46 @@ def mean_cosine(means: np.ndarray) -> float:
     >>> mean_cosine(np.array([[1.0, 0, 0], [0, 2, 0], [0, 0, 0]])), mean_cosine(np.array([[1.0, 2], [2, 4]]))
     (0.0, 1.0)
     """
+    cosines = _cosines(means)
+    known = cosines[np.isfinite(cosines)]
+    return float(known.mean().round(12)) if len(known) else float("nan")
+
+
+def most_alike(means: np.ndarray) -> tuple[float, int, int]:
+    """
+    Find the two groups with the most alike mean pictures, not centred.
+
+    Parameters
+    ----------
+    means
+        Mean activations of each group, (n_groups, n_neurons).
+
+    Returns
+    -------
+    The cosine between their pictures, and the numbers of the two groups. Groups without activation are left out; NaN,
+    0 and 0 if fewer than two remain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scgsr._measures._regions import most_alike
+    >>> most_alike(np.array([[1.0, 0, 0], [0, 0, 0], [1, 2, 0], [2, 4, 0]]))
+    (1.0, 2, 3)
+    """
+    cosines = _cosines(means)
+    if not np.isfinite(cosines).any():
+        return float("nan"), 0, 0
+    one, other = np.unravel_index(np.nanargmax(cosines), cosines.shape)
+    return float(cosines[one, other].round(12)), int(one), int(other)
+
+
+def _cosines(means: np.ndarray) -> np.ndarray:
+    """Return the cosine of each pair of groups above the diagonal, (n_groups, n_groups); NaN elsewhere."""
     length = np.linalg.norm(means, axis=1)
-    units = means[length > 0] / length[length > 0, None]
-    if len(units) < 2:
-        return float("nan")
+    units = np.divide(means, length[:, None], out=np.full(means.shape, np.nan), where=length[:, None] > 0)
     cosines = np.clip(units @ units.T, -1.0, 1.0)
-    return float(cosines[np.triu_indices(len(units), k=1)].mean().round(12))
+    cosines[np.tril_indices(len(cosines))] = np.nan
+    return cosines
 
 
 def module_auroc(responses: np.ndarray, labels: np.ndarray) -> pd.Series:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from scgsr._measures import _agreement, _null, _pictures, _regions
+from scgsr._measures import _agreement, _halves, _null, _pictures, _regions, _tears
+from scgsr._measures._halves import Search
 from scgsr._modules import Modules
 from scgsr.graphs import diffusion, edge_jaccard
 
@@ -18,6 +19,8 @@ from scgsr.graphs import diffusion, edge_jaccard
 _MOST_CELLS = 20_000
 # A measure whose null needs all cells in every permutation is taken on at most so many.
 _MOST_CELLS_PERMUTED = 1000
+# Neighbours among the cells are sought among at most so many.
+_MOST_CELLS_APART = 5000
 # Directions that the layer damps to less than this are not restored when its diffusion is undone.
 _DAMPED_AWAY = 1e-5
 
@@ -35,6 +38,8 @@ class Fit:
     labels: np.ndarray  # (n_cells,) of strings
     validation_r2: float  # NaN where none is known
     diffusion_steps: int = 0  # by which the layer spreads activation to neighbours by itself
+    explainable_r2: float = float("nan")  # what components explain of held-out cells, NaN where it is not known
+    search: Search | None = None  # how the modules were looked for; None: what needs it is not measured
 
 
 class Table:
@@ -82,6 +87,7 @@ class Table:
         """Add whether the network carries anything."""
         activations = self.fit.activations
         self.add("validation_r2", self.fit.validation_r2)
+        self.add("explainable_r2", self.fit.explainable_r2)
         self.add("dead_neurons", float((np.ptp(activations, axis=0) == 0).mean()))
         self.add("silent_cells", float((activations == 0).all(axis=1).mean()))
 
@@ -105,12 +111,33 @@ class Table:
         value = _mean_of_known(_pictures.localisation(cells, adjacency))
         self.add("localisation", value, null=self.null(_local_on(adjacency), cells))
 
-    def add_regions(self, groups: pd.Categorical) -> None:
+    def add_labels(self) -> None:
+        """Add how many modules there are, from how many cells, and whether halves of the cells give the same labels."""
+        activations, search = self.fit.activations, self.fit.search
+        self.add("modules", self.fit.modules.n_modules)
+        if search is not None:
+            self.add("module_cells", len(search.lit_rows(activations)))
+            self.add("label_halves_ari", _halves.label_halves_ari(activations, search, self.rng))
+
+    def add_shape(self) -> None:
+        """Add whether the cells have the shape of the graph, if it has no branches: of a sheet nothing is added."""
+        adjacency, search = self.fit.adjacency, self.fit.search
+        if search is None or not _tears.has_no_branches(adjacency):
+            return
+        cells = self.fit.activations[self.sample[:_MOST_CELLS_APART]]
+        found = _tears.borders(cells, search.coordinates(cells), adjacency)
+        self.add("torn_neighbours", found.torn)
+        self.add("ring_closure", found.closure)
+
+    def add_regions(self, groups: pd.Categorical, *, own_labels: bool = False) -> None:
         """Add whether groups light regions of their own, each in one piece, and whether modules tell them apart."""
         members = [groups.codes == code for code in range(len(groups.categories))]
         means = np.stack([self.fit.activations[cells].mean(axis=0, dtype=np.float64) for cells in members])
         # Of a linear code opposite signs light the same place.
         self.add("mean_cosine", _regions.mean_cosine(np.abs(means)))
+        if not own_labels:  # which differ by construction
+            cosine, one, other = _regions.most_alike(np.abs(means))
+            self.add("most_alike", cosine, group=" / ".join(str(groups.categories[code]) for code in (one, other)))
         labels = np.array([None if code < 0 else code for code in groups.codes], dtype=object)
         responses = self.fit.modules.responses(self.fit.activations)
         areas = _with_mean(_regions.module_auroc(responses, labels).to_numpy())
@@ -121,6 +148,9 @@ class Table:
             self.add("segment_connectivity", connected[row], group=name, null=null[:, row])
         for row, name in enumerate(names):
             self.add("module_auroc", areas[row], group=name)
+        silent = ~np.asarray(self.fit.activations.any(axis=1))
+        for cells, name in zip(members, names[1:], strict=True):
+            self.add("silent_cells", float(silent[cells].mean()), group=name)
 
     def add_angle(self, angle: np.ndarray) -> None:
         """Add how well cells go around the ring as their angle does."""

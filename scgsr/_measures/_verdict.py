@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-VERDICTS = ("collapsed", "merely smooth", "too weak", "structure real")
+from scgsr._train import carries_nothing
 
-# Below this explained variance on held-out cells the activations carry next to nothing of the cells.
-_USELESS_R2 = 0.01
+VERDICTS = ("collapsed", "merely smooth", "too weak", "not proven", "structure real")
+
 # Above the first, the mean cosine between groups, all groups have one picture, and only brightness tells cells apart.
 # If the explained variance on held-out cells is below the second as well, brightness carries nothing either.
 _SAME_PICTURE, _POOR_R2 = 0.98, 0.1
@@ -35,22 +35,27 @@ class Context:
     own_labels: bool = False
 
 
-def judge(values: Mapping[str, float], p: float, context: Context) -> tuple[str, str]:
+def judge(values: Mapping[str, float], p: float, context: Context, faults: Sequence[str] = ()) -> tuple[str, str]:
     """
     Return the verdict and the advice.
 
     In this order: a code that carries nothing has collapsed; pictures without order on the graph are too weak; smooth
     ones in which all groups light one place are merely smooth; regions that fall into pieces are too weak as well.
+    Pictures that are smooth and local are not proven where something speaks against reading them, such as two groups
+    that are drawn alike, labels that do not hold, or a graph of another shape than the cells', or where there is one
+    group alone. Structure is real if there is no fault. All faults are said, unless the code has collapsed.
 
     Parameters
     ----------
     values
         ``validation_r2``, ``dead_neurons``, ``silent_cells``, ``mean_cosine``, ``morans_i``, ``segment_connectivity``
-        and, if measured, ``morans_i_ratio``; NaN where unknown.
+        and, if measured, ``explainable_r2`` and ``morans_i_ratio``; NaN where unknown.
     p
         P-value of Moran's I.
     context
         How the numbers came about.
+    faults
+        Sentences on what speaks against reading the pictures, as `faults` gives them.
 
     Returns
     -------
@@ -65,41 +70,53 @@ def judge(values: Mapping[str, float], p: float, context: Context) -> tuple[str,
     >>> verdict, "raise `threshold`" in advice.lower()
     ('merely smooth', True)
     """
-    faults = _collapse(values)
+    nothing = _collapse(values)
     cosine, smooth, connected = (values[name] for name in ("mean_cosine", "morans_i", "segment_connectivity"))
     # With few permutations no p-value is lower than this.
     significant = p <= max(_SIGNIFICANCE, 1 / (1 + context.n_permutations))
-    if faults:
-        verdict = "collapsed"
-        advice = f"The network carries next to nothing: {', '.join(faults)}. {_HOW_TO_REVIVE}"
+    if nothing:
+        verdict, faults = "collapsed", ()
+        advice = f"The network carries next to nothing to read: {', '.join(nothing)}. {_how_to_revive(values)}"
     elif not (smooth >= _WEAK_MORAN and significant):
         verdict = "too weak"
         advice = (
             f"Neurons that are neighbours hardly fire together (Moran's I {smooth:.2f}, p = {p:.3g}), so where a cell "
             "lights up means little. Raise `smoothness`, train longer (`n_epochs`), or lower `threshold`."
         )
-    elif not cosine <= _SAME_REGION:
+    elif cosine > _SAME_REGION:
         verdict = "merely smooth"
-        advice = f"{_without_regions(cosine)} {_HOW_TO_TELL_APART}"
-    elif not connected >= _IN_PIECES:
+        advice = (
+            "The picture is smooth, but all groups light the same place (cosine between their mean pictures "
+            f"{cosine:.2f}): cells differ in brightness, not in where. {_HOW_TO_TELL_APART}"
+        )
+    elif connected < _IN_PIECES:
         verdict = "too weak"
         advice = (
             f"The groups' regions lie in pieces (the largest holds {connected:.0%} of a region on average). Raise "
             "`smoothness`, or train longer (`n_epochs`). Or look at the groups: one that holds several populations "
             "rightly has several pieces, and some may be finer than the network can tell apart."
         )
+    elif faults or cosine != cosine:
+        verdict = "not proven"
+        advice = f"The pictures are smooth and local, but {_ONE_GROUP if cosine != cosine else _SOME_FAULT}."
     else:
         verdict = "structure real"
         advice = (
             "Neighbouring neurons fire together, and groups light different regions that hang together "
             f"(cosine between groups {cosine:.2f}). The pictures may be read."
         )
-    return verdict, " ".join([advice, *_caveats(values, context)])
+    return verdict, " ".join([advice, *faults, *_caveats(values, context)])
 
 
+_ONE_GROUP = "there is only one group, so nothing shows that others light another place"
+_SOME_FAULT = "something speaks against reading them"
 _HOW_TO_REVIVE = (
     "Lower `smoothness`, which may outweigh the reconstruction, or `threshold`, above which neurons must rise to fire, "
     "or train longer (`n_epochs`)."
+)
+_HOW_TO_LEARN_SOMETHING = (
+    "No setting of the fit helps: choose other features, such as highly variable genes or the markers of interest, and "
+    "look whether they were normalised and transformed."
 )
 _HOW_TO_TELL_APART = (
     "Raise `threshold`, so that each neuron fires in fewer cells, or `noise`, so that shades of brightness are lost "
@@ -107,12 +124,15 @@ _HOW_TO_TELL_APART = (
 )
 
 
+def _how_to_revive(values: Mapping[str, float]) -> str:
+    return _HOW_TO_LEARN_SOMETHING if values.get("explainable_r2", float("nan")) <= 0 else _HOW_TO_REVIVE
+
+
 def _collapse(values: Mapping[str, float]) -> list[str]:
     """Return what shows that the code carries nothing; a NaN shows nothing."""
     r2, dead, silent = (values[name] for name in ("validation_r2", "dead_neurons", "silent_cells"))
-    faults = []
-    if r2 < _USELESS_R2:
-        faults.append(f"R2 {r2:.3f} on held-out cells")
+    reason = carries_nothing(r2, values.get("explainable_r2", float("nan")))
+    faults = [reason] if reason else []
     if dead > 1 / 2:
         faults.append(f"{dead:.0%} of the neurons never fire")
     if silent > 1 / 2:
@@ -120,15 +140,6 @@ def _collapse(values: Mapping[str, float]) -> list[str]:
     if values["mean_cosine"] > _SAME_PICTURE and r2 < _POOR_R2 and not faults:
         faults.append(f"all groups have one picture, and R2 on held-out cells is {r2:.3f}")
     return faults
-
-
-def _without_regions(cosine: float) -> str:
-    if cosine != cosine:
-        return "The picture is smooth, but there is only one group, so nothing shows that others light another place."
-    return (
-        f"The picture is smooth, but all groups light the same place (cosine between their mean pictures {cosine:.2f}"
-        "): cells differ in brightness, not in where."
-    )
 
 
 def _caveats(values: Mapping[str, float], context: Context) -> list[str]:

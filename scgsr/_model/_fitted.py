@@ -42,6 +42,9 @@ class FittedModel:
         recorded it, (n_features,); NaN: none on record.
     novelty_reference
         How the cells of the fit look, which novelty is measured against; None in fits stored by older versions.
+    explainable_r2
+        Explained variance of held-out cells by ten principal components of the training cells, 0 if the features have
+        nothing in common; NaN if it is not known.
     coactivation
         How many cells two neurons share, (n_neurons, n_neurons).
     evolution
@@ -70,6 +73,7 @@ class FittedModel:
     coactivation: sparse.csr_matrix
     cofactor: np.ndarray
     novelty_reference: NoveltyReference | None = None
+    explainable_r2: float = float("nan")
     evolution: Evolution = field(default_factory=Evolution)
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -246,6 +250,7 @@ class FittedModel:
         weights = {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
         scaling = {"mean": self.mean, "scale": self.scale, "cofactor": self.cofactor}
         reference = {} if self.novelty_reference is None else self.novelty_reference.to_arrays()
+        explainable = {"explainable_r2": np.array(self.explainable_r2)}
         return {
             "schema": _record.SCHEMA,
             "params": _record.plain(self.params),
@@ -256,7 +261,7 @@ class FittedModel:
             "history": self.history.set_axis(self.history.index.astype(str), axis="index"),
             "model": {
                 "config": json.dumps({"network": self.network.config.to_dict()}),
-                "arrays": {**weights, **scaling, **self.modules.to_arrays(), **reference},
+                "arrays": {**weights, **scaling, **self.modules.to_arrays(), **reference, **explainable},
             },
             "features": np.array(self.features, dtype=object),
             "versions": dict(self.versions),
@@ -269,6 +274,7 @@ class FittedModel:
         graph = _record.graph_from_dict(record["graph"])
         arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
         scaling = {name: arrays.pop(name) for name in ("mean", "scale", "cofactor")}
+        explainable = float(arrays.pop("explainable_r2", np.nan))  # not in older records
         modules = Modules.from_arrays(np.array(record["modules"]), arrays)
         reference = NoveltyReference.from_arrays(arrays)
         return cls(
@@ -279,6 +285,7 @@ class FittedModel:
             modules=modules,
             coactivation=sparse.csr_matrix(record["coactivation"]),
             novelty_reference=reference,
+            explainable_r2=explainable,
             evolution=Evolution.from_dict(record["evolution"]),
             history=record["history"].copy(),
             params=dict(record["params"]),

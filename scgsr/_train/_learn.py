@@ -16,12 +16,11 @@ from scgsr._checks import log
 from scgsr._model import Autoencoder, AutoencoderConfig, FittedModel, NoveltyReference
 from scgsr._modules import Labels, Modules
 from scgsr._train._config import TrainConfig
+from scgsr._train._explainable import carries_nothing, explainable_r2
 from scgsr._train._training import Trained, train
 from scgsr._values import Batches, MatrixView
 from scgsr.graphs import LearnedGraph, NeuronGraph
 
-# Below this share of explained variance on held-out cells the code says next to nothing.
-_COLLAPSED_R2 = 0.01
 # Novelty is calibrated on held-out cells if there are so many, else on all cells.
 _ENOUGH_HELD_OUT = 20
 # Novelty is estimated and calibrated on at most so many cells each.
@@ -46,11 +45,12 @@ class Learned:
         validation = "no cells held out" if np.isnan(r2) else f"R2 {r2:.3f} on held-out cells"
         log.info("%d epochs, %s, %d modules of neurons", len(self.fitted.history), validation, modules.n_modules)
         modules.tell_of_silent_cells(silent)
-        if r2 < _COLLAPSED_R2 or n_dead > len(modules.labels) / 2 or silent.mean() > 1 / 2:
+        nothing = carries_nothing(r2, self.fitted.explainable_r2)
+        if nothing or n_dead > len(modules.labels) / 2 or silent.mean() > 1 / 2:
             log.warning(
                 "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
                 "lower `smoothness` or `threshold`, or train longer",
-                validation,
+                nothing or validation,
                 n_dead,
                 len(modules.labels),
                 100 * silent.mean(),
@@ -95,7 +95,7 @@ def learn(
     progress
         Show a progress bar; None: only in a terminal.
     """
-    train_seed, novelty_seed = _random.spawn(seed, 2)
+    train_seed, novelty_seed, explainable_seed = _random.spawn(seed, 3)
     log.info("training on %s", _device.describe(device))
     batches = Batches(view.matrix, view.mean, view.scale, device)
     with _device.multiplying(config.precision):
@@ -114,9 +114,10 @@ def learn(
         features=network.coordinates_are_features and source.get("use_rep") is None,
     )
     reference = _novelty_reference(network, batches, activations, held_out, novelty_seed)
+    explainable = explainable_r2(batches, np.flatnonzero(~held_out), trained.held_out, seed=explainable_seed)
     settings = {**network_config.to_dict(), **config.to_dict(), **source, "seed": seed, "resolution": resolution}
     return Learned(
-        fitted=_fitted_model(view, trained, modules, coactivation, reference, settings),
+        fitted=_fitted_model(view, trained, modules, coactivation, reference, explainable, settings),
         activations=activations,
         labels=labels,
         held_out=held_out,
@@ -130,6 +131,7 @@ def _fitted_model(
     modules: Modules,
     coactivation: csr_matrix,
     novelty_reference: NoveltyReference,
+    explainable: float,
     settings: Mapping[str, Any],
 ) -> FittedModel:
     """Return the fit as a whole."""
@@ -144,6 +146,7 @@ def _fitted_model(
         modules=modules,
         coactivation=coactivation,
         novelty_reference=novelty_reference,
+        explainable_r2=explainable,
         evolution=trained.evolution,
         history=trained.history,
         params={**settings, "width": view.width},

@@ -171,7 +171,7 @@ def fit(
     `.obs["gsr"]` : categorical (n_obs,)
         The module that dominates each cell; ``"0"`` wins most cells.
     `.obs["gsr_confidence"]` : float32 (n_obs,)
-        Cosine to the mean picture of the module's cells, in [0, 1]; 0 with one module alone.
+        Cosine to the mean picture of the label's cells; 0 where no neuron fires, or there is one module alone.
     `.obs["gsr_held_out"]` : bool (n_obs,)
         Which cells neither the network nor the modules were made from.
     `.uns["gsr"]` : dict

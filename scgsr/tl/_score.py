@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scgsr import _adata, _checks, _measures, _random
+import numpy as np
+
+from scgsr import _adata, _checks, _measures, _model, _random
 from scgsr._adata import DEFAULT_KEY, Keys
 from scgsr._checks import about, log
 from scgsr._model import FittedModel
@@ -40,6 +42,12 @@ def score(
     neurons change places at random. A layer that spreads activation to neighbours (`diffusion`) does so in the null
     too, since what it adds by itself is no structure; activations composed of `atoms` are smooth by construction, which
     no null knows and the advice says. The graph connects neurons, not cells.
+
+    Pictures may be smooth and local and yet not to be read. The verdict is "not proven" if there is one module or one
+    group alone, if many cells light no neuron, if two groups of `groupby` are drawn as one picture, if labels do not
+    hold (found on two halves of the cells, or by `others`), if there are too few cells to tell, or if cells do not have
+    the shape of a graph without branches (a circle on a path, a line on a ring). Labels of cells in a known order, as
+    `angle` or `pseudotime` shows, need not hold: the pictures do not depend on them.
 
     Parameters
     ----------
@@ -76,9 +84,9 @@ def score(
         DataFrame with the columns ``metric``, ``group`` (empty: all cells), ``value``, and ``null_mean``, ``null_sd``,
         ``z``, ``p`` where there is a null; see :func:`scgsr.get.scores`.
     ``"verdict"``
-        ``"collapsed"``, ``"merely smooth"``, ``"too weak"`` or ``"structure real"``.
+        ``"collapsed"``, ``"merely smooth"``, ``"too weak"``, ``"not proven"`` or ``"structure real"``.
     ``"advice"``
-        What to change, and with which argument of :func:`scgsr.tl.fit`.
+        All that speaks against reading the pictures, and what to change, with which argument of :func:`scgsr.tl.fit`.
     ``"groupby"``, ``"n_permutations"``
         As given, or the column of the fit's labels.
 
@@ -104,7 +112,7 @@ def score(
     >>> adata = sc.datasets.pbmc68k_reduced()
     >>> scgsr.tl.fit(adata, (6, 8), n_epochs=5)
     >>> scgsr.tl.score(adata, groupby="bulk_labels", n_permutations=99)
-    >>> adata.uns["gsr"]["scores"]["verdict"] in {"collapsed", "merely smooth", "too weak", "structure real"}
+    >>> adata.uns["gsr"]["scores"]["verdict"] in {"too weak", "not proven", "structure real"}
     True
     >>> table = scgsr.get.scores(adata).query("group == ''").set_index("metric")
     >>> bool(-1 <= table.loc["morans_i", "value"] <= 1)
@@ -131,11 +139,13 @@ def score(
         table.add_pseudotime(times)
     table.add_network()
     table.add_pictures()
-    table.add_regions(groups)
+    table.add_regions(groups, own_labels=groupby is None)
+    table.add_shape()
     if control is not None:
         table.add_baseline(control)
     for name, rival in rivals.items():
         table.add_other(name, rival)
+    table.add_labels()
     scores = _judged(table, model, own_labels=groupby is None)
     scores["groupby"] = labels
     log.info("%s: %s. %s", key, scores["verdict"], scores["advice"])
@@ -154,7 +164,22 @@ def _measured(adata: AnnData, key: str, model: FittedModel) -> _measures.Fit:
         modules=model.modules,
         labels=_adata.read_labels(adata, key).astype(str),
         validation_r2=float(kept.iloc[-1]) if len(kept) else float("nan"),
+        explainable_r2=model.explainable_r2,
+        search=_search(adata, key, model),
         diffusion_steps=int(model.params.get("diffusion", 0)),
+    )
+
+
+def _search(adata: AnnData, key: str, model: FittedModel) -> _measures.Search:
+    """Return how the modules of a fit were looked for; older fits do not tell which cells were held out."""
+    held_out = _adata.read_held_out(adata, key)
+    asked = model.params.get("n_clusters")
+    return _measures.Search(
+        rows=np.arange(adata.n_obs) if held_out is None else np.flatnonzero(~held_out),
+        coordinates=lambda some: _model.coordinates(model.network, some),
+        features=model.network.coordinates_are_features and model.params.get("use_rep") is None,
+        resolution=float(model.params.get("resolution", 1.0)),
+        n_clusters=None if asked is None else int(asked),
     )
 
 
@@ -204,5 +229,6 @@ def _judged(table: _measures.Table, model: FittedModel, *, own_labels: bool) -> 
         composed=_composed(model),
         own_labels=own_labels,
     )
-    verdict, advice = _measures.judge(table.overall(), p, context)
+    verdict, advice = _measures.judge(table.overall(), p, context, _measures.faults(frame))
+    advice = " ".join([advice, *_measures.remarks(frame)])
     return {"table": frame, "verdict": verdict, "advice": advice, "n_permutations": int(table.n_permutations)}

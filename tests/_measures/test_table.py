@@ -92,7 +92,8 @@ def test_where_all_neurons_are_tied_no_permutation_changes_a_measure():
 
 def test_modules_are_judged_by_their_best_template_and_not_by_a_sum():
     labels = np.array([0, 0, 0, 1])
-    modules = Modules(labels, np.eye(4, dtype=np.float32), ModuleTree(labels, np.empty((0, 2), int), np.empty(0)))
+    tree = ModuleTree(4, np.empty((0, 2), int), np.empty(0))
+    modules = Modules(labels, np.eye(4, dtype=np.float32), np.ones(4, int), labels, tree)
     sharp, broad = [3.0, 0, 0, 1], [1.0, 1, 1, 3]  # both sum to 3 in module 0, and its best template tells them apart
     activations = np.array([sharp, broad] * 10, dtype=np.float32)
     table = _measures.Table(fit_of(activations, graphs.path(4), modules=modules), n_permutations=9, rng=rng())
@@ -122,4 +123,65 @@ def test_a_measure_without_a_null_has_neither_z_nor_p():
     table.add_network()
     frame = table.frame()
     assert frame[["null_mean", "null_sd", "z", "p"]].isna().all(axis=None)
-    assert table.overall() == dict(zip(frame["metric"], frame["value"], strict=True))
+    assert table.overall() == pytest.approx(dict(zip(frame["metric"], frame["value"], strict=True)), nan_ok=True)
+
+
+def search(rows, **known):
+    """Return how modules were looked for, in the pictures themselves."""
+    return _measures.Search(rows=rows, coordinates=lambda some: some, features=False, **known)
+
+
+def test_the_groups_most_alike_are_named_and_silent_cells_are_counted_by_group():
+    lit = np.array([[3.0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 2], [0, 0, 0, 0]], dtype=np.float32)
+    code = np.repeat(np.arange(4), 10)
+    code[-5:] = 1
+    table = _measures.Table(fit_of(lit[np.repeat(np.arange(4), 10)], graphs.path(4)), n_permutations=9, rng=rng())
+    groups = pd.Categorical.from_codes(code, ["B", "T", "NK", "none"])
+    table.add_regions(groups)
+    frame = table.frame()
+    alike = frame[frame["metric"] == "most_alike"]
+    assert alike["group"].tolist() == ["T / NK"]
+    assert alike["value"].iloc[0] == pytest.approx(3 / np.sqrt(10))
+    silent = frame[frame["metric"] == "silent_cells"].set_index("group")["value"].to_dict()
+    assert silent == pytest.approx({"B": 0, "T": 1 / 3, "NK": 0, "none": 1})
+
+
+def test_labels_of_the_fit_itself_are_not_compared_for_likeness():
+    table = _measures.Table(fit_of(blobs(graphs.path(6), 20), graphs.path(6)), n_permutations=9, rng=rng())
+    table.add_regions(pd.Categorical(["0", "1"] * 10), own_labels=True)
+    assert not (table.frame()["metric"] == "most_alike").any()
+
+
+def test_labels_and_shape_need_to_know_how_modules_were_found():
+    table = _measures.Table(fit_of(blobs(graphs.path(6), 20), graphs.path(6)), n_permutations=9, rng=rng())
+    table.add_labels()
+    table.add_shape()
+    assert table.frame()["metric"].tolist() == ["modules"]
+
+
+def test_labels_are_judged_on_the_lit_cells_that_modules_were_found_on():
+    activations = np.eye(6, dtype=np.float32)[np.arange(240) % 3] + 0.01 * rng().random((240, 6), dtype=np.float32)
+    activations[:10] = 0
+    fit = fit_of(activations, graphs.path(6), search=search(np.arange(200)))
+    table = _measures.Table(fit, n_permutations=9, rng=rng())
+    table.add_labels()
+    found = table.overall()
+    assert found["modules"] == 0
+    assert found["module_cells"] == 190
+    assert found["label_halves_ari"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("graph", "metrics"),
+    [
+        (graphs.path(6), ["torn_neighbours", "ring_closure"]),
+        (graphs.ring(6), ["torn_neighbours", "ring_closure"]),
+        (graphs.grid(2, 3), []),
+    ],
+    ids=["path", "ring", "sheet"],
+)
+def test_shape_is_measured_on_graphs_without_branches(graph, metrics):
+    fit = fit_of(blobs(graph, 100, hops=1), graph, search=search(np.arange(100)))
+    table = _measures.Table(fit, n_permutations=9, rng=rng())
+    table.add_shape()
+    assert table.frame()["metric"].tolist() == metrics

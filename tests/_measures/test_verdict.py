@@ -28,7 +28,11 @@ NAN = float("nan")
         ("collapsed", {"silent_cells": 0.6}, 0.0009),
         ("collapsed", {"mean_cosine": 0.99, "validation_r2": 0.05}, 0.0009),
         ("merely smooth", {"mean_cosine": 0.99}, 0.0009),
-        ("merely smooth", {"mean_cosine": NAN}, 0.0009),
+        ("not proven", {"mean_cosine": NAN}, 0.0009),
+        ("not proven", {"mean_cosine": NAN, "segment_connectivity": NAN}, 0.0009),
+        ("structure real", {"validation_r2": 0.03, "explainable_r2": 0.04}, 0.0009),
+        ("collapsed", {"validation_r2": 0.1, "explainable_r2": 0.9}, 0.0009),
+        ("collapsed", {"explainable_r2": 0.0}, 0.0009),
         ("too weak", {"morans_i": 0.2}, 0.0009),
         ("too weak", {"morans_i": NAN}, NAN),
         ("too weak", {}, 0.01),
@@ -40,7 +44,32 @@ def test_verdicts(verdict, changed, p):
     found, advice = _measures.judge(GOOD | changed, p, _measures.Context(n_permutations=1000))
     assert found == verdict
     assert found in _verdict.VERDICTS
-    assert ("`smoothness`" in advice) == (verdict != "structure real") or "only one group" in advice
+    silent = verdict in ("structure real", "not proven") or changed.get("explainable_r2") == 0
+    assert ("`smoothness`" in advice) != silent
+
+
+def test_a_fault_makes_a_sound_fit_not_proven_and_all_are_said():
+    faults = ["A / B are drawn as one picture.", "The labels do not hold."]
+    judge = lambda changed: _measures.judge(GOOD | changed, 0.0009, _measures.Context(1000), faults)
+    verdict, advice = judge({})
+    assert verdict == "not proven"
+    assert all(fault in advice for fault in faults)
+    assert judge({"mean_cosine": 0.95})[0] == "merely smooth"
+    assert judge({"morans_i": 0.1})[0] == "too weak"
+    assert all(fault in judge({"morans_i": 0.1})[1] for fault in faults)
+    verdict, advice = judge({"validation_r2": 0.0})
+    assert verdict == "collapsed"
+    assert not any(fault in advice for fault in faults)  # of a code that carries nothing they say nothing
+
+
+def test_verdicts_are_in_order():
+    assert _verdict.VERDICTS == ("collapsed", "merely smooth", "too weak", "not proven", "structure real")
+
+
+def test_where_features_have_nothing_in_common_no_setting_is_blamed():
+    advice = _measures.judge(GOOD | {"explainable_r2": 0.0}, 0.0009, _measures.Context(1000))[1]
+    assert "nothing in common" in advice
+    assert "choose other features" in advice
 
 
 def test_the_advice_says_what_is_true_by_construction():

@@ -39,6 +39,15 @@ def test_a_saved_model_comes_back(cells, graph, options, tmp_path):
         name: str(value) for name, value in model.params.items()
     }
     assert loaded.versions == model.versions
+    assert loaded.explainable_r2 == pytest.approx(model.explainable_r2, abs=0)
+
+
+@pytest.mark.parametrize("explainable", [0.0, 0.25, float("nan")])
+def test_what_can_be_explained_is_kept_and_older_records_do_not_know_it(model, explainable):
+    record = replace(model, explainable_r2=explainable).to_record()
+    assert FittedModel.from_record(record).explainable_r2 == pytest.approx(explainable, nan_ok=True)
+    record["model"]["arrays"].pop("explainable_r2")
+    assert np.isnan(FittedModel.from_record(record).explainable_r2)
 
 
 def test_what_a_model_gives_is_the_readers_own(model, cells):

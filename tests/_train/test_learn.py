@@ -260,6 +260,31 @@ def test_an_untrained_code_is_warned_about(view, caplog, learned):
     assert "the code carries next to nothing" in caplog.text
 
 
+def with_r2(result, r2, explainable):
+    """Return the same fit with another R2, where so much could be explained."""
+    return replace(result, validation_r2=r2, fitted=replace(result.fitted, explainable_r2=explainable))
+
+
+def test_a_code_is_judged_by_what_can_be_explained(view, caplog, learned):
+    result = learned(view, n_epochs=40)
+    for r2, explainable in ((0.02, 0.03), (0.02, np.nan), (0.5, 0.9)):
+        with_r2(result, r2, explainable).report()
+    assert "next to nothing" not in caplog.text
+    with_r2(result, 0.1, 0.9).report()
+    assert "R2 0.100 on held-out cells, of which ten principal components explain 0.900" in caplog.text
+    caplog.clear()
+    with_r2(result, 0.5, 0.0).report()
+    assert "features have nothing in common" in caplog.text
+
+
+def test_a_fit_knows_what_can_be_explained(view, learned):
+    # Four groups of cells in twelve features: components explain most.
+    assert 0.8 < learned(view, n_epochs=1).fitted.explainable_r2 < 1
+    assert np.isnan(learned(view, n_epochs=1, validation_fraction=0.0).fitted.explainable_r2)
+    noise = np.random.default_rng(0).normal(size=(240, 12)).astype(np.float32)
+    assert learned(view_of(noise), n_epochs=1).fitted.explainable_r2 == 0
+
+
 def test_a_healthy_code_is_not_warned_about(view, caplog, learned):
     learned(view, n_epochs=40).report()
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from scgsr import get, graphs, pl, tl
+from scgsr import datasets, get, graphs, pl, tl
 from scgsr.graphs import diffusion
 
 N_CELLS, N_GROUPS = 240, 4
@@ -45,7 +45,15 @@ def record(graph, activations, *, r2=0.9, steps=0, **params):
     modules = np.full(graph.n_neurons, -1)
     modules[alive] = np.unique(thirds[alive], return_inverse=True)[1]
     stored = copy.deepcopy(real_record(graph))
-    stored["model"]["arrays"] |= {"templates": np.diag(alive.astype(np.float32)), "silent": np.array(0)}
+    pieces = modules[alive]
+    stored["model"]["arrays"] |= {
+        "templates": np.eye(graph.n_neurons, dtype=np.float32)[alive],
+        "n_cells": np.ones(len(pieces), dtype=int),
+        "pieces": pieces,
+        "merges": np.empty((0, 2), dtype=int),
+        "separations": np.empty(0),
+        "silent": np.array(0),
+    }
     history = {"epoch": [0, 1], "validation_r2": [0.1, r2], "kept": [False, True]}
     return stored | {
         "modules": modules,
@@ -126,6 +134,97 @@ def test_a_code_that_carries_nothing_has_collapsed(activations, r2):
     assert verdict(planted(activations.astype(np.float32), r2=r2), n_permutations=19) == "collapsed"
 
 
+def advice(adata):
+    return adata.uns["gsr"]["scores"]["advice"]
+
+
+def test_two_groups_with_one_picture_are_not_proven():
+    adata = planted(blobs(QUARTERS[[0, 1, 1, 3]][GROUP]))
+    assert verdict(adata) == "not proven"
+    assert "T cell / NK cell are drawn as one picture" in advice(adata)
+    alike = get.scores(adata).query("metric == 'most_alike'")
+    assert alike["group"].tolist() == ["T cell / NK cell"]
+    assert alike["value"].iloc[0] > 0.95
+
+
+def test_a_group_without_pictures_is_named():
+    activations = blobs(QUARTERS[GROUP])
+    activations[(GROUP == 3) & (np.arange(N_CELLS) % 3 > 0)] = 0
+    adata = planted(activations)
+    assert verdict(adata) == "not proven"
+    assert "Of the group monocyte, 67% of the cells light no neuron" in advice(adata)
+    assert "Of all cells, 17%" in advice(adata)
+
+
+def test_too_few_cells_are_not_proven_and_held_out_ones_do_not_count():
+    adata = planted(blobs(QUARTERS[GROUP]))
+    few = adata[:96].copy()
+    assert verdict(few) == "not proven"
+    assert "Modules were made from 96 cells, which are too few" in advice(few)
+    adata.obs["gsr_held_out"] = np.arange(N_CELLS) >= 90
+    assert verdict(adata) == "not proven"
+    assert overall(adata).loc["module_cells", "value"] == 90
+
+
+def test_labels_that_another_seed_does_not_give_are_not_proven():
+    adata = planted(blobs(QUARTERS[GROUP]))
+    with_another(adata, "seed1", blobs(QUARTERS[GROUP], rng=1))
+    adata.obs["seed1"] = pd.Categorical(np.random.default_rng(0).permutation(adata.obs["gsr"]))
+    assert verdict(adata, others=["seed1"]) == "not proven"
+    assert "others than those of seed1" in advice(adata)
+
+
+def test_one_population_is_not_proven_and_its_cells_have_no_confidence():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(900, 3)) @ rng.normal(size=(3, 15)) + rng.normal(size=(900, 15))
+    adata = ad.AnnData(values.astype(np.float32))
+    tl.fit(adata, (6, 6), n_epochs=20)
+    tl.score(adata, n_permutations=199)
+    assert adata.uns["gsr"]["scores"]["verdict"] == "not proven"
+    assert "one module alone" in advice(adata)
+    assert overall(adata).loc["modules", "value"] == 1
+    assert (adata.obs["gsr_confidence"] == 0).all()
+    tl.cluster(adata, n_clusters=6)
+    tl.score(adata, n_permutations=199)
+    assert adata.uns["gsr"]["scores"]["verdict"] == "not proven"
+    assert "labels do not hold" in advice(adata)
+
+
+def test_noise_has_nothing_to_read():
+    adata = ad.AnnData(np.random.default_rng(0).normal(size=(600, 20)).astype(np.float32))
+    tl.fit(adata, (6, 6), n_epochs=20)
+    tl.score(adata, n_permutations=19)
+    assert adata.uns["gsr"]["scores"]["verdict"] == "collapsed"
+    assert "nothing in common" in advice(adata)
+
+
+@pytest.mark.parametrize(
+    ("simulate", "truth", "graph", "expected", "sentence"),
+    [
+        (datasets.circle, "angle", graphs.ring(20), "structure real", "may be read"),
+        (datasets.circle, "angle", graphs.path(20), "not proven", "another shape than the cells"),
+        (datasets.line, "position", graphs.path(10), "structure real", "may be read"),
+        (datasets.line, "position", graphs.ring(10), "not proven", "ring is not closed"),
+    ],
+    ids=["circle on a ring", "circle on a path", "line on a path", "line on a ring"],
+)
+def test_a_graph_must_have_the_shape_of_the_cells(simulate, truth, graph, expected, sentence):
+    adata = simulate()
+    adata.obs["bin"] = pd.cut(adata.obs[truth], 8, labels=[f"bin {number}" for number in range(8)])
+    tl.fit(adata, graph)
+    known = {("angle" if truth == "angle" else "pseudotime"): truth} if expected == "structure real" else {}
+    tl.score(adata, groupby="bin", n_permutations=199, **known)
+    assert adata.uns["gsr"]["scores"]["verdict"] == expected
+    assert sentence in advice(adata)
+
+
+def test_a_fit_that_does_not_know_what_can_be_explained_is_scored():
+    adata = planted(blobs(QUARTERS[GROUP]))
+    adata.uns["gsr"]["model"]["arrays"].pop("explainable_r2")
+    assert verdict(adata) == "structure real"
+    assert np.isnan(overall(adata).loc["explainable_r2", "value"])
+
+
 def test_labels_of_the_fit_are_the_default_and_the_advice_says_so():
     adata = planted(blobs(QUARTERS[GROUP]))
     tl.score(adata, n_permutations=19)
@@ -159,7 +258,7 @@ def test_what_the_layer_diffuses_by_itself_is_no_structure():
 
 def test_modules_are_judged_by_the_responses_that_label_cells(cells):
     rng = np.random.default_rng(3)
-    cells.X[:] += 1.2 * rng.normal(size=cells.shape).astype(np.float32)
+    cells.X[:] += 2.5 * rng.normal(size=cells.shape).astype(np.float32)
     tl.fit(cells, (5, 5), n_epochs=10)
     tl.score(cells, groupby="group", n_permutations=9)
     areas = get.scores(cells).query("metric == 'module_auroc'").set_index("group")["value"].drop("")
