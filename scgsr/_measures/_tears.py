@@ -73,7 +73,7 @@ def borders(activations: np.ndarray, coordinates: np.ndarray, adjacency: csr_mat
     >>> [round(value, 1) for value in borders(lit, circle, ring(6).adjacency)]
     [0.0, 0.6]
     >>> round(borders(lit, circle, path(6).adjacency).torn, 1)
-    0.4
+    0.3
     """
     lit = activations.any(axis=1)
     light, points = np.abs(activations[lit]).astype(np.float64), coordinates[lit].astype(np.float64)
