@@ -97,7 +97,7 @@ def test_a_feature_that_alone_marks_a_population_has_an_effect_but_no_witness():
     values[:200, 0] += 6
     adata = ad.AnnData(values)
     tl.fit(adata, (5, 5), n_epochs=25, validation_fraction=0.3)
-    tl.cluster(adata, resolution=2)
+    tl.cluster(adata, n_clusters=2)
     tl.programs(adata)
     alone = get.programs(adata).query("names == '0'")
     assert alone["effect"].abs().max() > 0.4
