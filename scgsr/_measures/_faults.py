@@ -103,7 +103,8 @@ def _about_shape(table: pd.DataFrame) -> Iterator[str]:
     if torn > _TORN:
         yield (
             f"The graph has another shape than the cells: at one neuron at least {torn:.0%} of the cells on a border "
-            "have their neighbours elsewhere on the graph. Fit on a sheet, or on `scgsr.graphs.ring` if cells go round."
+            "have their neighbours elsewhere on the graph. Fit on a sheet; or, of `scgsr.graphs`, on a `ring` if cells "
+            "go round, on a `wishbone` or `tree` if they branch."
         )
     if closure < _CLOSED:
         yield (

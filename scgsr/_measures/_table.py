@@ -47,6 +47,8 @@ class Table:
 
     def __init__(self, fit: Fit, *, n_permutations: int, rng: np.random.Generator) -> None:
         self.fit, self.n_permutations, self.rng = fit, n_permutations, rng
+        # Of its own, so that what else is measured does not move whether labels hold.
+        (self.rng_of_halves,) = rng.spawn(1)
         order = rng.permutation(len(fit.activations))
         self.sample, self.small_sample = np.sort(order[:_MOST_CELLS]), np.sort(order[:_MOST_CELLS_PERMUTED])
         self.rows: list[tuple[Any, ...]] = []
@@ -117,7 +119,7 @@ class Table:
         self.add("modules", self.fit.modules.n_modules)
         if search is not None:
             self.add("module_cells", len(search.lit_rows(activations)))
-            self.add("label_halves_ari", _halves.label_halves_ari(activations, search, self.rng))
+            self.add("label_halves_ari", _halves.label_halves_ari(activations, search, self.rng_of_halves))
 
     def add_shape(self) -> None:
         """Add whether the cells have the shape of the graph, if it has no branches: of a sheet nothing is added."""

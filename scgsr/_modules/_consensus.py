@@ -12,7 +12,7 @@ from itertools import count
 import numpy as np
 
 from scgsr import _random
-from scgsr._modules import _growth, _pieces, _ward
+from scgsr._modules import _growth, _pieces, _valleys, _ward
 from scgsr._modules._tree import VALLEY, ModuleTree
 
 # Searches, and the share of the cells that each sees, but at most so many.
@@ -47,12 +47,11 @@ def agree(points: np.ndarray, piece: np.ndarray, most_pieces: int, *, features: 
     for _ in range(_SEARCHES):
         shared += _same_module(piece, _search(points, most_pieces, features=features, rng=rng))
     module = median_partition(shared / _SEARCHES, n_cells, _seed_from(rng))
+    module = _without_crumbs(module, shared, n_cells)
     merges = _merges(means, n_cells, module)
-    separations = _separations(_growth.Grown(points, piece, features=features, rng=rng), merges)
-    # What the searches agree on goes before what is measured once.
-    agreed = np.arange(len(merges)) < len(means) - (module.max() + 1)
-    separations = np.where(agreed, np.minimum(separations, VALLEY), np.maximum(separations, np.nextafter(VALLEY, 1)))
-    return ModuleTree(len(means), merges, separations)
+    measured = _separations(_growth.Grown(points, piece, features=features, rng=rng), merges)
+    n_agreed = len(means) - (module.max() + 1)
+    return ModuleTree(len(means), merges, _consistent(measured, merges, n_agreed))
 
 
 def _seed_from(rng: np.random.Generator) -> int:
@@ -122,6 +121,38 @@ def median_partition(shared: np.ndarray, n_cells: np.ndarray, seed: int) -> np.n
         if optimiser.optimise_partition(partition, n_iterations=1) <= _NO_GAIN * weights.sum():
             break
     return np.unique(partition.membership, return_inverse=True)[1]
+
+
+def _without_crumbs(module: np.ndarray, shared: np.ndarray, n_cells: np.ndarray) -> np.ndarray:
+    """Return the module of each piece, (n_pieces,), where those of too few cells are part of one they were found with.
+
+    `shared` and `n_cells` are those of :func:`median_partition`.
+    """
+    while True:
+        total = np.bincount(module, weights=n_cells)
+        crumb = int(total.argmin())
+        if total[crumb] >= _valleys.FEWEST_CELLS or len(total) == 1:
+            return module
+        inside = module == crumb
+        found_with = np.bincount(module, weights=shared[inside].sum(axis=0) * n_cells)
+        found_with[crumb] = -1
+        module = np.unique(np.where(inside, found_with.argmax(), module), return_inverse=True)[1]
+
+
+def _consistent(measured: np.ndarray, merges: np.ndarray, n_agreed: int) -> np.ndarray:
+    """Return the separations so that the cut at resolution 1 is what the searches agree on, (n_merges,).
+
+    What they agree on, the first `n_agreed` merges, goes before what is measured once; and of a module no two parts are
+    further apart than the two that it falls into first, so that a finer cut parts it from above.
+    """
+    n_pieces = len(merges) + 1
+    result = np.maximum(measured, np.nextafter(VALLEY, 1))
+    above = np.full(len(merges), VALLEY)
+    for step in range(n_agreed - 1, -1, -1):
+        result[step] = min(measured[step], above[step])
+        made_of = merges[step][merges[step] >= n_pieces] - n_pieces
+        above[made_of] = result[step]
+    return result
 
 
 def _merges(means: np.ndarray, n_cells: np.ndarray, module: np.ndarray) -> np.ndarray:

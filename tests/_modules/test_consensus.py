@@ -51,6 +51,35 @@ def test_searches_from_other_centres_agree_on_the_same(points, piece, seed):
     assert adjusted_rand_score(first.cut_at(1.0)[piece], second.cut_at(1.0)[other]) > 0.98
 
 
+def test_a_finer_cut_parts_a_module_from_above(points, piece):
+    """However deep the valleys between small parts were measured: none counts more than the one above it."""
+    tree = _consensus.agree(points, piece, 100, features=False, seed=0)
+    n_pieces, n_within = tree.n_pieces, tree.n_pieces - 6
+    for step in range(n_within):
+        for part in tree.merges[step][tree.merges[step] >= n_pieces] - n_pieces:
+            assert tree.separations[part] <= tree.separations[step]
+    counts = [tree.cut_at(resolution).max() + 1 for resolution in (1, 1.05, 1.2, 1.5, 2, 9)]
+    assert counts == sorted(counts)
+    assert counts[1] <= 8
+    assert counts[-1] == n_pieces
+
+
+def test_consistent_separations_are_the_measured_ones_where_nothing_speaks_against():
+    merges = np.array([[0, 1], [2, 3], [4, 5], [6, 7]])  # pieces 0 - 4; 5, 6, 7 are made by the first three
+    merges[2] = [5, 6]
+    merges[3] = [7, 4]
+    measured = np.array([0.3, 0.1, 0.2, 0.9])
+    np.testing.assert_allclose(_consensus._consistent(measured, merges, 3), [0.2, 0.1, 0.2, 0.9])
+    np.testing.assert_allclose(_consensus._consistent(measured, merges, 2), [0.3, 0.1, np.nextafter(0.5, 1), 0.9])
+
+
+def test_a_module_of_too_few_cells_joins_the_one_it_was_found_with():
+    shared = np.array([[8, 1, 3], [1, 8, 4], [3, 4, 8]]) / 8
+    module = _consensus._without_crumbs(np.array([0, 1, 2]), shared, np.array([100, 90, 1]))
+    assert module.tolist() == [0, 1, 1]
+    assert _consensus._without_crumbs(np.array([0]), np.ones((1, 1)), np.array([2])).tolist() == [0]
+
+
 def disagreement(module, partitions, n_cells):
     """Pairs of cells that a partition and others judge differently, summed over the others."""
     pairs = np.triu(np.outer(n_cells, n_cells), 1)
