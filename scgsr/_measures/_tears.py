@@ -77,7 +77,8 @@ def borders(activations: np.ndarray, coordinates: np.ndarray, adjacency: csr_mat
     """
     lit = activations.any(axis=1)
     light, points = np.abs(activations[lit]).astype(np.float64), coordinates[lit].astype(np.float64)
-    apart = scipy.sparse.csgraph.shortest_path(csr_matrix(adjacency), directed=False, unweighted=True)
+    adjacency = csr_matrix(adjacency, copy=True)  # older SciPy cannot take one that nobody may write to
+    apart = scipy.sparse.csgraph.shortest_path(adjacency, directed=False, unweighted=True)
     place = (light @ np.where(np.isfinite(apart), apart, 2 * len(apart))).argmin(axis=1)
     n_cells = np.bincount(place, minlength=len(apart))
     places = np.flatnonzero(n_cells >= max(_FEWEST_CELLS, _LEAST_SHARE * len(place)))
@@ -87,7 +88,7 @@ def borders(activations: np.ndarray, coordinates: np.ndarray, adjacency: csr_mat
     neighbours = _neighbours(apart[np.ix_(places, places)])
     total = between.sum(axis=1)
     torn = _bound(np.where(neighbours, 0, between).sum(axis=1), total, -_STANDARD_ERRORS)
-    return Borders(float(torn.max()), _closure(between + between.T, total, neighbours, csr_matrix(adjacency), places))
+    return Borders(float(torn.max()), _closure(between + between.T, total, neighbours, adjacency, places))
 
 
 def _border_cells(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
