@@ -45,8 +45,8 @@ def agree(points: np.ndarray, piece: np.ndarray, most_pieces: int, *, features: 
     means, n_cells = _pieces.means_of(points, piece)
     shared = np.zeros((len(means), len(means)))
     for _ in range(_SEARCHES):
-        shared += _same_module(piece, _search(points, most_pieces, features=features, rng=rng))
-    module = median_partition(shared / _SEARCHES, n_cells, _seed_from(rng))
+        shared += _same_module(piece, _search(points, most_pieces, features=features, rng=rng)) / _SEARCHES
+    module = median_partition(shared, n_cells, _seed_from(rng))
     module = _without_crumbs(module, shared, n_cells)
     merges = _merges(means, n_cells, module)
     measured = _separations(_growth.Grown(points, piece, features=features, rng=rng), merges)
