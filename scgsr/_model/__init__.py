@@ -1,6 +1,6 @@
 """What a fit is: the network, all that is needed to apply it to new cells, and the record that files hold."""
 
-from scgsr._model._apply import coordinates, encode, errors
+from scgsr._model._apply import coordinates, encode, errors, module_space
 from scgsr._model._files import digest, pack, unpack
 from scgsr._model._fitted import FittedModel
 from scgsr._model._front import PrincipalFront
@@ -23,6 +23,7 @@ __all__ = [
     "graph_from_dict",
     "graph_to_dict",
     "in_current_form",
+    "module_space",
     "pack",
     "replace_file",
     "unpack",

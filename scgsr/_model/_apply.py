@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +36,14 @@ def decode(network: Autoencoder, activations: np.ndarray) -> np.ndarray:
 def coordinates(network: Autoencoder, activations: np.ndarray) -> np.ndarray:
     """Return coordinates of the reconstruction, see :meth:`Autoencoder.coordinates`, (n_cells, n_dims) float32."""
     return network.coordinates(_tensor(network, activations)).cpu().numpy()
+
+
+def module_space(network: Autoencoder, params: Mapping[str, Any]) -> tuple[Callable[[np.ndarray], np.ndarray], bool]:
+    """Return where modules are looked for: what gives cells their coordinates, and whether these are the features.
+
+    Coordinates of a fit to an embedding (`use_rep` among its parameters) are no features that could be counted.
+    """
+    return partial(coordinates, network), network.coordinates_are_features and params.get("use_rep") is None
 
 
 @torch.no_grad()

