@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from scgsr._model._network import Autoencoder
-from scgsr._values import Batches, filled, rows_at_once, slices
+from scgsr._values import Cells, filled, rows_at_once, slices
 
 
 @torch.no_grad()
-def encode(network: Autoencoder, batches: Batches) -> np.ndarray:
+def encode(network: Autoencoder, cells: Cells) -> np.ndarray:
     """Return the activations of all cells, (n_cells, n_neurons) float32."""
-    encoded = (network.encode(features) for features in batches.in_order())
-    return filled(encoded, (batches.matrix.shape[0], network.n_neurons))
+    encoded = (network.encode(features) for features in cells.in_order())
+    return filled(encoded, (cells.shape[0], network.n_neurons))
 
 
 @torch.no_grad()

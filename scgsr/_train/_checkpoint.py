@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -14,7 +13,6 @@ import torch
 
 from scgsr import _checks, _model
 from scgsr._checks import about, log
-from scgsr._values import Matrix
 
 _FILE = "checkpoint.safetensors"
 # Raised when the state changes its form.
@@ -94,17 +92,6 @@ def _digest_of(content: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> 
 def machine() -> dict[str, Any]:
     """Return what the bits of a result depend on beside settings, seed and data."""
     return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
-
-
-def digest(*values: Matrix) -> str:
-    """Return a short text that differs where the values do."""
-    sha = hashlib.sha256()
-    for value in values:
-        parts = [value] if isinstance(value, np.ndarray) else [value.data, value.indices, value.indptr]
-        for part in parts:
-            sha.update(f"{part.dtype}{part.shape}".encode())
-            sha.update(np.ascontiguousarray(part).data)
-    return sha.hexdigest()[:16]
 
 
 def _short(value: Any) -> str:

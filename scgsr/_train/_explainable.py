@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scgsr import _random
-from scgsr._values import Batches
+from scgsr._values import Batches, Part
 
 # So many principal components, fitted on at most so many training cells, judged on at most so many held-out cells.
 _COMPONENTS, _MOST_CELLS = 10, 5000
@@ -32,7 +32,7 @@ _LEAST_SHARE = 0.25
 _USELESS_R2 = 0.01
 
 
-def explainable_r2(batches: Batches, training: np.ndarray, held_out: np.ndarray, *, seed: int) -> float:
+def explainable_r2(known: Part, judged: Part, *, seed: int) -> float:
     """
     Return the explained variance of held-out cells by ten principal components of the training cells.
 
@@ -43,10 +43,8 @@ def explainable_r2(batches: Batches, training: np.ndarray, held_out: np.ndarray,
 
     Parameters
     ----------
-    batches
-        All cells.
-    training, held_out
-        Rows, (n_training,) and (n_held_out,) int; at most 5,000 of each are used, drawn at random.
+    known, judged
+        Training cells and held-out ones; at most 5,000 of each are used, drawn at random.
     seed
         Seed of the draw and of the components.
 
@@ -61,17 +59,17 @@ def explainable_r2(batches: Batches, training: np.ndarray, held_out: np.ndarray,
     Horn, *A rationale and test for the number of factors in factor analysis*, 1965,
     https://doi.org/10.1007/BF02289447
     """
-    n_features = batches.matrix.shape[1]
-    if min(len(training), len(held_out)) < _FEWEST_CELLS or n_features <= _COMPONENTS:
+    n_features = known.batches.shape[1]
+    if min(len(known.rows), len(judged.rows)) < _FEWEST_CELLS or n_features <= _COMPONENTS:
         return float("nan")
     rng = _random.generator(seed)
-    known, judged = (np.sort(rng.permutation(rows)[:_MOST_CELLS]) for rows in (training, held_out))
-    features = torch.cat(list(batches.in_order(known))).cpu().numpy()
+    chosen, asked = (np.sort(rng.permutation(part.rows)[:_MOST_CELLS]) for part in (known, judged))
+    features = torch.cat(list(known.batches.in_order(chosen))).cpu().numpy()
     if not _go_together(features, seed):
         return 0.0
     centre, axes = _principal(features, seed)
-    errors, moments = _errors(batches, judged, torch.from_numpy(centre), torch.from_numpy(axes))
-    in_units = batches.moments[1].astype(np.float64) ** 2
+    errors, moments = _errors(judged.batches, asked, torch.from_numpy(centre), torch.from_numpy(axes))
+    in_units = known.batches.moments[1].astype(np.float64) ** 2
     variance = float(in_units @ (moments[1] - moments[0] ** 2))
     r2 = 1 - float(in_units @ errors) / variance if variance > 0 else 0.0
     return r2 if r2 > 0 else float("nan")

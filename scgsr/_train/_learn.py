@@ -13,18 +13,17 @@ from scipy.sparse import csr_matrix
 
 from scgsr import _device, _model, _modules, _random
 from scgsr._checks import log
-from scgsr._model import Autoencoder, AutoencoderConfig, FittedModel, NoveltyReference
+from scgsr._model import AutoencoderConfig, FittedModel, NoveltyReference
 from scgsr._modules import Labels, Modules
 from scgsr._train._config import TrainConfig
 from scgsr._train._explainable import carries_nothing, explainable_r2
-from scgsr._train._training import Trained, train
-from scgsr._values import Batches, MatrixView
+from scgsr._train._rounds import sample
+from scgsr._train._training import CELLS_SAMPLED, Trained, train
+from scgsr._values import Batches, Cells, MatrixView
 from scgsr.graphs import LearnedGraph, NeuronGraph
 
 # Novelty is calibrated on held-out cells if there are so many, else on all cells.
 _ENOUGH_HELD_OUT = 20
-# Novelty is estimated and calibrated on at most so many cells each.
-_NOVELTY_CELLS = 20_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,21 +96,19 @@ def learn(
     """
     train_seed, novelty_seed, explainable_seed = _random.spawn(seed, 3)
     log.info("training on %s", _device.describe(device))
-    batches = Batches(view.matrix, view.mean, view.scale, device)
+    cells = Batches(view.matrix, view.mean, view.scale, device)
     with _device.multiplying(config.precision):
-        trained = train(
-            batches, graph, network_config, config, seed=train_seed, checkpoint=checkpoint, progress=progress
-        )
+        trained = train(cells, graph, network_config, config, seed=train_seed, checkpoint=checkpoint, progress=progress)
     network = trained.network
-    activations = _model.encode(network, batches)
+    activations = _model.encode(network, cells)
     held_out = np.zeros(len(activations), dtype=bool)
     held_out[trained.held_out] = True
     coordinates, features = _model.module_space(network, source)
     (modules, labels), coactivation = _modules.find(
         activations, np.flatnonzero(~held_out), coordinates, resolution=resolution, features=features
     )
-    reference = _novelty_reference(network, batches, activations, held_out, novelty_seed)
-    explainable = explainable_r2(batches, np.flatnonzero(~held_out), trained.held_out, seed=explainable_seed)
+    reference = _novelty_reference(trained, cells, activations, held_out, novelty_seed)
+    explainable = explainable_r2(trained.known, trained.judged, seed=explainable_seed)
     settings = {**network_config.to_dict(), **config.to_dict(), **source, "seed": seed, "resolution": resolution}
     return Learned(
         fitted=_fitted_model(view, trained, modules, coactivation, reference, explainable, settings),
@@ -152,12 +149,13 @@ def _fitted_model(
 
 
 def _novelty_reference(
-    network: Autoencoder, batches: Batches, activations: np.ndarray, held_out: np.ndarray, seed: int
+    trained: Trained, cells: Cells, activations: np.ndarray, held_out: np.ndarray, seed: int
 ) -> NoveltyReference:
-    """Return how training cells look, calibrated on held-out cells if there are enough of them."""
+    """Return how training cells look, calibrated on held-out cells if there are enough of them, else on any."""
     rng = _random.generator(seed)
-    enough = held_out.sum() >= _ENOUGH_HELD_OUT
-    groups = np.flatnonzero(~held_out), np.flatnonzero(held_out) if enough else np.arange(len(activations))
-    training, calibration = (np.sort(rng.permutation(rows)[:_NOVELTY_CELLS]) for rows in groups)
-    errors = _model.errors(network, batches.in_order(calibration), activations[calibration])
-    return NoveltyReference.learn(activations[training], activations[calibration], errors)
+    seen = np.sort(rng.permutation(np.flatnonzero(~held_out))[:CELLS_SAMPLED])
+    judged = trained.judged
+    if len(judged.rows) < _ENOUGH_HELD_OUT:
+        judged = sample(cells, np.arange(len(activations)), CELLS_SAMPLED, rng)
+    errors = _model.errors(trained.network, judged.in_order(), activations[judged.index])
+    return NoveltyReference.learn(activations[seen], activations[judged.index], errors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,10 @@ from scgsr._train._checkpoint import Checkpoint
 from scgsr._train._config import EARLY_STOP_FROM, TrainConfig, patience
 from scgsr._train._graph_learner import GraphLearner
 from scgsr._train._regularizer import Regularizer, factors_of
+from scgsr._train._rounds import Rounds
 from scgsr._train._state import arrays_to_tensors, load_optimiser, optimiser_to_dict, tensors_to_arrays
 from scgsr._train._step import Stepper
-from scgsr._values import Batches, Sampler, n_batches
+from scgsr._values import Part
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.nn import StructuredLayer, unit_pictures
 
@@ -33,28 +34,28 @@ class Run:
 
     def __init__(
         self,
-        batches: Batches,
-        rows: tuple[np.ndarray, np.ndarray],
+        rounds: Rounds,
+        known: Part,
+        judged: Part,
         network: Autoencoder,
         graph: NeuronGraph | LearnedGraph,
         config: TrainConfig,
         *,
         order_seed: int,
         noise_seed: int,
-        weights: np.ndarray | None = None,
     ) -> None:
-        self.batches, self.network, self.config = batches, network, config
+        self.rounds, self.known, self.judged = rounds, known, judged
+        self.network, self.config, self.device = network, config, rounds.cells.device
         self.graph = graph if isinstance(graph, NeuronGraph) else edgeless(graph.n_neurons)
-        self.training, self.validation = (Sampler(part, None if weights is None else weights[part]) for part in rows)
-        self.regularizer = Regularizer(self.graph, factors_of(config.penalty), config.laplacian).to(batches.device)
+        self.regularizer = Regularizer(self.graph, factors_of(config.penalty), config.laplacian).to(self.device)
         self.order_rng = _random.generator(order_seed)
-        self.noise_rng = _random.torch_generator(noise_seed, batches.device)
+        self.noise_rng = _random.torch_generator(noise_seed, self.device)
         # The balanced objective is compared on the same held-out cells after every epoch.
-        self.judged_on = self.validation.rows
-        if weights is not None and len(self.judged_on):
-            self.judged_on = np.sort(self.validation.epoch(_random.generator(order_seed)))
-        self.n_epochs = config.epochs(len(self.training.rows))
-        n_steps = self.n_epochs * n_batches(len(self.training.rows), config.batch_size)
+        self.judged_on = judged.rows
+        if judged.weights is not None and len(self.judged_on):
+            self.judged_on = np.sort(judged.drawn(_random.generator(order_seed)))
+        self.n_epochs = config.epochs(rounds.n_cells)
+        n_steps = rounds.n_steps(self.n_epochs, config.batch_size)
         self.stepper = Stepper(network, self.regularizer, config, n_steps)
         self.learner = GraphLearner(graph, n_steps, config.laplacian) if isinstance(graph, LearnedGraph) else None
         self.best = BestNetwork(network, patience=patience(self.n_epochs))
@@ -136,13 +137,12 @@ class Run:
         return history.assign(kept=history["epoch"] == kept)
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
-        """Train on as many cells as there are; return the epoch's mean losses and its last learning rate."""
+        """Train on the cells of a round; return the epoch's mean losses and its last learning rate."""
         self.network.train()
         self.regularizer.train()
-        sums = torch.zeros(2, device=self.batches.device)
+        sums = torch.zeros(2, device=self.device)
         n_steps, learner = 0, self.learner
-        rows = self.training.epoch(self.order_rng)
-        for features in self.batches.shuffled(rows, self.config.batch_size, self.order_rng):
+        for features in self._batches(epoch):
             if learner is not None and learner.is_due(self.stepper.n_done):
                 self.set_graph(learner.refreshed(self.graph, self.pictures(), epoch, self.stepper.n_done))
             sums += torch.stack(self.stepper.step(features, self.noise_rng))
@@ -157,12 +157,17 @@ class Run:
         }
         return row if learner is None else {**row, "edge_jaccard": learner.edge_jaccard, "components": learner.n_pieces}
 
+    def _batches(self, epoch: int) -> Iterator[torch.Tensor]:
+        """Yield the cells of a round in random order, drawn by weight, in batches."""
+        for part in self.rounds.parts(epoch):
+            yield from part.batches.shuffled(part.drawn(self.order_rng), self.config.batch_size, self.order_rng)
+
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Return reconstruction and penalty on held-out cells, without noise, and the explained variance.
 
         The objective is that of cells drawn by weight, as in training; R2, on the scale of the input, is that of all
-        held-out cells, and once more of those drawn by weight.
+        held-out cells that epochs are compared on, and once more of those drawn by weight.
         """
         names = ("validation_reconstruction", "validation_penalty", "validation_r2", "validation_r2_balanced")
         if not len(self.judged_on):
@@ -170,8 +175,8 @@ class Run:
         self.network.eval()
         self.regularizer.eval()
         error, penalty, r2_balanced = self._judged(self.judged_on)
-        alike = self.judged_on is self.validation.rows
-        r2 = r2_balanced if alike else self._judged(self.validation.rows)[-1]
+        alike = self.judged_on is self.judged.rows
+        r2 = r2_balanced if alike else self._judged(self.judged.rows)[-1]
         return dict(zip(names, (error, penalty, r2, r2_balanced), strict=True))
 
     def _judged(self, rows: np.ndarray) -> tuple[float, float, float]:
@@ -179,13 +184,13 @@ class Run:
         weight = self.network.layer.linear.weight
         penalty = 0.0
         error, squares, sums = np.zeros((3, self.network.config.n_features))
-        for features in self.batches.in_order(rows):
+        for features in self.judged.batches.in_order(rows):
             activations, reconstruction = self.network(features)
             penalty += len(features) * float(self.regularizer(activations, weight))
             parts = (reconstruction.sub_(features).square_(), features.square(), features)
             of_block = torch.stack([part.sum(dim=0) for part in parts]).cpu().double().numpy()
             error, squares, sums = error + of_block[0], squares + of_block[1], sums + of_block[2]
-        in_units = self.batches.moments[1].astype(np.float64) ** 2  # (n_features,)
+        in_units = self.judged.batches.moments[1].astype(np.float64) ** 2  # (n_features,)
         variance = float(in_units @ (squares / len(rows) - (sums / len(rows)) ** 2))
         varies = variance > _ROUNDING * float(in_units @ squares) / len(rows)
         r2 = 1 - float(in_units @ error) / len(rows) / variance if varies else float("nan")
@@ -193,7 +198,7 @@ class Run:
 
     def sample(self, n_cells: int) -> torch.Tensor:
         """Return some training cells as the network sees them, (at most n_cells, n_features), drawn by weight."""
-        return torch.cat(list(self.batches.in_order(self.training.some(n_cells, self.order_rng))))
+        return torch.cat(list(self.known.batches.in_order(self.known.some(n_cells, self.order_rng))))
 
     @torch.no_grad()
     def pictures(self) -> np.ndarray:
@@ -210,17 +215,17 @@ class Run:
 
     @torch.no_grad()
     def calibrate(self) -> None:
-        """Replace the running moments of the normalisation by exact ones over the training cells, by weight."""
+        """Replace the running moments of the normalisation by those of the known training cells, by weight."""
         layer = self.network.layer
         norm = layer.norm if isinstance(layer, StructuredLayer) else None
         if not isinstance(norm, torch.nn.BatchNorm1d):
             return
         self.network.eval()
-        rows, weights = self.training.rows, self.training.weights
-        shares = np.full(len(rows), 1 / len(rows)) if weights is None else weights / weights.sum()
+        weights = np.ones(len(self.known.rows)) if self.known.weights is None else self.known.weights
+        shares = weights / weights.sum()
         mean = squares = torch.zeros(layer.linear.out_features, dtype=torch.float64)
         start = 0
-        for features in self.batches.in_order(rows):
+        for features in self.known.in_order():
             inputs = layer.linear(self.network.hidden(features)).cpu().double()
             share = torch.from_numpy(shares[start : start + len(inputs)])
             start += len(inputs)

@@ -13,13 +13,18 @@ import torch
 from scgsr import _random
 from scgsr._checks import log
 from scgsr._model import Autoencoder, AutoencoderConfig, PrincipalFront
-from scgsr._train import _checkpoint, _start
+from scgsr._train import _start
 from scgsr._train._checkpoint import Checkpoint
 from scgsr._train._config import TrainConfig
 from scgsr._train._graph_learner import GraphLearner
+from scgsr._train._rounds import Rounds, Weigh, sample
 from scgsr._train._run import Run, edgeless
-from scgsr._values import LANDMARKS, N_COMPONENTS, Batches, Sampler, balancing_weights
+from scgsr._values import LANDMARKS, N_COMPONENTS, Balance, Cells, Part, digest
 from scgsr.graphs import Evolution, LearnedGraph, NeuronGraph, layout
+
+# Of very many cells so many are a sample: training ones, of which the start, the estimates of a learned graph and the
+# final moments are made, and held-out ones, on which epochs are compared.
+CELLS_SAMPLED = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +36,13 @@ class Trained:
     history: pd.DataFrame  # one row per epoch
     validation_r2: float  # of the network that was kept; NaN without held-out cells
     held_out: np.ndarray  # (n_held_out,) int, rows of the cells that were not trained on
+    known: Part  # some training cells
+    judged: Part  # some held-out cells
     evolution: Evolution  # the estimates of a learned graph
 
 
 def train(
-    batches: Batches,
+    cells: Cells,
     graph: NeuronGraph | LearnedGraph,
     network_config: AutoencoderConfig,
     config: TrainConfig,
@@ -48,7 +55,7 @@ def train(
 
     Parameters
     ----------
-    batches
+    cells
         All cells.
     graph
         A given graph, or the recipe of a learned one.
@@ -61,15 +68,21 @@ def train(
     progress
         Show a progress bar; None: only in a terminal.
     """
-    init_seed, split_seed, order_seed, noise_seed, balance_seed = _random.spawn(seed, 5)
-    rows = split(batches.matrix.shape[0], config.validation_fraction, _random.generator(split_seed))
+    init_seed, split_seed, order_seed, noise_seed, balance_seed, rounds_seed = _random.spawn(seed, 6)
+    training, held_out = split(
+        cells.shape[0], config.validation_fraction, cells.together, _random.generator(split_seed)
+    )
+    sample_rng = _random.generator(rounds_seed)
+    known, judged = (sample(cells, index, CELLS_SAMPLED, sample_rng) for index in (training, held_out))
     first_graph = graph if isinstance(graph, NeuronGraph) else edgeless(graph.n_neurons)
-    network = Autoencoder.initialised(network_config, first_graph, init_seed).to(batches.device)
-    weights = _look(network, batches, rows[0], config.balance, balance_seed)
-    run = Run(batches, rows, network, graph, config, order_seed=order_seed, noise_seed=noise_seed, weights=weights)
+    network = Autoencoder.initialised(network_config, first_graph, init_seed).to(cells.device)
+    weigh = _look(network, known, config.balance, balance_seed)
+    known, judged = (replace(part, weights=weigh(part)) for part in (known, judged))
+    rounds = Rounds(cells, training, weigh, known, seed=rounds_seed)
+    run = Run(rounds, known, judged, network, graph, config, order_seed=order_seed, noise_seed=noise_seed)
     file = state = None
     if checkpoint is not None:
-        file = Checkpoint(checkpoint, _identity(batches, graph, network_config, config, seed))
+        file = Checkpoint(checkpoint, _identity(cells, graph, network_config, config, seed))
         state = file.read()
     if state is not None:
         run.load_state(state)
@@ -84,39 +97,48 @@ def train(
         history=run.kept_history(),
         validation_r2=run.validate()["validation_r2"],
         network=network.eval(),
-        held_out=run.validation.rows,
+        held_out=held_out,
+        known=known,
+        judged=judged,
         evolution=Evolution() if run.learner is None else run.learner.evolution,
     )
 
 
 @torch.no_grad()
-def _look(
-    network: Autoencoder, batches: Batches, training: np.ndarray, balance: float | None, seed: int
-) -> np.ndarray | None:
-    """Set the components in front of the network, if it has any, and return how often training sees each cell.
+def _look(network: Autoencoder, known: Part, balance: float | None, seed: int) -> Weigh:
+    """Set the components in front of the network, if it has any, and return what weighs cells.
 
-    Both come from a sample of the training cells. None: every cell alike.
+    Both come from some of the training cells.
     """
     if network.front is None and not balance:
-        return None
-    rows = Sampler(training).some(LANDMARKS, _random.generator(seed))
-    landmarks = torch.cat(list(batches.in_order(rows)))
+        return _alike
+    landmarks = torch.cat(list(known.batches.in_order(known.some(LANDMARKS, _random.generator(seed)))))
     if network.front is not None:
         network.front.learn(landmarks, seed)
     if not balance:
-        return None
+        return _alike
     points = network.inputs
     if network.front is None and landmarks.shape[1] > N_COMPONENTS:
-        points = PrincipalFront(landmarks.shape[1], N_COMPONENTS).to(batches.device).learn(landmarks, seed)
-    cells = (points(features) for features in batches.in_order())
-    return balancing_weights(cells, batches.matrix.shape[0], points(landmarks), balance)
+        front = PrincipalFront(landmarks.shape[1], N_COMPONENTS).to(landmarks.device)
+        points = front.learn(landmarks, seed)
+    balanced = Balance(points(landmarks), balance)
+    return lambda part: balanced.weights((points(features) for features in part.in_order()), len(part.rows))
 
 
-def split(n_cells: int, validation_fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return row numbers for training and validation; at least two cells train."""
-    n_validation = min(int(n_cells * validation_fraction), n_cells - 2)
-    order = rng.permutation(n_cells)
-    return np.sort(order[n_validation:]), np.sort(order[:n_validation])
+def _alike(_part: Part) -> None:
+    """Weigh all cells alike."""
+
+
+def split(
+    n_cells: int, validation_fraction: float, together: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return row numbers for training and validation, where so many neighbours stay together; two cells train."""
+    n_blocks = -(-n_cells // together)
+    n_held_out = min(int(n_blocks * validation_fraction), n_blocks - (2 if together == 1 else 1))
+    held_out = np.zeros(n_blocks, dtype=bool)
+    held_out[rng.permutation(n_blocks)[:n_held_out]] = True
+    is_held_out = np.repeat(held_out, together)[:n_cells]
+    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
 
 def _drawn(graph: NeuronGraph, learner: GraphLearner) -> NeuronGraph:
@@ -132,14 +154,14 @@ def _drawn(graph: NeuronGraph, learner: GraphLearner) -> NeuronGraph:
 
 
 def _identity(
-    batches: Batches, graph: NeuronGraph | LearnedGraph, network: AutoencoderConfig, config: TrainConfig, seed: int
+    cells: Cells, graph: NeuronGraph | LearnedGraph, network: AutoencoderConfig, config: TrainConfig, seed: int
 ) -> dict[str, Any]:
     """Return everything that determines the result of a run, except the machine."""
     return {
-        "data": _checkpoint.digest(batches.matrix, *batches.moments),
-        "graph": asdict(graph) if isinstance(graph, LearnedGraph) else _checkpoint.digest(graph.adjacency),
+        "data": cells.digest,
+        "graph": asdict(graph) if isinstance(graph, LearnedGraph) else digest(graph.adjacency),
         **network.to_dict(),
         **asdict(config),
         "seed": seed,
-        "device": batches.device.type,
+        "device": cells.device.type,
     }

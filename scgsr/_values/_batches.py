@@ -11,6 +11,8 @@ from scipy import sparse
 from torch import Tensor
 
 from scgsr import _device
+from scgsr._values._cells import Part
+from scgsr._values._digest import digest
 
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
@@ -20,7 +22,9 @@ _ROWS_AT_ONCE, _VALUES_AT_ONCE = 8192, 1 << 20
 
 
 class Batches:
-    """Minibatches of a matrix, (batch, n_features) float32 tensors of (value - mean) / scale."""
+    """Minibatches of a matrix in memory, (batch, n_features) float32 tensors of (value - mean) / scale."""
+
+    together = 1  # any cell is at hand
 
     def __init__(self, matrix: Matrix, mean: np.ndarray, scale: np.ndarray, device: torch.device) -> None:
         self.matrix = matrix
@@ -28,6 +32,25 @@ class Batches:
         self.device = device
         self._mean, self._scale = (torch.as_tensor(moment, device=device) for moment in self.moments)
         self._resident = _Resident(matrix, device) if _device.has_room_for(n_bytes(matrix), device) else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many cells and features there are."""
+        return self.matrix.shape
+
+    @property
+    def at_once(self) -> int:
+        """How many cells one part may have: all."""
+        return self.shape[0]
+
+    @property
+    def digest(self) -> str:
+        """A short text that differs where the values or the moments do."""
+        return digest(self.matrix, *self.moments)
+
+    def part(self, index: np.ndarray) -> Part:
+        """Return the cells `index`, (n_cells,) int, sorted; nothing is copied."""
+        return Part(self, index, index)
 
     def rows(self, index: np.ndarray, out: Tensor | None = None) -> Tensor:
         """Return the rows `index`, standardised; in the first rows of `out`, if it is given."""

@@ -26,8 +26,8 @@ _FENCE = 1.5
 _ROWS_AT_ONCE = 256
 
 
-def balancing_weights(cells: Iterable[Tensor], n_cells: int, landmarks: Tensor, balance: float) -> np.ndarray:
-    """Return a weight for each cell, (n_cells,) float64, with mean 1.
+class Balance:
+    """Gives each cell a weight.
 
     The weight is ``loneliness ** balance``. Loneliness is the distance to the fifth neighbour among the landmarks, in
     units of its median; the median over these neighbours takes its noise away. A cell that is much lonelier than its
@@ -36,28 +36,40 @@ def balancing_weights(cells: Iterable[Tensor], n_cells: int, landmarks: Tensor, 
 
     Parameters
     ----------
-    cells
-        All cells in blocks, (batch, n_dims) each.
-    n_cells
-        How many they are.
     landmarks
-        A sample of them, (n_landmarks, n_dims).
+        A sample of the cells, (n_landmarks, n_dims).
     balance
         0 weighs all alike.
     """
-    around = _Surroundings.of(landmarks)
-    if around is None:
-        return np.ones(n_cells)
-    # Filled in place: pieces that stay would part the memory that the next block of features needs in one piece.
-    landmark, distance = np.empty(n_cells, dtype=np.int64), np.empty(n_cells, dtype=np.float32)
-    start = 0
-    for nearest, how_far in _nearest(cells, landmarks):
-        rows = slice(start, start := start + len(nearest))
-        landmark[rows], distance[rows] = nearest, how_far
-    alone = around.alone[landmark] | (distance > _ALONE * around.distance[landmark])
-    lonely = around.fenced()[landmark]
-    weights = np.exp(min(balance, around.dimension) * np.where(alone, np.minimum(lonely, 0), lonely))
-    return weights / weights.mean()
+
+    def __init__(self, landmarks: Tensor, balance: float) -> None:
+        self.landmarks, self.balance = landmarks, balance
+        self._around = _Surroundings.of(landmarks)
+
+    def weights(self, cells: Iterable[Tensor], n_cells: int) -> np.ndarray:
+        """Return a weight for each cell, (n_cells,) float64, with mean 1.
+
+        Parameters
+        ----------
+        cells
+            Cells in blocks, (batch, n_dims) each.
+        n_cells
+            How many they are.
+        """
+        around = self._around
+        if around is None or not n_cells:
+            return np.ones(n_cells)
+        # Filled in place: pieces that stay would part the memory that the next block of features needs in one piece.
+        landmark, distance = np.empty(n_cells, dtype=np.int64), np.empty(n_cells, dtype=np.float32)
+        start = 0
+        for nearest, how_far in _nearest(cells, self.landmarks):
+            rows = slice(start, start := start + len(nearest))
+            landmark[rows], distance[rows] = nearest, how_far
+        alone = around.alone[landmark] | (distance > _ALONE * around.distance[landmark])
+        lonely = around.fenced()[landmark]
+        exponent = min(self.balance, around.dimension)
+        weights = np.exp(exponent * np.where(alone, np.minimum(lonely, 0), lonely))
+        return weights / weights.mean()
 
 
 def _nearest(cells: Iterable[Tensor], landmarks: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -9,6 +9,7 @@ import torch
 from scgsr import graphs
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._train import TrainConfig
+from scgsr._train._rounds import Rounds
 from scgsr._train._run import Run, edgeless
 from scgsr._train._training import train
 from scgsr._values import Batches
@@ -29,7 +30,7 @@ SETTINGS = {
 }
 
 
-def batches_of(matrix):
+def cells_of(matrix):
     """Rows that are standardised feature by feature."""
     return Batches(matrix, matrix.mean(axis=0), np.maximum(matrix.std(axis=0), 1e-3), torch.device("cpu"))
 
@@ -53,7 +54,7 @@ def run(train_config):
         graph = graphs.grid(4) if graph is None else graph
         shape = {name: settings.pop(name) for name in ("threshold", "noise", "diffusion") if name in settings}
         return train(
-            batches_of(matrix),
+            cells_of(matrix),
             graph,
             network_config(matrix.shape[1], **shape),
             train_config(**settings).on(graph),
@@ -75,9 +76,11 @@ def new_run(train_config):
         shape = {name: settings.pop(name) for name in ("threshold", "noise", "diffusion") if name in settings}
         first = graph if isinstance(graph, graphs.NeuronGraph) else edgeless(graph.n_neurons)
         rows = np.arange(len(matrix) - n_held_out), np.arange(len(matrix) - n_held_out, len(matrix))
+        known, judged = (cells_of(matrix).part(part) for part in rows)
         return Run(
-            batches_of(matrix),
-            rows,
+            Rounds(known.batches, rows[0], lambda part: None, known, seed=seed),
+            known,
+            judged,
             Autoencoder.initialised(network_config(matrix.shape[1], **shape), first, seed),
             graph,
             train_config(**settings).on(graph),

@@ -27,7 +27,7 @@ def explained(matrix, *, scale=None, n_held_out=100, seed=0):
     mean = np.asarray(matrix.mean(axis=0)).ravel()
     batches = Batches(matrix, mean, scale, torch.device("cpu"))
     rows = np.random.default_rng(1).permutation(matrix.shape[0])
-    return explainable_r2(batches, np.sort(rows[n_held_out:]), np.sort(rows[:n_held_out]), seed=seed)
+    return explainable_r2(batches.part(np.sort(rows[n_held_out:])), batches.part(np.sort(rows[:n_held_out])), seed=seed)
 
 
 @pytest.mark.parametrize("n_features", [40, 300])

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from scgsr import _model, _modules, _random, graphs
 from scgsr._model import Autoencoder, AutoencoderConfig, FittedModel
-from scgsr._train import TrainConfig, _learn, learn
+from scgsr._train import TrainConfig, _learn, _training, learn
 from scgsr._train._training import split
 from scgsr._values import Batches, MatrixView, moments
 
@@ -94,7 +94,7 @@ def test_held_out_cells_are_the_validation_rows(view, fraction, monkeypatch, lea
     assert result.held_out.dtype == bool
     np.testing.assert_array_equal(np.flatnonzero(result.held_out), trained[0].held_out)
     train_seed = _random.spawn(0, 3)[0]
-    _, validation = split(240, fraction, _random.generator(_random.spawn(train_seed, 4)[1]))
+    _, validation = split(240, fraction, 1, _random.generator(_random.spawn(train_seed, 4)[1]))
     np.testing.assert_array_equal(trained[0].held_out, validation)
     assert result.validation_r2 == trained[0].validation_r2
 
@@ -194,7 +194,8 @@ def test_what_is_typical_is_learned_from_training_cells(view, learned):
 
 
 def test_novelty_is_made_from_some_cells_of_many(view, monkeypatch, learned):
-    monkeypatch.setattr(_learn, "_NOVELTY_CELLS", 30)
+    monkeypatch.setattr(_learn, "CELLS_SAMPLED", 30)
+    monkeypatch.setattr(_training, "CELLS_SAMPLED", 30)
     n_rows, error = [], _model.errors
     monkeypatch.setattr(_model, "errors", lambda network, blocks, x: n_rows.append(len(x)) or error(network, blocks, x))
     reference = learned(view, validation_fraction=0.5).fitted.novelty_reference

@@ -34,7 +34,7 @@ def test_normalisation_is_exact_over_the_training_cells(cells, run):
 def test_validation_r2_is_its_formula(cells, run):
     result = run(cells, validation_fraction=0.3, early_stopping=False, threshold=None)
     scaled = (cells.X - cells.X.mean(axis=0)) / cells.X.std(axis=0)
-    held_out = scaled[split(len(scaled), 0.3, _random.generator(_random.spawn(0, 4)[1]))[1]]
+    held_out = scaled[split(len(scaled), 0.3, 1, _random.generator(_random.spawn(0, 4)[1]))[1]]
     with torch.no_grad():
         reconstruction = result.network(torch.as_tensor(held_out))[1].numpy()
     variance = ((held_out - held_out.mean(axis=0)) ** 2).sum()
@@ -60,7 +60,7 @@ def test_early_stopping_keeps_the_best_network(cells, run):
     assert len(run(cells, **settings, early_stopping=False).history) == 150
     matrix = cells.X[:60]
     scaled = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
-    held_out = torch.as_tensor(scaled[split(60, 0.5, _random.generator(_random.spawn(0, 4)[1]))[1]])
+    held_out = torch.as_tensor(scaled[split(60, 0.5, 1, _random.generator(_random.spawn(0, 4)[1]))[1]])
     with torch.no_grad():
         error = float((stopped.network(held_out)[1] - held_out).square().mean())
     assert error == pytest.approx(errors.min(), rel=1e-4)
@@ -125,7 +125,7 @@ def test_validation_is_of_the_held_out_cells_without_noise(cells, new_run, thres
     L = graphs.grid(4).laplacian().toarray()
     assert row["validation_reconstruction"] == pytest.approx((misfit**2).mean(), rel=1e-4)
     assert row["validation_penalty"] == pytest.approx(np.einsum("ci,ij,cj->c", x, L, x).mean(), rel=1e-4)
-    sd = run.batches.moments[1]  # R2 is on the scale of the input
+    sd = run.judged.batches.moments[1]  # R2 is on the scale of the input
     explained = 1 - ((misfit * sd) ** 2).sum() / ((((held_out - held_out.mean(dim=0)).numpy()) * sd) ** 2).sum()
     assert row["validation_r2"] == row["validation_r2_balanced"] == pytest.approx(explained, abs=1e-5)
 

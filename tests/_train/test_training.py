@@ -19,7 +19,7 @@ from scgsr.nn import Decay
 
 @pytest.mark.parametrize(("n", "fraction"), [(2, 0.5), (3, 0.9), (10, 0.1), (101, 0.25), (50, 0.0)])
 def test_split_is_a_partition_that_leaves_two_cells_to_train(n, fraction):
-    training, validation = split(n, fraction, np.random.default_rng(0))
+    training, validation = split(n, fraction, 1, np.random.default_rng(0))
     assert sorted([*training, *validation]) == list(range(n))
     assert len(training) >= 2
     assert len(validation) == min(int(n * fraction), n - 2)
@@ -27,7 +27,7 @@ def test_split_is_a_partition_that_leaves_two_cells_to_train(n, fraction):
 
 @pytest.mark.parametrize(("n", "fraction"), [(20, 0.1), (100, 0.5)])
 def test_who_is_held_out_is_drawn_at_random(n, fraction):
-    one, same, other = (split(n, fraction, np.random.default_rng(seed))[1].tolist() for seed in (0, 0, 1))
+    one, same, other = (split(n, fraction, 1, np.random.default_rng(seed))[1].tolist() for seed in (0, 0, 1))
     assert one == same != other
     assert one == sorted(one)
 

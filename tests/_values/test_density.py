@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scgsr._values import _density, balancing_weights
+from scgsr._values import Balance, _density
 
 
 def weights(cells, balance=4.0, *, n_landmarks=2000, blocks=3):
     cells = torch.as_tensor(cells, dtype=torch.float32)
-    return balancing_weights(cells.chunk(blocks), len(cells), cells[:n_landmarks], balance)
+    return Balance(cells[:n_landmarks], balance).weights(cells.chunk(blocks), len(cells))
 
 
 def population(rng, centre, n_cells, sd=1.0):

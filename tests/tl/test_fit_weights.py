@@ -192,9 +192,9 @@ def test_what_is_no_weight_is_refused_before_anything_is_written(branches, setti
 
 
 def test_the_weights_do_not_depend_on_the_blocks(branches):
-    from scgsr._values import balancing_weights
+    from scgsr._values import Balance
 
     cells = torch.as_tensor(branches.X)
-    one = balancing_weights([cells], len(cells), cells[:1000], 4.0)
-    many = balancing_weights(cells.split(700), len(cells), cells[:1000], 4.0)
+    one = Balance(cells[:1000], 4.0).weights([cells], len(cells))
+    many = Balance(cells[:1000], 4.0).weights(cells.split(700), len(cells))
     np.testing.assert_allclose(one, many, rtol=1e-5)

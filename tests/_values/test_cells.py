@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scgsr._values import Sampler
+from scgsr._values import Part
 
 ROWS = np.arange(100, 1100)
+
+
+def part(weights=None):
+    return Part(None, ROWS, ROWS, weights)
 
 
 @pytest.fixture
@@ -17,15 +21,15 @@ def rng():
 
 @pytest.fixture
 def weighted():
-    return Sampler(ROWS, np.random.default_rng(1).exponential(size=len(ROWS)) + 0.01)
+    return part(np.random.default_rng(1).exponential(size=len(ROWS)) + 0.01)
 
 
-def test_without_weights_an_epoch_has_every_row_once(rng):
-    np.testing.assert_array_equal(np.sort(Sampler(ROWS).epoch(rng)), ROWS)
+def test_without_weights_a_draw_has_every_row_once(rng):
+    np.testing.assert_array_equal(np.sort(part().drawn(rng)), ROWS)
 
 
-def test_with_weights_an_epoch_has_each_row_as_often_as_its_share_rounded_up_or_down(rng, weighted):
-    drawn = weighted.epoch(rng)
+def test_with_weights_a_draw_has_each_row_as_often_as_its_share_rounded_up_or_down(rng, weighted):
+    drawn = weighted.drawn(rng)
     assert len(drawn) == len(ROWS)
     times = np.bincount(drawn - ROWS[0], minlength=len(ROWS))
     expected = len(ROWS) * weighted.weights / weighted.weights.sum()
@@ -33,19 +37,19 @@ def test_with_weights_an_epoch_has_each_row_as_often_as_its_share_rounded_up_or_
     assert (times <= np.ceil(expected + 1e-9)).all()
 
 
-def test_over_many_epochs_each_row_comes_as_often_as_its_share(rng, weighted):
-    times = sum(np.bincount(weighted.epoch(rng) - ROWS[0], minlength=len(ROWS)) for _ in range(400)) / 400
+def test_over_many_draws_each_row_comes_as_often_as_its_share(rng, weighted):
+    times = sum(np.bincount(weighted.drawn(rng) - ROWS[0], minlength=len(ROWS)) for _ in range(400)) / 400
     np.testing.assert_allclose(times, len(ROWS) * weighted.weights / weighted.weights.sum(), atol=0.15)
 
 
 def test_equal_weights_are_no_weights(rng):
-    np.testing.assert_array_equal(np.sort(Sampler(ROWS, np.full(len(ROWS), 3.0)).epoch(rng)), ROWS)
+    np.testing.assert_array_equal(np.sort(part(np.full(len(ROWS), 3.0)).drawn(rng)), ROWS)
 
 
 def test_some_rows_come_sorted_and_without_weights_at_most_once(rng, weighted):
-    some = Sampler(ROWS).some(50, rng)
+    some = part().some(50, rng)
     assert len(np.unique(some)) == 50
-    np.testing.assert_array_equal(Sampler(ROWS).some(5000, rng), ROWS)
+    np.testing.assert_array_equal(part().some(5000, rng), ROWS)
     heavy = weighted.some(50, rng)
     assert len(heavy) == 50
     assert (np.diff(heavy) >= 0).all()
@@ -53,6 +57,6 @@ def test_some_rows_come_sorted_and_without_weights_at_most_once(rng, weighted):
 
 
 def test_another_seed_draws_others_and_the_same_the_same(weighted):
-    one, again, other = (weighted.epoch(np.random.default_rng(seed)) for seed in (0, 0, 1))
+    one, again, other = (weighted.drawn(np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
