@@ -111,22 +111,18 @@ def _look(network: Autoencoder, known: Part, balance: float | None, seed: int) -
     Both come from some of the training cells.
     """
     if network.front is None and not balance:
-        return _alike
+        return lambda _part: None
     landmarks = torch.cat(list(known.batches.in_order(known.some(LANDMARKS, _random.generator(seed)))))
     if network.front is not None:
         network.front.learn(landmarks, seed)
     if not balance:
-        return _alike
+        return lambda _part: None
     points = network.inputs
     if network.front is None and landmarks.shape[1] > N_COMPONENTS:
         front = PrincipalFront(landmarks.shape[1], N_COMPONENTS).to(landmarks.device)
         points = front.learn(landmarks, seed)
     balanced = Balance(points(landmarks), balance)
     return lambda part: balanced.weights((points(features) for features in part.in_order()), len(part.rows))
-
-
-def _alike(_part: Part) -> None:
-    """Weigh all cells alike."""
 
 
 def split(

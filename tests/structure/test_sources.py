@@ -25,13 +25,22 @@ MAX_FIELDS_BY_POSITION = 4
 
 
 def unfinished_faults(path: str, text: str) -> Iterator[str]:
-    """What is there is finished."""
+    """What is there is finished; the methods of a protocol only describe others."""
     for number, line in enumerate(text.splitlines(), start=1):
         if re.search(r"\b(TODO|FIXME|XXX)\b|raise NotImplementedError", line):
             yield f"line {number}: {line.strip()}"
-    for function in functions(ast.parse(text)):
-        if all(is_idle(node) for node in function.body):
+    tree = ast.parse(text)
+    described = {id(function) for protocol in protocols(tree) for function in functions(protocol)}
+    for function in functions(tree):
+        if id(function) not in described and all(is_idle(node) for node in function.body):
             yield f"line {function.lineno}: {function.name} does nothing"
+
+
+def protocols(tree: ast.Module) -> Iterator[ast.ClassDef]:
+    """Yield the classes that are protocols."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
+            yield node
 
 
 def is_idle(node: ast.stmt) -> bool:
@@ -128,6 +137,7 @@ PLANTED = [
     (unfinished_faults, "nn.py", "def f():\n    raise NotImplementedError"),
     (unfinished_faults, "nn.py", "def f():\n    '''Later.'''"),
     (unfinished_faults, "nn.py", "def f():\n    ..."),
+    (unfinished_faults, "nn.py", "class A(Base):\n    def f(self):\n        '''Later.'''"),
     (size_faults, "nn.py", "x = 1\n" * (MAX_FILE_LINES + 1)),
     (size_faults, "nn.py", LONG),
     (size_faults, "nn.py", LONG + "def f(): ..."),
@@ -144,6 +154,7 @@ PLANTED = [
     (doi_faults, "nn.py", "# https://dx.doi.org/10.1002/9780470316979"),
 ]
 INNOCENT = [
+    (unfinished_faults, "nn.py", "class A(Protocol):\n    def f(self):\n        '''Give it.'''"),
     (unfinished_faults, "nn.py", "def f():\n    '''Done.'''\n    return 1"),
     (size_faults, "nn.py", "def f():\n" + "    # why\n\n" * MAX_BODY_LINES + "    return 1\n"),
     (record_faults, "nn.py", MANY + "Five(a=1, b=2, c=3, d=4, e=5)\nFive(*rest)\nFive(**rest)"),
