@@ -14,8 +14,8 @@ from scipy import sparse
 
 from scgsr import _adata, _checks
 from scgsr._checks import about, listed, log
+from scgsr._values import Stored, check_finite
 from scgsr._values import arcsinh as transformed
-from scgsr._values import check_finite
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -95,6 +95,12 @@ def arcsinh(
     _checks.instance("adata", adata, AnnData)
     _checks.instance("copy", copy, bool)
     matrix, mask = _adata.rows(adata, layer=layer), _adata.mask(adata, mask_var)
+    if adata.isbacked or isinstance(matrix, Stored):
+        msg = (
+            "`adata` has values on disk, which stay as they are: load them with `adata.to_memory()`, or transform the "
+            "file with `scgsr fit INPUT OUTPUT --cofactor ...`."
+        )
+        raise about("adata", TypeError(msg))
     if not adata.var_names.is_unique:
         msg = "`adata` has features of the same name; call `adata.var_names_make_unique()` first."
         raise about("adata", ValueError(msg))

@@ -16,7 +16,7 @@ from scgsr import _checks
 from scgsr._adata import _arcsinh, _view
 from scgsr._checks import about, listed, log
 from scgsr._model import FittedModel
-from scgsr._values import Matrix, arcsinh, rows_at_once, slices
+from scgsr._values import Rows, arcsinh, rows_at_once, slices
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,7 +35,7 @@ CLEARLY_NEARER = 2
 class Query:
     """Where a model's features stand in a matrix, and what takes the place of those that do not."""
 
-    matrix: Matrix  # (n_obs, n_columns)
+    matrix: Rows  # (n_obs, n_columns)
     features: tuple[str, ...]
     columns: np.ndarray  # (n_features,) int, -1: missing
     filling: np.ndarray  # (n_features,) float32, in the units of the fit
@@ -117,7 +117,7 @@ def pending_cofactors(adata: AnnData, fitted: FittedModel, layer: str | None, na
     return np.where(np.isfinite(done), np.nan, in_fit).astype(np.float32)
 
 
-def _same_representation(adata: AnnData, use_rep: str, width: int | None) -> tuple[Matrix, list[str]]:
+def _same_representation(adata: AnnData, use_rep: str, width: int | None) -> tuple[Rows, list[str]]:
     """Return the representation that the network was fitted on and names for its columns, refused at another width."""
     matrix, names = _view.representation(adata, use_rep, hint="The network was fitted on it.")
     if width is not None and matrix.shape[1] != width:

@@ -11,19 +11,25 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr import _checks
+from scgsr._adata import _disk
 from scgsr._adata._arcsinh import read_cofactors
 from scgsr._adata._keys import HIGHLY_VARIABLE
 from scgsr._checks import about, listed, log
 from scgsr._values import (
-    Matrix,
+    BYTES_AT_ONCE,
     MatrixView,
+    Rows,
+    Statistics,
+    Stored,
     check_finite,
     check_scale,
-    check_values,
+    dense_rows,
     divisors,
-    moments,
+    rows_read,
     scaling_for,
+    slices,
     varying,
+    warn_of_raw_values,
 )
 
 if TYPE_CHECKING:
@@ -54,20 +60,23 @@ def view(
         chosen = mask(adata, mask_var)
         matrix, names, width = rows(adata, layer=layer), adata.var_names, adata.n_vars
         if chosen is not None:
-            matrix, names = matrix[:, chosen], names[chosen]
+            matrix, names = _columns(matrix, chosen), names[chosen]
     else:
         matrix, names = representation(adata, use_rep)
         width = matrix.shape[1]
     all_features = _different(names)
-    mean, sd, varies = _checked_moments(matrix, all_features)
+    found, varies = _statistics(matrix, all_features)
+    found = found.only(varies)
     features = tuple(compress(all_features, varies))
-    scaling = check_scale(scale) or scaling_for(sd[varies], embedding=use_rep is not None)
+    warn_of_raw_values(found, features, embedding=use_rep is not None)
+    scaling = check_scale(scale) or scaling_for(found.sd, embedding=use_rep is not None)
     return MatrixView(
-        matrix=matrix if varies.all() else matrix[:, varies],
+        matrix=matrix if varies.all() else _columns(matrix, varies),
         features=features,
-        mean=mean[varies].astype(np.float32),
-        scale=divisors(sd[varies], scaling).astype(np.float32),
+        mean=found.mean.astype(np.float32),
+        scale=divisors(found.sd, scaling).astype(np.float32),
         width=width,
+        statistics=found,
         scaling=scaling,
         cofactor=read_cofactors(adata, layer, features, embedding=use_rep is not None),
     )
@@ -80,9 +89,9 @@ def features(adata: AnnData, layer: str | None) -> tuple[MatrixView, np.ndarray]
     """
     matrix = rows(adata, layer=layer)
     names = tuple(str(name) for name in adata.var_names)
-    mean, sd, varies = _checked_moments(matrix, names)
-    scale = np.where(varies, sd, 0)
-    return MatrixView(matrix=matrix, features=names, mean=mean, scale=scale, width=adata.n_vars), varies
+    found, varies = _statistics(matrix, names)
+    scale = np.where(varies, found.sd, 0)
+    return MatrixView(matrix=matrix, features=names, mean=found.mean, scale=scale, width=adata.n_vars), varies
 
 
 def columns(
@@ -92,7 +101,7 @@ def columns(
 
     Only these columns of a sparse matrix are made dense: choose few.
     """
-    source: Any = rows(adata, layer=layer)
+    source = rows(adata, layer=layer)
     chosen = list(adata.var_names) if names is None else _checks.names("names", names)
     unknown = [name for name in chosen if name not in adata.var_names]
     if unknown:
@@ -103,15 +112,17 @@ def columns(
     if not chosen or len(set(chosen)) < len(chosen) or len(index) > len(chosen):
         msg = f"`names` must be different names, each of one feature in `adata.var_names`, got {listed(chosen)}."
         raise about("names", ValueError(msg))
-    matrix = source[:, index]
-    values: np.ndarray = matrix.toarray() if sparse.issparse(matrix) else matrix
+    matrix = _columns(source, index)
+    values = np.empty(matrix.shape, dtype=matrix.dtype)
+    for block in slices(len(values), rows_read(source)):
+        values[block] = dense_rows(matrix, block)
     check_finite(values, chosen)
     return chosen, values
 
 
-def rows(adata: AnnData, *, layer: str | None = None) -> Matrix:
+def rows(adata: AnnData, *, layer: str | None = None) -> Rows:
     """Return `.X` or a layer as a matrix whose rows can be sliced, values unchecked."""
-    _refuse_backed(adata)
+    _refuse_a_view_on_disk(adata)
     if layer is not None:
         _checks.existing_key("layer", layer, adata.layers.keys(), where=".layers")
         return _sliceable(adata.layers[layer], f"layer {layer!r}")
@@ -121,12 +132,12 @@ def rows(adata: AnnData, *, layer: str | None = None) -> Matrix:
     return _sliceable(adata.X, "`.X`")
 
 
-def representation(adata: AnnData, use_rep: str, *, hint: str = "") -> tuple[Matrix, list[str]]:
+def representation(adata: AnnData, use_rep: str, *, hint: str = "") -> tuple[Rows, list[str]]:
     """Return a representation as a matrix whose rows can be sliced, values unchecked, and names for its columns.
 
     The names are those that a data frame has, or numbers; `hint` is added to the error if there is none.
     """
-    _refuse_backed(adata)
+    _refuse_a_view_on_disk(adata)
     _checks.existing_key("use_rep", use_rep, adata.obsm.keys(), where=".obsm", hint=hint)
     values = adata.obsm[use_rep]
     matrix = _sliceable(values, f"obsm {use_rep!r}")
@@ -169,10 +180,18 @@ def _refuse_two_sources(layer: str | None, use_rep: str | None, mask_var: np.nda
         raise about("mask_var", ValueError(msg))
 
 
-def _refuse_backed(adata: AnnData) -> None:
-    if adata.isbacked:
-        msg = "`adata` is backed by a file; load it first with `adata.to_memory()`."
+def _refuse_a_view_on_disk(adata: AnnData) -> None:
+    if adata.isbacked and adata.is_view:
+        msg = (
+            "`adata` is a view of cells in a file, which cannot be read in blocks: give the whole object and choose "
+            "features with `mask_var`, or load the view with `adata.to_memory()`."
+        )
         raise about("adata", TypeError(msg))
+
+
+def _columns(matrix: Rows, columns: np.ndarray) -> Rows:
+    """Return some columns, given as numbers or as booleans; what is not in memory is not read."""
+    return matrix.only(columns) if isinstance(matrix, Stored) else matrix[:, columns]
 
 
 def _different(names: Iterable[Any]) -> tuple[str, ...]:
@@ -188,28 +207,33 @@ def _different(names: Iterable[Any]) -> tuple[str, ...]:
     return tuple(index)
 
 
-def _checked_moments(matrix: Matrix, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each column in float64, and which vary, once the values are checked."""
-    check_values(matrix, names)
-    mean, sd = moments(matrix)
-    return mean, sd, varying(mean, sd, names)
+def _statistics(matrix: Rows, names: tuple[str, ...]) -> tuple[Statistics, np.ndarray]:
+    """Return what all values tell, and which features vary, once the values are checked."""
+    found = Statistics.of(matrix)
+    found.check(names)
+    return found, varying(found.mean, found.sd, names)
 
 
-def _sliceable(values: Any, where: str) -> Matrix:
-    """Return `values` as an ndarray or CSR matrix of real numbers."""
+def _sliceable(values: Any, where: str) -> Rows:
+    """Return `values` as an ndarray or CSR matrix of real numbers; large ones that lie elsewhere stay there."""
     if hasattr(values, "to_numpy"):  # a data frame in `.obsm`
         values = values.to_numpy()
-    if sparse.issparse(values):
+    elsewhere = _disk.stored(values, where)
+    matrix: Rows
+    if elsewhere is not None:
+        small = len(elsewhere.shape) == 2 and elsewhere.n_bytes <= BYTES_AT_ONCE
+        matrix = elsewhere[:] if small else elsewhere
+    elif sparse.issparse(values):
         matrix = sparse.csr_matrix(values)
     elif isinstance(values, np.ndarray):
         matrix = np.asarray(values)
     else:
         msg = (
-            f"`adata`: {where} is a {type(values).__name__}; a NumPy array or a SciPy sparse matrix in memory is "
-            "needed: load it first, for example with `adata.to_memory()`."
+            f"`adata`: {where} is a {type(values).__name__}; a NumPy array or a SciPy sparse matrix is needed, or "
+            "what AnnData reads from HDF5, zarr or dask."
         )
         raise about("adata", TypeError(msg))
-    if matrix.ndim != 2 or not (np.issubdtype(matrix.dtype, np.number) or matrix.dtype == bool):
+    if len(matrix.shape) != 2 or not (np.issubdtype(matrix.dtype, np.number) or matrix.dtype == bool):
         msg = f"`adata`: {where} must be a table of real numbers, got shape {matrix.shape} of dtype {matrix.dtype}."
         raise about("adata", ValueError(msg))
     if np.issubdtype(matrix.dtype, np.complexfloating):

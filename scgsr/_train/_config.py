@@ -17,9 +17,10 @@ from scgsr.nn import Decay, GraphSpectralPenalty
 
 STARTS = ("ordered", "random")
 
-# An epoch count that is not given is chosen so that training takes about this many steps, within bounds.
-_DEFAULT_STEPS = 1200
-_MIN_EPOCHS, _MAX_EPOCHS = 6, 200
+# Where the number of epochs is left open, training takes about this many steps: of few cells at most so many epochs, of
+# many at least so many passes over them, and of very many, which one round does not hold, no more than it needs.
+_DEFAULT_STEPS, _MOST_STEPS = 1200, 4800
+_MIN_PASSES, _MAX_EPOCHS = 6, 200
 # How strongly lonely cells are preferred: by markers, and by principal components.
 _BALANCE, _BALANCE_OF_COMPONENTS = 5.0, 2.0
 # The one-cycle schedule raises the rate for this share of the steps and lowers it for the rest.
@@ -114,12 +115,13 @@ class TrainConfig:
         """Whether a penalty looks at the graph."""
         return self.penalises and uses_graph(self.penalty)
 
-    def epochs(self, n_train: int) -> int:
-        """Return the number of epochs for `n_train` cells."""
+    def epochs(self, n_cells: int, rounds: int = 1) -> int:
+        """Return the number of epochs, each a round of `n_cells` cells; so many rounds are one pass over all cells."""
         if self.n_epochs is not None:
             return self.n_epochs
-        epochs = -(-_DEFAULT_STEPS // n_batches(n_train, self.batch_size))
-        return min(max(epochs, _MIN_EPOCHS), _MAX_EPOCHS)
+        steps = n_batches(n_cells, self.batch_size)
+        enough = min(max(-(-_DEFAULT_STEPS // steps), _MIN_PASSES * rounds), _MAX_EPOCHS)
+        return enough if rounds == 1 else min(enough, -(-_MOST_STEPS // steps))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values; a decay of nothing is no smoothness."""

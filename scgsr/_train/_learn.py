@@ -19,7 +19,7 @@ from scgsr._train._config import TrainConfig
 from scgsr._train._explainable import carries_nothing, explainable_r2
 from scgsr._train._rounds import sample
 from scgsr._train._training import CELLS_SAMPLED, Trained, train
-from scgsr._values import Batches, Cells, MatrixView
+from scgsr._values import Cells, MatrixView
 from scgsr.graphs import LearnedGraph, NeuronGraph
 
 # Novelty is calibrated on held-out cells if there are so many, else on all cells.
@@ -96,7 +96,7 @@ def learn(
     """
     train_seed, novelty_seed, explainable_seed = _random.spawn(seed, 3)
     log.info("training on %s", _device.describe(device))
-    cells = Batches(view.matrix, view.mean, view.scale, device)
+    cells = view.cells(device)
     with _device.multiplying(config.precision):
         trained = train(cells, graph, network_config, config, seed=train_seed, checkpoint=checkpoint, progress=progress)
     network = trained.network

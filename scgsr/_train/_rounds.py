@@ -41,7 +41,7 @@ class Rounds:
     def __init__(self, cells: Cells, training: np.ndarray, weigh: Weigh, known: Part, *, seed: int) -> None:
         self.cells, self.training, self.weigh = cells, training, weigh
         self._first, self._length = _blocks(training, cells.together)
-        self._n_rounds = -(-len(self._first) // max(1, CELLS_A_ROUND // cells.together))  # in one pass over all cells
+        self.in_a_pass = -(-len(self._first) // max(1, CELLS_A_ROUND // cells.together))  # so many rounds
         self._seed = seed
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=int))  # of which pass, and the order of its blocks
         # All training cells, weighed, if they lie in memory and make one round.
@@ -50,7 +50,7 @@ class Rounds:
     @property
     def n_cells(self) -> int:
         """How many cells a round has, but for one block more or less."""
-        return -(-len(self.training) // self._n_rounds)
+        return -(-len(self.training) // self.in_a_pass)
 
     def n_steps(self, n_rounds: int, batch_size: int) -> int:
         """Return how many batches so many rounds have."""
@@ -71,8 +71,8 @@ class Rounds:
 
     def _parts(self, number: int) -> list[np.ndarray]:
         """Return the blocks of each part of a round, (n_blocks,) int, sorted."""
-        n_pass, place = divmod(number, self._n_rounds)
-        blocks = np.array_split(self._blocks_in_order(n_pass), self._n_rounds)[place]
+        n_pass, place = divmod(number, self.in_a_pass)
+        blocks = np.array_split(self._blocks_in_order(n_pass), self.in_a_pass)[place]
         n_parts = -(-len(blocks) // max(1, self.cells.at_once // self.cells.together))
         return [np.sort(part) for part in np.array_split(blocks, n_parts)]
 

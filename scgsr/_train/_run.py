@@ -54,7 +54,7 @@ class Run:
         self.judged_on = judged.rows
         if judged.weights is not None and len(self.judged_on):
             self.judged_on = np.sort(judged.drawn(_random.generator(order_seed)))
-        self.n_epochs = config.epochs(rounds.n_cells)
+        self.n_epochs = config.epochs(rounds.n_cells, rounds.in_a_pass)
         n_steps = rounds.n_steps(self.n_epochs, config.batch_size)
         self.stepper = Stepper(network, self.regularizer, config, n_steps)
         self.learner = GraphLearner(graph, n_steps, config.laplacian) if isinstance(graph, LearnedGraph) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +13,8 @@ from torch import Tensor
 from scgsr import _device
 from scgsr._values._cells import Part
 from scgsr._values._digest import digest
-
-Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
-
-# Rows in a block where nothing is learned, and values in a block of many features: enough to keep the cores busy, few
-# enough to stay in their cache.
-_ROWS_AT_ONCE, _VALUES_AT_ONCE = 8192, 1 << 20
+from scgsr._values._matrix import Matrix, dense, n_bytes, rows_at_once, slices
+from scgsr._values._stored import Rows
 
 
 class Batches:
@@ -134,13 +130,6 @@ def _gather(matrix: Matrix, index: np.ndarray, out: np.ndarray) -> None:
         rows.astype(out.dtype, copy=False).toarray(out=out)
 
 
-def n_bytes(matrix: Matrix) -> int:
-    """Return what a matrix takes in memory as float32."""
-    if isinstance(matrix, np.ndarray):
-        return 4 * matrix.size
-    return 4 * matrix.nnz + matrix.indices.nbytes + 8 * len(matrix.indptr)
-
-
 def filled(blocks: Iterable[Tensor], shape: tuple[int, int]) -> np.ndarray:
     """Return the blocks one below the other, without ever having them twice."""
     result = np.empty(shape, dtype=np.float32)
@@ -168,20 +157,9 @@ def checked(matrix: Any, n_features: int) -> Matrix:
     return sparse.csr_matrix(matrix) if sparse.issparse(matrix) else np.asarray(matrix)
 
 
-def dense_rows(matrix: Matrix, index: np.ndarray | slice) -> np.ndarray:
+def dense_rows(matrix: Rows, index: np.ndarray | slice) -> np.ndarray:
     """Return the rows `index` of a dense or sparse matrix as an ndarray."""
-    block: Any = matrix[index]
-    return block.toarray() if sparse.issparse(block) else block
-
-
-def slices(n_rows: int, step: int) -> Iterator[slice]:
-    """Yield the slices of so many rows, the last of which may be shorter, that make all rows."""
-    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
-
-
-def rows_at_once(n_features: int) -> int:
-    """Return how many rows make a block where nothing is learned."""
-    return max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // n_features))
+    return dense(matrix[index])
 
 
 def n_batches(n_rows: int, batch_size: int) -> int:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from scipy import sparse
+import torch
 
 from scgsr._checks import about, listed, log
 from scgsr._values._arcsinh import arcsinh
-from scgsr._values._batches import Matrix, slices
+from scgsr._values._batches import Batches
+from scgsr._values._cells import Cells
+from scgsr._values._on_disk import OnDisk
+from scgsr._values._statistics import Statistics
+from scgsr._values._stored import Rows, Stored
 
-_ROWS_AT_ONCE = 1024
 # A standard deviation of at most this share of the mean is rounding, which must not be blown up to one.
 _CONSTANT = 1e-6
 
@@ -22,50 +24,29 @@ _CONSTANT = 1e-6
 class MatrixView:
     """Checked values of the chosen features with what standardises them: (value - mean) / scale."""
 
-    matrix: Matrix  # (n_obs, n_features)
+    matrix: Rows  # (n_obs, n_features)
     features: tuple[str, ...]
     mean: np.ndarray  # (n_features,)
     scale: np.ndarray  # (n_features,)
     width: int  # columns of `.X`, the layer or the representation
+    statistics: Statistics | None = None  # of the values; None: of a view that nobody trains on
     scaling: str = "feature"  # how `scale` came about: "feature", "common", or "pca" for common and then components
     cofactor: np.ndarray | None = None  # (n_features,) of the arcsinh on record, NaN for none; None: nobody asked
+
+    def cells(self, device: torch.device) -> Cells:
+        """Return the cells as the network sees them, for batches on a device."""
+        if not isinstance(self.matrix, Stored):
+            return Batches(self.matrix, self.mean, self.scale, device)
+        assert self.statistics is not None, "a view to train on knows its statistics"
+        return OnDisk(self.matrix, self.mean, self.scale, device, digest_of_values=self.statistics.digest)
 
 
 def transformed(view: MatrixView, cofactor: np.ndarray) -> MatrixView:
     """Return the view after arcsinh(value / cofactor), with its moments anew; NaN leaves a feature as it is."""
-    matrix = arcsinh(view.matrix, cofactor)
-    mean, sd = moments(matrix)
-    return replace(view, matrix=matrix, mean=mean, scale=np.where(view.scale > 0, sd, 0))
-
-
-def check_values(matrix: Matrix, features: Sequence[str]) -> None:
-    """Raise ValueError if there is nothing to learn from, or a value is not finite."""
-    if 0 in matrix.shape:
-        msg = f"`adata` has no values to train on: {matrix.shape[0]} cells x {matrix.shape[1]} features."
-        raise about("adata", ValueError(msg))
-    if matrix.shape[0] == 1:
-        msg = "`adata` has one cell; at least two are needed, and hundreds for a picture that means something."
-        raise about("adata", ValueError(msg))
-    check_finite(matrix, features)
-
-
-def check_finite(matrix: Any, features: Sequence[str]) -> None:
-    """Raise ValueError, naming the features, if there are NaN or infinite values."""
-    if sparse.issparse(matrix):
-        bad = np.unique(matrix.indices[~np.isfinite(matrix.data)])
-    else:
-        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
-    if len(bad):
-        names = listed([features[column] for column in bad.tolist()])
-        msg = f"`adata` has NaN or infinite values in {len(bad)} features ({names}); remove or impute them first."
-        raise about("adata", ValueError(msg))
-
-
-def moments(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each column, (n_features,) each, in float64."""
-    with np.errstate(over="ignore"):  # `varying` names the features whose moments overflow
-        mean, variance = _sparse_moments(matrix) if sparse.issparse(matrix) else _dense_moments(matrix)
-    return mean, np.sqrt(variance)
+    values = view.matrix
+    matrix = values.transformed(cofactor) if isinstance(values, Stored) else arcsinh(values, cofactor)
+    found = Statistics.of(matrix)
+    return replace(view, matrix=matrix, mean=found.mean, scale=np.where(view.scale > 0, found.sd, 0))
 
 
 def varying(mean: np.ndarray, sd: np.ndarray, features: Sequence[str]) -> np.ndarray:
@@ -88,22 +69,3 @@ def varying(mean: np.ndarray, sd: np.ndarray, features: Sequence[str]) -> np.nda
             len(varies),
         )
     return varies
-
-
-def _dense_moments(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of each column, block by block."""
-    n_obs = len(matrix)
-    blocks = list(slices(n_obs, _ROWS_AT_ONCE))
-    mean = sum(matrix[rows].sum(axis=0, dtype=np.float64) for rows in blocks) / n_obs
-    return mean, sum(((matrix[rows] - mean) ** 2).sum(axis=0) for rows in blocks) / n_obs
-
-
-def _sparse_moments(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of each column from the stored entries."""
-    from sklearn.utils.sparsefuncs import mean_variance_axis
-
-    if not matrix.has_canonical_format:  # an entry that is stored in parts is one entry
-        matrix = matrix.copy()
-        matrix.sum_duplicates()
-    in_float64 = sparse.csr_matrix((matrix.data.astype(np.float64), matrix.indices, matrix.indptr), shape=matrix.shape)
-    return mean_variance_axis(in_float64, axis=0)

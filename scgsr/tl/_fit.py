@@ -220,7 +220,6 @@ def fit(
         precision=_device.check_precision(precision, device),
     ).on(neurons)
     view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
-    _values.warn_of_raw_values(view.matrix, view.features, embedding=use_rep is not None)
     network = _network_config(neurons, view, hidden, threshold, noise, diffusion, atoms)
     learned = learn(
         view,

@@ -177,16 +177,6 @@ def test_no_x(cells):
         _view.view(empty)
 
 
-def test_backed_data_are_refused_with_the_cure(cells, tmp_path):
-    import anndata as ad
-
-    cells.write_h5ad(tmp_path / "cells.h5ad")
-    backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
-    with pytest.raises(TypeError, match="to_memory"):
-        _view.view(backed)
-    backed.file.close()
-
-
 def test_values_that_are_no_numbers(cells):
     cells.obsm["words"] = np.full((240, 2), "a")
     cells.obsm["complex"] = np.full((240, 2), 1j)

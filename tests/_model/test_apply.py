@@ -9,7 +9,7 @@ from scipy import sparse
 
 from scgsr import graphs
 from scgsr._model import Autoencoder, AutoencoderConfig, _apply, coordinates, encode, errors, module_space
-from scgsr._values import Batches, _batches
+from scgsr._values import Batches, _matrix
 
 MEAN, SCALE = np.linspace(-1, 1, 6), np.linspace(0.5, 2, 6)
 
@@ -31,7 +31,7 @@ def network():
 
 @pytest.fixture(params=[1, 7, 100, 101, 8192])
 def rows_at_once(request, monkeypatch):
-    monkeypatch.setattr(_batches, "_ROWS_AT_ONCE", request.param)
+    monkeypatch.setattr(_matrix, "_ROWS_AT_ONCE", request.param)
 
 
 def batches(matrix):

@@ -227,6 +227,14 @@ def test_epochs_that_were_asked_for_are_taken(train_config, n_train):
     assert train_config(n_epochs=7).epochs(n_train) == 7
 
 
+@pytest.mark.parametrize("rounds", [2, 4, 20, 200, 10**4])
+def test_many_cells_get_six_passes_but_no_more_steps_than_a_network_needs(train_config, rounds):
+    chosen = train_config(n_epochs=None, batch_size=256).epochs(50_000, rounds)
+    steps = chosen * 196
+    assert chosen == 6 * rounds or 4800 <= steps < 4800 + 196
+    assert steps <= 4800 + 196
+
+
 def test_more_cells_never_get_more_epochs(train_config):
     config = train_config(n_epochs=None)
     chosen = [config.epochs(n_train) for n_train in (2, 10, 100, 1000, 10**4, 10**5, 10**6)]

@@ -14,13 +14,14 @@ from scgsr import _model, _modules, _random, graphs
 from scgsr._model import Autoencoder, AutoencoderConfig, FittedModel
 from scgsr._train import TrainConfig, _learn, _training, learn
 from scgsr._train._training import split
-from scgsr._values import Batches, MatrixView, moments
+from scgsr._values import Batches, MatrixView, Statistics
 
 GRAPHS = {"grid": graphs.grid(4, 5), "learned": graphs.learned(20, n_neighbors=4)}
 
 
 def view_of(matrix):
-    mean, sd = moments(matrix)
+    found = Statistics.of(matrix)
+    mean, sd = found.mean, found.sd
     names = tuple(f"feature_{i}" for i in range(matrix.shape[1]))
     return MatrixView(matrix=matrix, features=names, mean=mean, scale=sd, width=matrix.shape[1])
 

@@ -8,8 +8,9 @@ import torch
 from scipy import sparse
 
 from scgsr import _device
-from scgsr._values import _batches, checked, dense_rows, filled, rows_at_once, slices
-from scgsr._values._batches import Batches, _Resident, n_batches, n_bytes
+from scgsr._values import _matrix, checked, dense_rows, filled, rows_at_once, slices
+from scgsr._values._batches import Batches, _Resident, n_batches
+from scgsr._values._matrix import n_bytes
 
 CPU = torch.device("cpu")
 
@@ -93,7 +94,7 @@ def test_data_on_a_device_takes_what_is_said(matrix, moments, monkeypatch):
 
 @pytest.mark.parametrize("rows_at_once", [1, 7, 100, 101, 5000])
 def test_blocks_in_order_make_the_whole(matrix, moments, rows_at_once, monkeypatch):
-    monkeypatch.setattr(_batches, "_ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(_matrix, "_ROWS_AT_ONCE", rows_at_once)
     batches = Batches(sparse.csr_matrix(matrix), *moments, CPU)
     blocks = list(batches.in_order())
     assert max(map(len, blocks)) == min(rows_at_once, len(matrix))
@@ -155,8 +156,8 @@ def test_slices_make_all_rows(n_rows, step):
 @pytest.mark.parametrize("n_features", [1, 13, 2000, 10**7])
 def test_a_block_of_many_features_has_few_rows_but_never_none(n_features):
     rows = rows_at_once(n_features)
-    assert 1 <= rows <= _batches._ROWS_AT_ONCE
-    assert rows == 1 or rows * n_features <= _batches._VALUES_AT_ONCE
+    assert 1 <= rows <= _matrix._ROWS_AT_ONCE
+    assert rows == 1 or rows * n_features <= _matrix._VALUES_AT_ONCE
 
 
 @pytest.mark.parametrize("batch_size", [2, 3, 64])

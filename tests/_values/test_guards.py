@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgsr._values import _guards, warn_of_raw_values
+from scgsr._values import Statistics, _matrix, warn_of_raw_values
 
 WARNED = ["values up to", "whole numbers"]
 NAMES = [f"feature_{i}" for i in range(12)]
+
+
+def warn(matrix, names, *, embedding):
+    warn_of_raw_values(Statistics.of(matrix), names, embedding=embedding)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
@@ -29,49 +33,49 @@ NAMES = [f"feature_{i}" for i in range(12)]
 )
 def test_untransformed_values_are_warned_about(cells, caplog, kind, change, message):
     matrix = kind(change(np.asarray(cells.X)).astype(np.float32))
-    warn_of_raw_values(matrix, NAMES, embedding=False)
+    warn(matrix, NAMES, embedding=False)
     assert any(text in caplog.text for text in WARNED) is bool(message)
     assert message in caplog.text
     caplog.clear()
-    warn_of_raw_values(matrix, NAMES, embedding=True)  # which may have any scale
+    warn(matrix, NAMES, embedding=True)  # which may have any scale
     assert not caplog.records
 
 
 @pytest.mark.parametrize("embedding", [True, False])
 @pytest.mark.parametrize(("n_obs", "warned"), [(199, True), (200, False)])
 def test_few_cells_are_warned_about(cells, caplog, n_obs, warned, embedding):
-    warn_of_raw_values(cells.X[:n_obs], NAMES, embedding=embedding)
+    warn(cells.X[:n_obs], NAMES, embedding=embedding)
     assert ("pool samples" in caplog.text) is warned
     assert (f"only {n_obs} cells" in caplog.text) is warned
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 def test_one_fraction_anywhere_is_noticed(size, monkeypatch):
-    monkeypatch.setattr(_guards, "_VALUES_AT_ONCE", size)
+    monkeypatch.setattr(_matrix, "_ROWS_AT_ONCE", size)
     values = np.arange(60.0).reshape(12, 5)
-    assert _guards._whole(values)
+    assert Statistics.of(values).whole.all()
     for index in (0, 31, 59):
         other = values.copy()
         other.flat[index] += 0.5
-        assert not _guards._whole(other)
+        assert not Statistics.of(other).whole.all()
 
 
 def test_a_negative_intensity_is_as_large_as_a_positive_one(cells, caplog):
     matrix = np.asarray(cells.X).copy()
     matrix[3, 7] = -2000.5
-    warn_of_raw_values(matrix, NAMES, embedding=False)
+    warn(matrix, NAMES, embedding=False)
     assert "(feature_7)" in caplog.text
 
 
 def test_the_largest_features_come_first_and_the_others_are_counted(cells, caplog):
     matrix = np.abs(cells.X) * 1e4 * np.arange(1, 13) + 0.5
     matrix[0] = 1e6 * np.arange(1, 13) + 0.5
-    warn_of_raw_values(matrix, NAMES, embedding=False)
+    warn(matrix, NAMES, embedding=False)
     assert "feature_11, feature_10, feature_9, feature_8, feature_7 and 7 more" in caplog.text
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint16, bool])
 def test_whole_numbers_of_any_type(dtype, caplog):
     counts = np.random.default_rng(0).poisson(3.0, size=(300, 12)).astype(dtype)
-    warn_of_raw_values(counts, NAMES, embedding=False)
+    warn(counts, NAMES, embedding=False)
     assert ("whole numbers" in caplog.text) is (dtype is not bool)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgsr._values import MatrixView, check_finite, check_values, moments, transformed, varying
-from scgsr._values import _matrix_view as source
+from scgsr._values import MatrixView, Statistics, transformed, varying
 
 NAMES = tuple(f"feature_{i}" for i in range(12))
 
@@ -20,76 +19,9 @@ def counts(n_cells=300, seed=0):
     return values
 
 
-def in_parts(matrix):
-    """A CSR matrix in no order in which every entry is stored as two halves."""
-    coo = sparse.coo_matrix(matrix)
-    rows, columns, values = (np.concatenate([part, part[::-1]]) for part in (coo.row, coo.col, coo.data / 2))
-    order = np.argsort(rows, kind="stable")
-    starts = np.searchsorted(rows[order], np.arange(matrix.shape[0] + 1))
-    return sparse.csr_matrix((values[order], columns[order], starts), shape=matrix.shape)
-
-
-def with_stored_zeros(matrix):
-    """A CSR matrix that stores the zeros of every third row."""
-    rows = np.arange(matrix.shape[0])[:, None] % 3 == 0
-    coo = sparse.coo_matrix(np.where((matrix == 0) & rows, np.nan, matrix))
-    coo.data[np.isnan(coo.data)] = 0
-    assert (coo.data == 0).any()
-    return coo.tocsr()
-
-
-@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32, np.float64])
-@pytest.mark.parametrize("kind", [np.asarray, np.asfortranarray, sparse.csr_matrix, sparse.csr_array])
-def test_moments_are_mean_and_standard_deviation(dtype, kind):
-    values = counts().astype(dtype)
-    mean, sd = moments(kind(values))
-    assert mean.dtype == sd.dtype == np.float64
-    np.testing.assert_allclose(mean, values.astype(np.float64).mean(axis=0), rtol=1e-10)
-    np.testing.assert_allclose(sd, values.astype(np.float64).std(axis=0), rtol=1e-10)
-
-
-@pytest.mark.parametrize("stored", [sparse.csr_matrix, in_parts, with_stored_zeros])
-@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
-def test_dense_and_sparse_have_the_same_moments(stored, scale):
-    values = (scale * np.log1p(counts())).astype(np.float32)
-    dense, from_sparse = moments(values), moments(stored(values))
-    for one, other in zip(dense, from_sparse, strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-10)
-    assert from_sparse[1][-1] == 0  # of a column without entries
-
-
-@pytest.mark.parametrize("stored", [in_parts, with_stored_zeros])
-def test_the_matrix_stays_as_it_is_stored(stored):
-    matrix = stored(counts().astype(np.float32))
-    parts = [part.copy() for part in (matrix.data, matrix.indices, matrix.indptr)]
-    moments(matrix)
-    for part, before in zip((matrix.data, matrix.indices, matrix.indptr), parts, strict=True):
-        np.testing.assert_array_equal(part, before)
-
-
-@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_a_large_mean_does_not_drown_a_small_variance(kind):
-    """As a mean of squares less a squared mean would in float32, and nearly does in float64."""
-    steps = (np.arange(1000) % 2).astype(np.float32)
-    _, sd = moments(kind(np.column_stack([1e4 + steps, 1e6 + steps]).astype(np.float32)))
-    np.testing.assert_allclose(sd, 0.5, rtol=1e-6)
-
-
-@pytest.mark.parametrize("rows_at_once", [1, 7, 299, 300, 1024])
-def test_blocks_of_rows_make_no_difference(rows_at_once, monkeypatch):
-    values = counts().astype(np.float32)
-    whole = moments(values)
-    monkeypatch.setattr(source, "_ROWS_AT_ONCE", rows_at_once)
-    for one, other in zip(whole, moments(values), strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-12)
-
-
-def test_what_is_standardised_by_the_moments_has_mean_zero_and_variance_one():
-    values = counts().astype(np.float32)[:, :-1]
-    mean, sd = moments(values)
-    scaled = (values - mean) / sd
-    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(scaled.var(axis=0), 1, rtol=1e-12)
+def moments(matrix):
+    found = Statistics.of(matrix)
+    return found.mean, found.sd
 
 
 # --- Which features vary ---------------------------------------------------------------------------------------------
@@ -140,37 +72,6 @@ def test_the_moments_of_the_largest_float32_do_not_overflow(kind):
     assert mean[3] == 0
     assert sd[3] == pytest.approx(3e38)
     assert varying(mean, sd, NAMES)[3]
-
-
-# --- What is refused -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [((0, 3), "0 cells x 3 features"), ((3, 0), "3 cells x 0 features"), ((1, 3), "has one cell")],
-)
-def test_too_little_to_learn_from_is_refused(kind, shape, message):
-    with pytest.raises(ValueError, match=message) as caught:
-        check_values(kind(np.ones(shape)), NAMES[: shape[1]])
-    assert caught.value.argument == "adata"
-
-
-@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_features_with_values_that_are_not_finite_are_named(kind, bad):
-    values = counts().astype(np.float32)
-    for column in (7, 2):
-        values[column, column] = bad
-    with pytest.raises(ValueError, match=r"in 2 features \(feature_2, feature_7\)") as caught:
-        check_values(kind(values), NAMES)
-    assert caught.value.argument == "adata"
-
-
-@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_finite_values_pass(kind):
-    check_values(kind(counts()), NAMES)
-    check_finite(kind(np.full((2, 2), np.finfo(np.float32).max)), NAMES[:2])
 
 
 # --- A transform of the view -----------------------------------------------------------------------------------------

@@ -1,0 +1,80 @@
+"""What of the user's object is not in memory: HDF5, zarr and dask -> rows that are read when they are asked for."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from scgsr._checks import about
+from scgsr._values import Matrix, Stored, last_written
+
+
+def stored(values: Any, where: str) -> Stored | None:
+    """Return `values` as rows that are read when they are asked for; None if they are none that lie elsewhere."""
+    from anndata.abc import CSCDataset, CSRDataset
+
+    if isinstance(values, CSCDataset):
+        msg = (
+            f"`adata`: {where} is stored by columns (CSC) and cannot be read by rows: convert it once, with "
+            "`adata = adata.to_memory()`, `adata.X = adata.X.tocsr()` and `adata.write_h5ad(...)`."
+        )
+        raise about("adata", TypeError(msg))
+    if isinstance(values, CSRDataset):
+        return _sparse(values)
+    if _is(values, "h5py", "Dataset"):
+        return _dense(values, block=_first(values.chunks), path=values.file.filename)
+    if _is(values, "zarr", "Array"):
+        return _dense(values, block=_first(values.chunks), path=None)
+    if _is(values, "dask.array", "Array"):
+        return _lazy(values)
+    return None
+
+
+def _dense(values: Any, *, block: int, path: str | None) -> Stored:
+    return Stored(
+        read=lambda start, stop: np.asarray(values[start:stop]),
+        shape=values.shape,
+        dtype=values.dtype,
+        n_bytes=int(np.prod(values.shape)) * values.dtype.itemsize,
+        block=block,
+        path=path,
+        written=None if path is None else last_written(path),
+    )
+
+
+def _sparse(values: Any) -> Stored:
+    data, indices = values.group["data"], values.group["indices"]
+    of_row = max(1, data.shape[0] // max(1, values.shape[0]))
+    path = values.group.file.filename if _is(data, "h5py", "Dataset") else None
+    return Stored(
+        read=lambda start, stop: values[start:stop],
+        shape=values.shape,
+        dtype=values.dtype,
+        n_bytes=data.shape[0] * (data.dtype.itemsize + indices.dtype.itemsize),
+        block=max(1, _first(data.chunks) // of_row),
+        path=path,
+        written=None if path is None else last_written(path),
+    )
+
+
+def _lazy(values: Any) -> Stored:
+    def read(start: int, stop: int) -> Matrix:
+        rows = values[start:stop].compute()
+        return rows.tocsr() if hasattr(rows, "tocsr") else np.asarray(rows)
+
+    # The density of sparse blocks is not known before they are computed.
+    n_bytes = int(np.prod(values.shape)) * values.dtype.itemsize
+    return Stored(read=read, shape=values.shape, dtype=values.dtype, n_bytes=n_bytes, block=max(values.chunks[0]))
+
+
+def _is(values: Any, module: str, name: str) -> bool:
+    """Whether these are of a class of a package, which need not be installed."""
+    found = sys.modules.get(module)
+    return found is not None and isinstance(values, getattr(found, name))
+
+
+def _first(chunks: tuple[int, ...] | None) -> int:
+    """Return how many rows or entries are stored as one; 1 where they are not stored in chunks."""
+    return 1 if chunks is None else int(chunks[0])

@@ -1,0 +1,37 @@
+"""A matrix in memory, dense or CSR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import sparse
+
+Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
+
+# Rows in a block where nothing is learned, and values in a block of many features: enough to keep the cores busy, few
+# enough to stay in their cache.
+_ROWS_AT_ONCE, _VALUES_AT_ONCE = 8192, 1 << 20
+
+
+def dense(matrix: Any) -> np.ndarray:
+    """Return a matrix as an ndarray."""
+    return matrix.toarray() if sparse.issparse(matrix) else matrix
+
+
+def n_bytes(matrix: Matrix) -> int:
+    """Return what a matrix takes in memory as float32."""
+    if isinstance(matrix, np.ndarray):
+        return 4 * matrix.size
+    return 4 * matrix.nnz + matrix.indices.nbytes + 8 * len(matrix.indptr)
+
+
+def slices(n_rows: int, step: int) -> Iterator[slice]:
+    """Yield the slices of so many rows, the last of which may be shorter, that make all rows."""
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
+
+
+def rows_at_once(n_features: int) -> int:
+    """Return how many rows make a block where nothing is learned."""
+    return max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // max(1, n_features)))

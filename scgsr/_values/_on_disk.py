@@ -1,0 +1,56 @@
+"""The cells of a fit whose matrix is not in memory, read as training wants them: in small blocks from all over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scgsr._values._batches import Batches
+from scgsr._values._cells import Part
+from scgsr._values._digest import digest
+from scgsr._values._matrix import slices
+from scgsr._values._statistics import rows_read
+from scgsr._values._stored import Stored
+
+# A part of the cells may take so many bytes, and so many cells are enough for one.
+BYTES_AT_ONCE = 1 << 25
+_CELLS_AT_ONCE = 1 << 16
+# A part has at least so many blocks, so that neighbours in the file, which are often alike, make no batch on their own.
+_BLOCKS_AT_ONCE = 128
+# More cells than these in a block do not make reading faster, fewer make it slow.
+_LARGEST_BLOCK, _SMALLEST_BLOCK = 256, 32
+# At least so many blocks are there to be held out from.
+_BLOCKS = 2000
+
+
+class OnDisk:
+    """Cells in blocks of neighbours, each feature (value - mean) / scale, (batch, n_features) float32 tensors."""
+
+    def __init__(
+        self, matrix: Stored, mean: np.ndarray, scale: np.ndarray, device: torch.device, *, digest_of_values: str
+    ) -> None:
+        self.matrix, self.shape, self.device = matrix, matrix.shape, device
+        self.moments = mean.astype(np.float32), scale.astype(np.float32)
+        self.digest = f"{digest_of_values}-{digest(*self.moments)}"
+        of_cell = max(1, matrix.n_bytes // matrix.shape[0])
+        self.at_once = max(_BLOCKS_AT_ONCE, min(_CELLS_AT_ONCE, BYTES_AT_ONCE // of_cell))
+        stored = min(max(matrix.block, _SMALLEST_BLOCK), _LARGEST_BLOCK)
+        self.together = max(1, min(stored, self.at_once // _BLOCKS_AT_ONCE, matrix.shape[0] // _BLOCKS))
+
+    def part(self, index: np.ndarray) -> Part:
+        """Read the cells `index`, (n_cells,) int, sorted."""
+        rows = self.matrix[index]
+        if rows.dtype == np.float64:
+            rows = rows.astype(np.float32)
+        return Part(self._batches(rows), np.arange(len(index)), index)
+
+    def in_order(self) -> Iterator[Tensor]:
+        """Yield all cells in order, in blocks."""
+        for rows in slices(self.shape[0], rows_read(self.matrix)):
+            yield from self._batches(self.matrix[rows]).in_order()
+
+    def _batches(self, rows: np.ndarray) -> Batches:
+        return Batches(rows, *self.moments, self.device)

@@ -1,0 +1,24 @@
+"""A matrix in memory, dense or CSR."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from scgsr._values._matrix import dense, n_bytes
+
+VALUES = np.arange(12, dtype=np.float64).reshape(3, 4)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csr_array])
+def test_any_matrix_becomes_an_ndarray(kind):
+    found = dense(kind(VALUES))
+    assert isinstance(found, np.ndarray)
+    np.testing.assert_array_equal(found, VALUES)
+
+
+def test_bytes_are_those_of_float32():
+    assert n_bytes(VALUES) == 48
+    matrix = sparse.csr_matrix(VALUES)
+    assert n_bytes(matrix) == 4 * 11 + 4 * 11 + 8 * 4
