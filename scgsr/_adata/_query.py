@@ -6,17 +6,16 @@ import numbers
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from scgsr import _checks
 from scgsr._adata import _arcsinh, _view
 from scgsr._checks import about, listed, log
 from scgsr._model import FittedModel
-from scgsr._values import Rows, arcsinh, rows_at_once, slices
+from scgsr._values import Matrix, Rows, arcsinh, dense_rows, rows_at_once, rows_read, slices
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -44,8 +43,11 @@ class Query:
     def blocks(self, n_rows: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield rows, (at most n_rows, n_features) float32, in the units of the fit; never the whole matrix."""
         n_rows = rows_at_once(len(self.features)) if n_rows is None else n_rows
-        for rows in slices(self.matrix.shape[0], n_rows):
-            yield rows, self.rows(np.arange(rows.start, rows.stop))
+        for read in slices(self.matrix.shape[0], rows_read(self.matrix)):
+            block = self.matrix[read]
+            for rows in slices(block.shape[0], n_rows):
+                values = self.transformed(self._features(block[rows]))
+                yield slice(read.start + rows.start, read.start + rows.stop), values
 
     def rows(self, index: np.ndarray) -> np.ndarray:
         """Return the rows `index`, (n_rows, n_features) float32, in the units of the fit."""
@@ -53,13 +55,16 @@ class Query:
 
     def untransformed(self, index: np.ndarray) -> np.ndarray:
         """Return rows as they are stored, with what is missing filled in, (n_rows, n_features) float32."""
+        return self._features(self.matrix[index])
+
+    def _features(self, block: Matrix) -> np.ndarray:
+        """Return the features of rows, with what is missing filled in, (n_rows, n_features) float32."""
         present = self.columns >= 0
-        values = np.empty((len(index), len(self.columns)), dtype=np.float32)
-        block: Any = self.matrix[index]
+        values = np.empty((block.shape[0], len(self.columns)), dtype=np.float32)
         # A sparse matrix may have many more columns than the model takes: first chosen, then made dense.
         chosen = block[:, self.columns[present]]
         with np.errstate(over="ignore"):  # what overflows is refused by name below
-            values[:, present] = chosen.toarray() if sparse.issparse(chosen) else chosen
+            values[:, present] = dense_rows(chosen, slice(None))
         bad = ~np.isfinite(values[:, present]).all(axis=0)
         if bad.any():
             names = listed(list(np.asarray(self.features, dtype=object)[present][bad]))
