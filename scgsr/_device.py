@@ -97,3 +97,12 @@ def _usable(device: str | torch.device) -> torch.device:
         msg = f"`device`={str(device)!r} cannot be used here ({reason}); leave `device=None` to choose what there is."
         raise about("device", ValueError(msg)) from error
     return chosen
+
+
+def free_memory() -> float:
+    """Return how many bytes of the host's memory can be had; infinite where the system does not tell."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            return next(1024 * float(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):  # another system than Linux
+        return float("inf")

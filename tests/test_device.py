@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -93,3 +95,9 @@ def test_bf16_is_refused_where_it_would_be_float32(monkeypatch):
 def test_a_device_without_values_is_refused():
     with pytest.raises(ValueError, match="`device`='meta' cannot be used here"):
         _device.choose("meta")
+
+
+def test_free_memory_is_what_the_system_tells():
+    free = _device.free_memory()
+    assert free > 1 << 20
+    assert (free == float("inf")) is not sys.platform.startswith("linux")

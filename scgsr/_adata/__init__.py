@@ -17,6 +17,7 @@ from scgsr._adata._cells import groups, numbers, read_cells
 from scgsr._adata._colors import group_colors, module_colors, palette
 from scgsr._adata._fit import (
     check_free,
+    check_room,
     may_be_results_of,
     read_activations,
     read_colors,
@@ -41,6 +42,7 @@ __all__ = [
     "Keys",
     "Unset",
     "check_free",
+    "check_room",
     "columns",
     "features",
     "group_colors",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _model
+from scgsr import _checks, _device, _model
 from scgsr._adata._colors import palette
 from scgsr._adata._keys import Keys
 from scgsr._checks import about, log
@@ -34,6 +34,18 @@ def check_free(adata: AnnData, keys: Keys) -> None:
     if taken:
         msg = f"`key_added`={keys.key!r} would overwrite {taken}, which no fit has written; choose another name."
         raise about("key_added", ValueError(msg))
+
+
+def check_room(adata: AnnData, n_neurons: int) -> None:
+    """Raise MemoryError if there is no room for the activations, before any work."""
+    n_bytes, free = 4 * adata.n_obs * n_neurons, _device.free_memory()
+    if n_bytes > free:
+        msg = (
+            f"`adata`: the activations of {adata.n_obs:,} cells x {n_neurons} neurons take {n_bytes / 1e9:.0f} GB, and "
+            f"{free / 1e9:.0f} GB of memory are free; fit a sample, `scgsr.tl.fit(adata[rows].to_memory())`, save its "
+            "model, and map all cells into a file: `scgsr transform INPUT OUTPUT.zarr --reference MODEL`."
+        )
+        raise about("adata", MemoryError(msg))
 
 
 def _lost_its_record(adata: AnnData, keys: Keys) -> bool:

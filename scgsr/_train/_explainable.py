@@ -121,10 +121,14 @@ def _go_together(features: np.ndarray, seed: int) -> bool:
         return True
     if _beyond_chance(features, seed):
         return True
-    values, distances = _values_and_distances(features)
-    return _beyond_chance(distances, seed) or (
-        features.shape[1] <= _MOST_IN_PAIRS and _any_pair_depends(values, distances)
-    )
+    if features.shape[1] <= _MOST_IN_PAIRS:
+        values, distances = _values_and_distances(features)
+        return _beyond_chance(distances, seed) or _any_pair_depends(values, distances)
+    distances = np.empty_like(features)
+    for start in range(0, features.shape[1], _MOST_IN_PAIRS):  # what lies in between takes several times their memory
+        columns = slice(start, start + _MOST_IN_PAIRS)
+        distances[:, columns] = _values_and_distances(features[:, columns])[1]
+    return _beyond_chance(distances, seed)
 
 
 def _values_and_distances(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ class Stored:
     read: Callable[[int, int], Matrix]  # from the first row and the one after the last to these rows
     shape: tuple[int, int]
     dtype: np.dtype[Any]
-    n_bytes: int  # of the whole matrix in memory
+    n_bytes: int  # of all columns in memory: whole rows are read
     block: int  # how many rows are stored, and thus read, as one; 1: any number
     path: str | None = None  # of the file, if it is one
     written: tuple[int, int] | None = None  # when it was written last, and its size then
@@ -46,11 +46,9 @@ class Stored:
     def only(self, columns: np.ndarray) -> Stored:
         """Return the matrix of some of the columns, given as numbers or as booleans."""
         chosen = np.arange(self.shape[1])[columns]
-        share = len(chosen) / max(1, self.shape[1])
         return replace(
             self,
             shape=(self.shape[0], len(chosen)),
-            n_bytes=int(self.n_bytes * share),
             columns=chosen if self.columns is None else self.columns[chosen],
             cofactor=None if self.cofactor is None else self.cofactor[chosen],
         )

@@ -73,7 +73,7 @@ def fit(
     ----------
     adata
         Cells x features. Cytometry: transformed intensities; scRNA-seq: normalised, log-transformed expression.
-        Dense or sparse, in memory; it is not changed beyond the slots below.
+        Dense or sparse, in memory or on disk (backed, zarr, dask); it is not changed beyond the slots below.
     graph
         A graph of :mod:`scgsr.graphs`, a recipe from :func:`scgsr.graphs.learned`, or ``(height, width)`` of a grid.
         None: the sheet ``(10, 10)``.
@@ -132,7 +132,8 @@ def fit(
         Higher gives more modules. Two modules stay apart if the cells between them are at most 0.5 times `resolution`
         as dense as on the sparser side.
     n_epochs
-        Passes over the cells. None: as many as give about 1,200 steps, at least 6 and at most 200.
+        Passes over the training cells; of more than 50,000 rounds of so many, drawn anew until all were seen. None: as
+        many as give 1,200 steps, at least 6 passes, but at most 200 rounds and, of many cells, 4,800 steps.
     batch_size
         Cells per step.
     learning_rate
@@ -205,6 +206,7 @@ def fit(
     """
     keys, neurons, seed, device = Keys(key_added), _as_graph(graph), _random.seed_from(rng), _device.choose(device)
     _check(adata, keys, resolution=resolution, scale=scale, copy=copy)
+    _adata.check_room(adata, neurons.n_neurons)
     training = TrainConfig(
         smoothness=smoothness,
         start=start,
@@ -240,8 +242,7 @@ def fit(
 
 
 def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> NeuronGraph | LearnedGraph:
-    if graph is None:
-        return grid(*_SHEET)
+    graph = _SHEET if graph is None else graph
     if isinstance(graph, tuple) and len(graph) == 2:
         return grid(*graph)
     _checks.instance(

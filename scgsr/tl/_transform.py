@@ -41,7 +41,7 @@ def transform(
     Parameters
     ----------
     adata
-        The new cells.
+        The new cells, in memory or on disk.
     reference
         An AnnData that :func:`scgsr.tl.fit` has been run on, a :class:`scgsr.FittedModel`, or the folder of one.
     key
@@ -103,6 +103,7 @@ def transform(
     if adata.n_obs == 0:
         msg = "`adata` has no cells to map."
         raise about("adata", ValueError(msg))
+    _adata.check_room(adata, fitted.graph.n_neurons)
     query = _adata.query(adata, fitted, fill=fill)
     activations = np.empty((adata.n_obs, fitted.graph.n_neurons), dtype=np.float32)
     novelty = np.full(adata.n_obs, np.nan, dtype=np.float32)
