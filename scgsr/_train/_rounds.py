@@ -54,11 +54,10 @@ class Rounds:
 
     def n_steps(self, n_rounds: int, batch_size: int) -> int:
         """Return how many batches so many rounds have."""
-        return sum(
-            n_batches(int(self._length[blocks].sum()), batch_size)
-            for number in range(n_rounds)
-            for blocks in self._parts(number)
-        )
+        if self._all is not None:
+            return n_rounds * n_batches(len(self.training), batch_size)
+        parts = (part for number in range(n_rounds) for part in self._parts(number))
+        return sum(n_batches(int(self._length[blocks].sum()), batch_size) for blocks in parts)
 
     def parts(self, number: int) -> Iterator[Part]:
         """Yield the cells of a round, with their weights, in parts that memory holds."""

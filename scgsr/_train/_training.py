@@ -17,7 +17,7 @@ from scgsr._train import _start
 from scgsr._train._checkpoint import Checkpoint
 from scgsr._train._config import TrainConfig
 from scgsr._train._graph_learner import GraphLearner
-from scgsr._train._rounds import Rounds, Weigh, sample
+from scgsr._train._rounds import CELLS_A_ROUND, Rounds, Weigh, sample
 from scgsr._train._run import Run, edgeless
 from scgsr._values import LANDMARKS, N_COMPONENTS, Balance, Cells, Part, digest
 from scgsr.graphs import Evolution, LearnedGraph, NeuronGraph, layout
@@ -73,7 +73,8 @@ def train(
         cells.shape[0], config.validation_fraction, cells.together, _random.generator(split_seed)
     )
     sample_rng = _random.generator(rounds_seed)
-    known, judged = (sample(cells, index, CELLS_SAMPLED, sample_rng) for index in (training, held_out))
+    known = sample(cells, training, CELLS_SAMPLED if len(training) > CELLS_A_ROUND else CELLS_A_ROUND, sample_rng)
+    judged = sample(cells, held_out, CELLS_SAMPLED, sample_rng)
     first_graph = graph if isinstance(graph, NeuronGraph) else edgeless(graph.n_neurons)
     network = Autoencoder.initialised(network_config, first_graph, init_seed).to(cells.device)
     weigh = _look(network, known, config.balance, balance_seed)

@@ -67,6 +67,7 @@ def test_what_makes_one_round_is_not_read_again():
     (part,) = rounds.parts(3)
     np.testing.assert_array_equal(part.index, training)
     assert rounds.n_cells == 80
+    assert rounds.n_steps(3, 7) == 3 * 12
 
 
 def test_many_cells_come_in_rounds_of_equal_size_drawn_anew(monkeypatch):

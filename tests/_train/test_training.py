@@ -11,8 +11,9 @@ from anndata import AnnData
 
 from scgsr import graphs
 from scgsr._model import Autoencoder
-from scgsr._train import _start
+from scgsr._train import _rounds, _start, _training
 from scgsr._train._training import split
+from scgsr._values import Balance
 from scgsr.graphs import Steps
 from scgsr.nn import Decay
 
@@ -30,6 +31,20 @@ def test_who_is_held_out_is_drawn_at_random(n, fraction):
     one, same, other = (split(n, fraction, 1, np.random.default_rng(seed))[1].tolist() for seed in (0, 0, 1))
     assert one == same != other
     assert one == sorted(one)
+
+
+def test_cells_that_make_one_round_are_weighed_once(cells, run, monkeypatch):
+    n_weighed, weights = [], Balance.weights
+    monkeypatch.setattr(Balance, "weights", lambda self, blocks, n: n_weighed.append(n) or weights(self, blocks, n))
+    trained = run(cells, balance=2.0, n_epochs=3)
+    assert n_weighed == [216, 24]
+    assert len(trained.known.rows) == 216
+    monkeypatch.setattr(_rounds, "CELLS_A_ROUND", 100)
+    monkeypatch.setattr(_training, "CELLS_A_ROUND", 100)
+    monkeypatch.setattr(_training, "CELLS_SAMPLED", 50)
+    n_weighed.clear()
+    run(cells, balance=2.0, n_epochs=3)
+    assert n_weighed == [50, 24, 72, 72, 72]
 
 
 def in_pieces(n_modules):
