@@ -29,6 +29,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+import _at_scale
 import _peers
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -246,6 +247,23 @@ def growth(bench: Bench) -> Iterator[Goal]:
     yield Goal(f"exponent of seconds in cells, {cells[0]:,} to {cells[-1]:,}", float(slope), "<=", 1.05)
 
 
+def scale(bench: Bench) -> Iterator[Goal]:
+    """Compare the way from cells to labels with that of peers, from ten thousand to a million cells."""
+    sizes = bench.size([10**4, 10**5, 10**6], [2000])
+    columns = ("seconds", "peak above the cells, MB", "labels", "ARI")
+    rows, ratios = [], {}
+    for n_cells in sizes:
+        found = {name: _at_scale.in_a_process(name, n_cells) for name in _at_scale.METHODS}
+        rows += [
+            {"cells": n_cells, "method": name, **{column: one.get(column) for column in columns}}
+            for name, one in found.items()
+        ]
+        ours, theirs = (found[name]["seconds"] for name in ("scgsr", "FlowSOM"))
+        ratios[n_cells] = theirs if isinstance(theirs, str) else ratio(ours, theirs)
+    bench.show(f"From cells to labels, {_at_scale.N_FEATURES} markers of {_at_scale.N_KINDS} kinds of cells", rows)
+    yield Goal(f"seconds to labels / FlowSOM's, {sizes[-1]:,} x {_at_scale.N_FEATURES}", ratios[sizes[-1]], "<=", 0.3)
+
+
 def memory(bench: Bench) -> Iterator[Goal]:
     """Measure the peak of a fit to a sparse matrix above that matrix."""
     n_cells, n_features = bench.size((200_000, 2000), (20_000, 200))
@@ -264,10 +282,11 @@ def million(bench: Bench) -> Iterator[Goal]:
 
 
 def transform(bench: Bench) -> Iterator[Goal]:
-    """Measure a million cells through a model that was fitted to some of them; there is no goal."""
+    """Measure a million cells through a model that was fitted to some of them."""
     n_cells = bench.size(10**6, 20_000)
-    bench.show("Many cells through a model", [_point("transform", n_cells=n_cells) for _ in range(bench.few)])
-    yield from ()
+    points = [_point("transform", n_cells=n_cells) for _ in range(bench.few)]
+    bench.show("Many cells through a model", points)
+    yield Goal(f"seconds through a model, {n_cells:,} x 40", middle([point["seconds"] for point in points]), "<=", 6)
 
 
 def _point(kind: str, **size: Any) -> dict[str, Any]:
@@ -420,6 +439,7 @@ def imports(bench: Bench) -> Iterator[Goal]:
 SUBJECTS: dict[str, Callable[[Bench], Iterator[Goal]]] = {
     "throughput": throughput,
     "labels": labels,
+    "scale": scale,
     "growth": growth,
     "memory": memory,
     "million": million,

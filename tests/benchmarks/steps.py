@@ -97,6 +97,7 @@ def _config(batch_size: int, precision: str | None) -> TrainConfig:
         smoothness=0.1,
         start="random",
         anneal=1.0,
+        balance=0.0,
         penalty="correlation",
         laplacian="combinatorial",
         n_epochs=1,
