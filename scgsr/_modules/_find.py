@@ -100,16 +100,15 @@ def recut(modules: Modules, pieces: np.ndarray, activations: np.ndarray) -> Cut:
 
 def ranked(unranked: Modules, activations: np.ndarray) -> Cut:
     """Return the modules numbered by how many cells each wins, and the labels they give."""
-    responses = unranked.responses(activations)  # (n_cells, n_modules)
+    winners = unranked.winners(activations)
     if unranked.n_modules == 0:
-        return Cut(unranked, unranked.labels_from(responses, activations))
-    silent = _faintest(unranked.winners(responses), activations)
-    winners = replace(unranked, silent=silent).winners(responses)
-    by_cells = np.argsort(-np.bincount(winners, minlength=unranked.n_modules), kind="stable")
-    rank = np.argsort(by_cells)
+        return Cut(unranked, unranked.labels_of(winners, activations))
+    silent = _faintest(winners, activations, unranked.n_modules)
+    n_cells = np.bincount(np.where(winners < 0, silent, winners), minlength=unranked.n_modules)
+    rank = np.argsort(np.argsort(-n_cells, kind="stable"))
     labels = np.where(unranked.labels >= 0, rank[unranked.labels], -1)
     modules = replace(unranked, labels=labels, pieces=rank[unranked.pieces], silent=int(rank[silent]))
-    return Cut(modules, modules.labels_from(responses[:, by_cells], activations))
+    return Cut(modules, modules.labels_of(np.where(winners < 0, -1, rank[winners]).astype(winners.dtype), activations))
 
 
 def _principal(points: np.ndarray) -> np.ndarray:
@@ -120,11 +119,12 @@ def _principal(points: np.ndarray) -> np.ndarray:
     return PCA(n_components, svd_solver="randomized", random_state=_SEED).fit_transform(points)
 
 
-def _faintest(labels: np.ndarray, activations: np.ndarray) -> int:
-    """Return the module nearest to silence: the one whose cells are lit least."""
-    light = np.concatenate(
-        [np.abs(activations[block]).sum(axis=1) for block in slices(len(activations), _CELLS_AT_ONCE)]
-    )
-    total = np.bincount(labels, weights=light)
-    cells = np.bincount(labels, weights=light > 0)
+def _faintest(winners: np.ndarray, activations: np.ndarray, n_modules: int) -> int:
+    """Return the module nearest to silence: the one whose cells, (n_cells,) int, -1 for none, are lit least."""
+    total, cells = np.zeros((2, n_modules))
+    for block in slices(len(activations), _CELLS_AT_ONCE):
+        light, won = np.abs(activations[block]).sum(axis=1), winners[block]
+        lit = (won >= 0) & (light > 0)
+        total += np.bincount(won[lit], weights=light[lit], minlength=n_modules)
+        cells += np.bincount(won[lit], minlength=n_modules)
     return int(np.argmin(np.where(cells > 0, total / np.maximum(cells, 1), np.inf)))

@@ -123,16 +123,25 @@ class Modules:
 
     def assign(self, activations: np.ndarray) -> Labels:
         """Return the label of each cell: the module that responds most."""
-        return self.labels_from(self.responses(activations), activations)
+        return self.labels_of(self.winners(activations), activations)
 
-    def labels_from(self, responses: np.ndarray, activations: np.ndarray) -> Labels:
-        """Return the label of each cell from the responses of the modules, (n_cells, n_modules), and its picture."""
-        confidence = np.zeros(len(responses), dtype=np.float32)
+    def winners(self, activations: np.ndarray) -> np.ndarray:
+        """Return the module that responds most in each cell, (n_cells,) int, -1 where none does."""
+        winners = np.full(len(activations), -1, dtype=np.int32)
         if self.n_modules == 0:
-            return Labels(np.zeros(len(responses), dtype=int), confidence)
-        codes, means = self.winners(responses), self.mean_pictures
-        if self.n_modules == 1:  # nothing that a cell could be instead
+            return winners
+        for block in slices(len(activations), _CELLS_AT_ONCE):
+            responses = self.responses(activations[block])
+            winners[block] = np.where(responses.max(axis=1) > 0, responses.argmax(axis=1), -1)
+        return winners
+
+    def labels_of(self, winners: np.ndarray, activations: np.ndarray) -> Labels:
+        """Return the label of each cell from the module that won it, (n_cells,), and its picture."""
+        confidence = np.zeros(len(winners), dtype=np.float32)
+        codes = np.where(winners < 0, self.silent, winners)
+        if self.n_modules < 2:  # nothing that a cell could be instead
             return Labels(codes, confidence)
+        means = self.mean_pictures
         for block in slices(len(activations), _CELLS_AT_ONCE):
             likeness = np.einsum("cn,cn->c", pictures(activations[block]), means[codes[block]])
             confidence[block] = np.clip(likeness, 0, 1)
@@ -150,10 +159,6 @@ class Modules:
                 len(silent),
                 str(self.silent),
             )
-
-    def winners(self, responses: np.ndarray) -> np.ndarray:
-        """Return the module of each cell, (n_cells,) int, from the responses of at least one module."""
-        return np.where(responses.max(axis=1) > 0, responses.argmax(axis=1), self.silent)
 
 
 def _modules_of_neurons(templates: np.ndarray, pieces: np.ndarray) -> np.ndarray:
