@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from scgsr._checks import about
 from scgsr._values import Matrix, Stored, last_written
@@ -45,15 +46,25 @@ def _dense(values: Any, *, block: int, path: str | None) -> Stored:
 
 
 def _sparse(values: Any) -> Stored:
-    data, indices = values.group["data"], values.group["indices"]
-    of_row = max(1, data.shape[0] // max(1, values.shape[0]))
+    """Return rows in CSR, sliced here: anndata's own slicing takes milliseconds for what HDF5 reads in a tenth."""
+    data, indices, ends = (values.group[name] for name in ("data", "indices", "indptr"))
+    n_features = values.shape[1]
+
+    def read(start: int, stop: int) -> Matrix:
+        if start == stop:
+            return sparse.csr_matrix((0, n_features), dtype=data.dtype)
+        offsets = ends[start : stop + 1]
+        entries = slice(int(offsets[0]), int(offsets[-1]))
+        parts = data[entries], indices[entries], offsets - offsets[0]
+        return sparse.csr_matrix(parts, shape=(stop - start, n_features))
+
     path = values.group.file.filename if _is(data, "h5py", "Dataset") else None
     return Stored(
-        read=lambda start, stop: values[start:stop],
+        read=read,
         shape=values.shape,
-        dtype=values.dtype,
+        dtype=data.dtype,
         n_bytes=data.shape[0] * (data.dtype.itemsize + indices.dtype.itemsize),
-        block=max(1, _first(data.chunks) // of_row),
+        block=max(1, _first(data.chunks) * values.shape[0] // max(1, data.shape[0])),
         path=path,
         written=None if path is None else last_written(path),
     )

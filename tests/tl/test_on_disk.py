@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from time import process_time
 
 import anndata as ad
 import h5py
@@ -162,6 +163,36 @@ def test_a_killed_fit_goes_on_from_disk_to_the_same_bits_and_a_changed_file_is_r
         file["X"][17, 3] += 1
     with pytest.raises(ValueError, match="differs in data"):
         scgsr.tl.fit(ad.read_h5ad(tmp_path / "cells.h5ad", backed="r"), checkpoint=tmp_path / "state", **FEW_EPOCHS)
+
+
+@pytest.mark.parametrize("kind", ["CSR", "dense"])
+def test_reading_takes_less_than_a_fifth_of_the_training(kind, tmp_path, monkeypatch):
+    """Of the processor time, in one run: so disk has more than four fifths of the throughput of memory."""
+    rng = np.random.default_rng(0)
+    if kind == "CSR":
+        values = sparse.random(60_000, 2000, 0.05, "csr", np.float32, rng)
+    else:
+        values = rng.standard_normal((240_000, 40), dtype=np.float32)
+    disk = backed(ad.AnnData(values), tmp_path / "cells.h5ad")
+    seconds = {"part": 0.0, "train_epoch": 0.0}
+
+    def timed(owner, name):
+        function = getattr(owner, name)
+
+        def call(self, *values):
+            start = process_time()
+            found = function(self, *values)
+            seconds[name] += process_time() - start
+            return found
+
+        monkeypatch.setattr(owner, name, call)
+
+    timed(_on_disk.OnDisk, "part")
+    timed(_run.Run, "train_epoch")
+    monkeypatch.setattr(_run.Run, "fit", lambda run, *_: seconds.update(part=0.0) or run.train_epoch(0))
+    with pytest.raises(KeyError):  # no epoch is on record: the fit ends after the one that was timed
+        scgsr.tl.fit(disk, n_epochs=1, balance=0, progress=False)
+    assert 0 < seconds["part"] < 0.2 * seconds["train_epoch"], seconds
 
 
 # --- What comes after ------------------------------------------------------------------------------------------------
