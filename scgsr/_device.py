@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
-from scgsr import _checks
+from scgsr import _checks, _ranks
 from scgsr._checks import about
 
 PRECISIONS = ("tf32", "bf16")
@@ -20,7 +20,7 @@ def choose(device: str | torch.device | None = None) -> torch.device:
     if device is not None:
         return _usable(device)
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return _of_this_process(torch.device("cuda"))
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
@@ -96,7 +96,7 @@ def _usable(device: str | torch.device) -> torch.device:
         reason = str(error).splitlines()[0]
         msg = f"`device`={str(device)!r} cannot be used here ({reason}); leave `device=None` to choose what there is."
         raise about("device", ValueError(msg)) from error
-    return chosen
+    return _of_this_process(chosen)
 
 
 def free_memory() -> float:
@@ -106,3 +106,11 @@ def free_memory() -> float:
             return next(1024 * float(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):  # another system than Linux
         return float("inf")
+
+
+def _of_this_process(device: torch.device) -> torch.device:
+    """Return the device, for CUDA without a number the one of this process among those of the machine."""
+    index = _ranks.local_index()
+    if device.type != "cuda" or device.index is not None or index is None:
+        return device
+    return torch.device("cuda", index % torch.cuda.device_count())

@@ -1,0 +1,247 @@
+"""The ranks that fit together: how they come together and part, and what they tell each other."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+_Result = TypeVar("_Result")
+
+# A rank that has not answered for so long counts as lost.
+_PATIENCE = timedelta(minutes=10)
+# So long a rank that has lost another one waits for the reasons of all.
+_PATIENCE_FOR_REASONS = timedelta(seconds=5)
+_LAUNCHED_WITH = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# Counts the groups of this process, so that a second fit does not read what the first one left in the store.
+_number = itertools.count()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The ranks that fit together, as this one sees them."""
+
+    members: dist.ProcessGroup
+    index: int
+    size: int
+    store: Any  # where ranks leave why they ended; None in a group that the user has made
+    patience: timedelta
+
+    def sum_(self, values: Tensor) -> Tensor:
+        """Replace values by their sum over ranks, which has the same bits on all of them."""
+        with _answered():
+            dist.all_reduce(values, group=self.members)
+        return values
+
+    def take_from_(self, rank: int, values: Tensor) -> Tensor:
+        """Replace values by those of one rank."""
+        with _answered():
+            dist.broadcast(values, group=self.members, src=rank)
+        return values
+
+
+GROUP: ContextVar[Group | None] = ContextVar("GROUP", default=None)
+
+
+class LostError(RuntimeError):
+    """Another rank did not answer."""
+
+
+@contextmanager
+def joined(device: torch.device, patience: timedelta = _PATIENCE) -> Iterator[None]:
+    """Let this process compute together with the others that `torchrun`, or the user's own process group, has started.
+
+    All of them must enter it. With a single process nothing happens. A group that is made here ends with the block;
+    one that the user has made stays as it is. If one rank fails, the others raise a RuntimeError that says which, and
+    why if that is known; if one does not answer, they do so after `patience`.
+    """
+    several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+    if GROUP.get() is not None or not (several or _is_launched()):
+        yield
+        return
+    if device.type not in {"cpu", "cuda"} or not dist.is_available():
+        where = f"on {device.type!r}" if dist.is_available() else "with this build of torch, which has no `distributed`"
+        msg = f"Several processes fit together on 'cpu' or 'cuda', and not {where}; start one process."
+        raise RuntimeError(msg)
+    with _made(device, patience) as group, set_to(GROUP, group):
+        try:
+            yield
+            group.sum_(torch.zeros(1))  # none ends well unless all have come so far
+        except LostError as error:
+            raise RuntimeError(_why(group, error)) from error
+        except BaseException as error:
+            _tell(group, f"failed with {type(error).__name__}: {error}")
+            raise
+
+
+def local_index() -> int | None:
+    """Return which of the processes on this machine this one is, from 0; None unless `torchrun` has started several."""
+    return int(os.environ.get("LOCAL_RANK", os.environ["RANK"])) if _is_launched() else None
+
+
+def is_first() -> bool:
+    """Whether this is the rank that speaks and writes; a single process is."""
+    group = GROUP.get()
+    return group is None or group.index == 0
+
+
+def sum_gradients(weights: Iterable[Tensor]) -> None:
+    """Replace the gradients of weights by their sums over ranks, in one message."""
+    group = GROUP.get()
+    if group is None:
+        return
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    flat = group.sum_(torch.cat([gradient.flatten() for gradient in gradients]))
+    for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+@torch.no_grad()
+def take_first(values: Iterable[Tensor]) -> None:
+    """Replace values by those of the first rank."""
+    group = GROUP.get()
+    if group is not None:
+        for value in values:
+            group.take_from_(0, value)
+
+
+def on_first(make: Callable[[], _Result]) -> _Result:
+    """Return what the first rank makes, alone: the others wait for it and get a copy."""
+    group = GROUP.get()
+    if group is None:
+        return make()
+    with set_to(GROUP, None):
+        made = [make() if group.index == 0 else None]
+    with _answered():
+        dist.broadcast_object_list(made, src=0, group=group.members, device=torch.device("cpu"))
+    result: Any = made[0]
+    return result
+
+
+def own_share(rows: np.ndarray) -> np.ndarray:
+    """Return this rank's part of row numbers: ranks take one part each, in order, of nearly equal length."""
+    group = GROUP.get()
+    return rows if group is None else np.array_split(rows, group.size)[group.index]
+
+
+def summed(values: np.ndarray) -> np.ndarray:
+    """Return the sum of float64 values over ranks."""
+    group = GROUP.get()
+    return values if group is None else group.sum_(torch.tensor(values, dtype=torch.float64)).numpy()
+
+
+def gathered(own: np.ndarray) -> np.ndarray:
+    """Return the rows of all ranks, one below the other in order of ranks: (n_own, ...) -> (n, ...)."""
+    group = GROUP.get()
+    if group is None:
+        return own
+    sizes = torch.zeros(group.size, dtype=torch.int64)
+    sizes[group.index] = len(own)
+    gathered = np.empty((int(group.sum_(sizes).sum()), *own.shape[1:]), dtype=own.dtype)
+    for rank, part in enumerate(np.split(gathered, np.cumsum(sizes.numpy())[:-1])):
+        if rank == group.index:
+            part[...] = own
+        group.take_from_(rank, torch.from_numpy(part.reshape(-1).view(np.uint8)))  # any type of number is bytes
+    return gathered
+
+
+def _is_launched() -> bool:
+    """Whether `torchrun`, or what sets the same variables of the environment, has started several processes."""
+    return all(os.environ.get(name) for name in _LAUNCHED_WITH) and int(os.environ["WORLD_SIZE"]) > 1
+
+
+@functools.cache
+def _shared_store() -> Any:
+    """Return the store of all ranks, which lives as long as the process: another rank may need it for its next fit."""
+    return next(dist.rendezvous("env://", timeout=_PATIENCE))[0]  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _made(device: torch.device, patience: timedelta) -> Iterator[Group]:
+    """Yield the group of all ranks: over the connection of the user, or over one that is made here and ends here."""
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    number = next(_number)
+    users = dist.is_initialized()
+    try:
+        if users:
+            store, members = None, dist.new_group(backend=backend, timeout=patience)
+        else:
+            rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+            store = dist.PrefixStore(f"scgsr/{number}", _shared_store())  # type: ignore[attr-defined]
+            dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=patience)
+            members = dist.group.WORLD
+    except RuntimeError as error:
+        msg = f"This process could not join the others that fit with it ({_in_short(error)}); did all call `fit`?"
+        raise RuntimeError(msg) from error
+    try:
+        index, size = dist.get_rank(), dist.get_world_size()
+        yield Group(members=members, index=index, size=size, store=store, patience=patience)
+    finally:
+        with suppress(RuntimeError):  # of a connection that is broken already
+            dist.destroy_process_group(members)
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Tell errors of the connection from all others."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise LostError(_in_short(error)) from error
+
+
+def _tell(group: Group, reason: str) -> None:
+    """Leave for the other ranks why this one ends; an empty reason: because of another."""
+    with suppress(RuntimeError):  # a store that is gone
+        if group.store is not None:
+            group.store.set(f"end/{group.index}", reason)
+
+
+def _why(group: Group, lost: LostError) -> str:
+    """Return, in words, which ranks failed, and why if they could say so."""
+    _tell(group, "")
+    until = time.monotonic() + _PATIENCE_FOR_REASONS.total_seconds()
+    said = []
+    for rank in range(group.size) if group.store is not None else ():
+        try:
+            left = max(until - time.monotonic(), 0.1)
+            group.store.wait([f"end/{rank}"], timedelta(seconds=left))
+            reason = group.store.get(f"end/{rank}").decode()
+        except RuntimeError:
+            reason = f"was killed, or did not answer for {group.patience}"
+        if reason:
+            said.append(f"rank {rank} {reason}")
+    others = "; ".join(said) or "another rank failed, or did not answer"
+    return (
+        f"Rank {group.index} of {group.size} ends because {others} ({lost}). Where `checkpoint` was given, the same "
+        "call goes on from the state that was written last."
+    )
+
+
+def _in_short(error: BaseException) -> str:
+    """Return the first sentence of an error of torch, without the place in its source."""
+    first, *_ = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"^\[[^]]*\] ", "", first).split(". ")[0].rstrip(".")
+
+
+@contextmanager
+def set_to(variable: ContextVar[Any], value: object) -> Iterator[None]:
+    """Give a variable another value for a while."""
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
