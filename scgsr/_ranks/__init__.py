@@ -13,21 +13,23 @@ Everywhere else, and with a single process, each function is the plain operation
 """
 
 from scgsr._ranks._batch import centred, n_rows, normal_like, normalised, one_batch, pooled
-from scgsr._ranks._group import (
+from scgsr._ranks._exchange import (
+    check_equal,
     gathered,
-    is_first,
-    joined,
-    local_index,
     on_first,
-    own_share,
+    own_rows,
+    own_turns,
     sum_gradients,
     summed,
     take_first,
 )
+from scgsr._ranks._group import how_many, is_first, joined, local_index
 
 __all__ = [
     "centred",
+    "check_equal",
     "gathered",
+    "how_many",
     "is_first",
     "joined",
     "local_index",
@@ -36,7 +38,8 @@ __all__ = [
     "normalised",
     "on_first",
     "one_batch",
-    "own_share",
+    "own_rows",
+    "own_turns",
     "pooled",
     "sum_gradients",
     "summed",

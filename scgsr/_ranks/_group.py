@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-_Result = TypeVar("_Result")
+from scgsr._checks import log
 
 # A rank that has not answered for so long counts as lost.
 _PATIENCE = timedelta(minutes=10)
@@ -42,13 +42,13 @@ class Group:
 
     def sum_(self, values: Tensor) -> Tensor:
         """Replace values by their sum over ranks, which has the same bits on all of them."""
-        with _answered():
+        with answered():
             dist.all_reduce(values, group=self.members)
         return values
 
     def take_from_(self, rank: int, values: Tensor) -> Tensor:
         """Replace values by those of one rank."""
-        with _answered():
+        with answered():
             dist.broadcast(values, group=self.members, src=rank)
         return values
 
@@ -76,7 +76,8 @@ def joined(device: torch.device, patience: timedelta = _PATIENCE) -> Iterator[No
         where = f"on {device.type!r}" if dist.is_available() else "with this build of torch, which has no `distributed`"
         msg = f"Several processes fit together on 'cpu' or 'cuda', and not {where}; start one process."
         raise RuntimeError(msg)
-    with _made(device, patience) as group, set_to(GROUP, group):
+    with _made(device, patience) as group, set_to(GROUP, group), _only_one_speaks(group):
+        log.info("%d processes fit together, each with its share of the cells of every batch", group.size)
         try:
             yield
             group.sum_(torch.zeros(1))  # none ends well unless all have come so far
@@ -98,64 +99,10 @@ def is_first() -> bool:
     return group is None or group.index == 0
 
 
-def sum_gradients(weights: Iterable[Tensor]) -> None:
-    """Replace the gradients of weights by their sums over ranks, in one message."""
+def how_many() -> int:
+    """Return how many ranks there are."""
     group = GROUP.get()
-    if group is None:
-        return
-    gradients = [weight.grad for weight in weights if weight.grad is not None]
-    flat = group.sum_(torch.cat([gradient.flatten() for gradient in gradients]))
-    for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
-        gradient.copy_(part.view_as(gradient))
-
-
-@torch.no_grad()
-def take_first(values: Iterable[Tensor]) -> None:
-    """Replace values by those of the first rank."""
-    group = GROUP.get()
-    if group is not None:
-        for value in values:
-            group.take_from_(0, value)
-
-
-def on_first(make: Callable[[], _Result]) -> _Result:
-    """Return what the first rank makes, alone: the others wait for it and get a copy."""
-    group = GROUP.get()
-    if group is None:
-        return make()
-    with set_to(GROUP, None):
-        made = [make() if group.index == 0 else None]
-    with _answered():
-        dist.broadcast_object_list(made, src=0, group=group.members, device=torch.device("cpu"))
-    result: Any = made[0]
-    return result
-
-
-def own_share(rows: np.ndarray) -> np.ndarray:
-    """Return this rank's part of row numbers: ranks take one part each, in order, of nearly equal length."""
-    group = GROUP.get()
-    return rows if group is None else np.array_split(rows, group.size)[group.index]
-
-
-def summed(values: np.ndarray) -> np.ndarray:
-    """Return the sum of float64 values over ranks."""
-    group = GROUP.get()
-    return values if group is None else group.sum_(torch.tensor(values, dtype=torch.float64)).numpy()
-
-
-def gathered(own: np.ndarray) -> np.ndarray:
-    """Return the rows of all ranks, one below the other in order of ranks: (n_own, ...) -> (n, ...)."""
-    group = GROUP.get()
-    if group is None:
-        return own
-    sizes = torch.zeros(group.size, dtype=torch.int64)
-    sizes[group.index] = len(own)
-    gathered = np.empty((int(group.sum_(sizes).sum()), *own.shape[1:]), dtype=own.dtype)
-    for rank, part in enumerate(np.split(gathered, np.cumsum(sizes.numpy())[:-1])):
-        if rank == group.index:
-            part[...] = own
-        group.take_from_(rank, torch.from_numpy(part.reshape(-1).view(np.uint8)))  # any type of number is bytes
-    return gathered
+    return 1 if group is None else group.size
 
 
 def _is_launched() -> bool:
@@ -195,7 +142,21 @@ def _made(device: torch.device, patience: timedelta) -> Iterator[Group]:
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def _only_one_speaks(group: Group) -> Iterator[None]:
+    """Keep all ranks but the first from writing to the log: they have the same to say."""
+
+    def passes(_record: logging.LogRecord) -> bool:
+        return group.index == 0
+
+    log.addFilter(passes)
+    try:
+        yield
+    finally:
+        log.removeFilter(passes)
+
+
+@contextmanager
+def answered() -> Iterator[None]:
     """Tell errors of the connection from all others."""
     try:
         yield

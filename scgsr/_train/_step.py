@@ -32,7 +32,6 @@ class Stepper:
 
     def __init__(self, network: Autoencoder, regularizer: Regularizer, config: TrainConfig, n_steps: int) -> None:
         self.network, self.regularizer, self.config, self.n_steps = network, regularizer, config, n_steps
-        _ranks.take_first(network.state_dict().values())
         self.optimiser = torch.optim.Adam(
             network.parameters(),
             lr=value_at(config.learning_rate, 0),

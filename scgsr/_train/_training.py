@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from scgsr import _random
+from scgsr import _random, _ranks
 from scgsr._checks import log
 from scgsr._model import Autoencoder, AutoencoderConfig, PrincipalFront
 from scgsr._train import _start
@@ -68,6 +68,8 @@ def train(
     progress
         Show a progress bar; None: only in a terminal.
     """
+    settings = _settings(graph, network_config, config, seed, cells.device)
+    _ranks.check_equal(f"{cells.shape} {settings}", np.stack(cells.moments))
     init_seed, split_seed, order_seed, noise_seed, balance_seed, rounds_seed = _random.spawn(seed, 6)
     training, held_out = split(
         cells.shape[0], config.validation_fraction, cells.together, _random.generator(split_seed)
@@ -82,8 +84,8 @@ def train(
     run = Run(rounds, known, judged, network, graph, config, order_seed=order_seed, noise_seed=noise_seed)
     file = state = None
     if checkpoint is not None:
-        file = Checkpoint(checkpoint, _identity(cells, graph, network_config, config, seed))
-        state = file.read()
+        file = _ranks.on_first(lambda: Checkpoint(checkpoint, {"data": cells.digest, **settings}))
+        state = _ranks.on_first(file.read)
     if state is not None:
         run.load_state(state)
     elif config.start == "ordered":
@@ -149,15 +151,14 @@ def _drawn(graph: NeuronGraph, learner: GraphLearner) -> NeuronGraph:
     return replace(graph, positions=layout(graph.adjacency))
 
 
-def _identity(
-    cells: Cells, graph: NeuronGraph | LearnedGraph, network: AutoencoderConfig, config: TrainConfig, seed: int
+def _settings(
+    graph: NeuronGraph | LearnedGraph, network: AutoencoderConfig, config: TrainConfig, seed: int, device: torch.device
 ) -> dict[str, Any]:
-    """Return everything that determines the result of a run, except the machine."""
+    """Return everything that determines the result of a run, except the data and the machine."""
     return {
-        "data": cells.digest,
         "graph": asdict(graph) if isinstance(graph, LearnedGraph) else digest(graph.adjacency),
         **network.to_dict(),
         **asdict(config),
         "seed": seed,
-        "device": cells.device.type,
+        "device": device.type,
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scgsr import _adata, _checks, _device, _random, _values
+from scgsr import _adata, _checks, _device, _random, _ranks, _values
 from scgsr._adata import DEFAULT_KEY, UNSET, Keys, Unset
 from scgsr._checks import about
 from scgsr._model import AutoencoderConfig
@@ -221,21 +221,22 @@ def fit(
         early_stopping=early_stopping,
         precision=_device.check_precision(precision, device),
     ).on(neurons)
-    view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
-    network = _network_config(neurons, view, hidden, threshold, noise, diffusion, atoms)
-    learned = learn(
-        view,
-        neurons,
-        network,
-        training.weighing(components=use_rep is not None or view.scaling == "pca"),
-        resolution=resolution,
-        seed=seed,
-        device=device,
-        source={"layer": layer, "use_rep": use_rep, "scale": view.scaling},
-        checkpoint=checkpoint,
-        progress=progress,
-    )
-    learned.report()
+    with _ranks.joined(device):
+        view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
+        network = _network_config(neurons, view, hidden, threshold, noise, diffusion, atoms)
+        learned = learn(
+            view,
+            neurons,
+            network,
+            training.weighing(components=use_rep is not None or view.scaling == "pca"),
+            resolution=resolution,
+            seed=_ranks.on_first(lambda: seed),
+            device=device,
+            source={"layer": layer, "use_rep": use_rep, "scale": view.scaling},
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+        learned.report()
     target = adata.copy() if copy else adata
     _adata.write(target, keys, learned.fitted, learned.activations, learned.labels, held_out=learned.held_out)
     return target if copy else None
@@ -245,12 +246,8 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     graph = _SHEET if graph is None else graph
     if isinstance(graph, tuple) and len(graph) == 2:
         return grid(*graph)
-    _checks.instance(
-        "graph",
-        graph,
-        (NeuronGraph, LearnedGraph),
-        hint="Make one with scgsr.graphs, or give (height, width) for a grid.",
-    )
+    hint = "Make one with scgsr.graphs, or give (height, width) for a grid."
+    _checks.instance("graph", graph, (NeuronGraph, LearnedGraph), hint=hint)
     return graph
 
 

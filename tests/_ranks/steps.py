@@ -75,6 +75,7 @@ def trained(own, *, seed=0, penalty="correlation", laplacian="combinatorial", ex
     penalties = {penalty: 1.0} if isinstance(penalty, str) else penalty
     dtype, regularizer = getattr(torch, f"float{dtype}"), Regularizer(GRAPH, penalties, laplacian)
     model.to(dtype), regularizer.to(dtype)
+    _ranks.take_first(model.state_dict().values())
     config = TrainConfig(
         smoothness=0.3,
         start="random",

@@ -19,7 +19,8 @@ def both(results, scenario):
 def test_what_ranks_tell_each_other(results):
     first, second = both(results, "words")
     assert (first.pop("is first"), second.pop("is first")) == (True, False)
-    assert (first.pop("own share"), second.pop("own share")) == ([0, 1, 2], [3, 4])
+    assert (first.pop("own rows"), second.pop("own rows")) == ([0, 1, 2], [3, 4])
+    assert (first.pop("own turns"), second.pop("own turns")) == (["a", "c", "e"], ["b", "d"])
     assert first == second
     assert first == {
         "weight": [0.0, 0.0],  # those of the first
@@ -73,7 +74,11 @@ def test_a_single_process_joins_nobody_and_keeps_what_it_has():
     with _ranks.joined(torch.device("cpu")):
         assert not dist.is_initialized()
         assert _ranks.is_first()
-        assert all(function(rows) is rows for function in (_ranks.own_share, _ranks.summed, _ranks.gathered))
+        assert all(function(rows) is rows for function in (_ranks.summed, _ranks.gathered))
+        assert _ranks.own_rows(3) == slice(0, 3)
+        assert list(_ranks.own_turns("abc")) == ["a", "b", "c"]
+        assert _ranks.how_many() == 1
+        _ranks.check_equal("", rows)
         assert _ranks.on_first(lambda: rows) is rows
         _ranks.take_first([weight])
         _ranks.sum_gradients([weight])

@@ -39,7 +39,8 @@ def words():
         _ranks.sum_gradients([weight, unused])
         return {
             "is first": _ranks.is_first(),
-            "own share": _ranks.own_share(np.arange(5)).tolist(),
+            "own rows": np.arange(5)[_ranks.own_rows(5)].tolist(),
+            "own turns": list(_ranks.own_turns("abcde")),
             "weight": weight.tolist(),
             "gradient": weight.grad.tolist(),
             "summed": _ranks.summed(np.array([0.1, RANK])).tolist(),
