@@ -17,6 +17,9 @@ import torch
 import torch.distributed as dist
 
 from scgsr import _ranks, graphs, nn
+from scgsr._ranks import _group
+
+_group._PATIENCE_FOR_REASONS = timedelta(seconds=1)
 
 CPU = torch.device("cpu")
 RANK = int(os.environ.get("RANK", 0))
@@ -83,6 +86,17 @@ def of_batch(rows):
     return {kind: {name: value.tolist() for name, value in some.items()} for kind, some in values.items()}
 
 
+def other_cells():
+    with joined():
+        _ranks.check_equal("cells", np.array([1.0, 1 + 1e-6 * RANK]))
+        _ranks.check_equal("cells", np.array([1.0, 1 + RANK]))
+
+
+def other_arguments():
+    with joined():
+        _ranks.check_equal(f"seed {RANK}", np.ones(1))
+
+
 def too_few():
     with joined(), _ranks.one_batch(RANK):
         return "a batch without rows on one rank is taken"
@@ -120,8 +134,8 @@ def one_fails_on_the_first():
 
 
 def one_does_not_answer():
-    with joined(patience=timedelta(seconds=2)):
-        time.sleep(4 * RANK)
+    with joined(patience=timedelta(seconds=1)):
+        time.sleep(1.5 * RANK)
         _ranks.summed(np.ones(1))
 
 
@@ -133,7 +147,7 @@ def one_is_killed():
 
 
 def one_is_not_there():
-    with joined(patience=timedelta(seconds=2)):
+    with joined(patience=timedelta(seconds=1)):
         return "joined nobody"
 
 
@@ -143,6 +157,8 @@ def main():
         words,
         statistics,
         too_few,
+        other_cells,
+        other_arguments,
         in_a_group_of_the_user,
         one_fails,
         one_fails_on_the_first,
