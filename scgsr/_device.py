@@ -90,13 +90,13 @@ def _usable(device: str | torch.device) -> torch.device:
         )
         raise about("device", TypeError(msg))
     try:
-        chosen = torch.device(device)
+        chosen = _of_this_process(torch.device(device))
         float(torch.zeros(1, device=chosen))  # a `meta` device has no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         msg = f"`device`={str(device)!r} cannot be used here ({reason}); leave `device=None` to choose what there is."
         raise about("device", ValueError(msg)) from error
-    return _of_this_process(chosen)
+    return chosen
 
 
 def free_memory() -> float:
@@ -110,7 +110,7 @@ def free_memory() -> float:
 
 def _of_this_process(device: torch.device) -> torch.device:
     """Return the device, for CUDA without a number the one of this process among those of the machine."""
-    index = _ranks.local_index()
-    if device.type != "cuda" or device.index is not None or index is None:
+    index, n_devices = _ranks.local_index(), torch.cuda.device_count() if device.type == "cuda" else 0
+    if device.index is not None or index is None or n_devices == 0:
         return device
-    return torch.device("cuda", index % torch.cuda.device_count())
+    return torch.device("cuda", index % n_devices)

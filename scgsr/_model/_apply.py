@@ -18,7 +18,7 @@ from scgsr._values import Cells, filled, rows_at_once, slices
 @torch.no_grad()
 def encode(network: Autoencoder, cells: Cells) -> np.ndarray:
     """Return the activations of all cells, (n_cells, n_neurons) float32; each of several ranks encodes its own."""
-    own = _ranks.own_rows(cells.shape[0])
+    own = _ranks.own_rows(cells.shape[0], rows_at_once(cells.shape[1]))
     encoded = (network.encode(features) for features in cells.in_order(own))
     return _ranks.gathered(filled(encoded, (own.stop - own.start, network.n_neurons)))
 

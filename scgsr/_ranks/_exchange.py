@@ -54,14 +54,18 @@ def on_first(make: Callable[[], _Result]) -> _Result:
     return result
 
 
-def own_rows(n_rows: int) -> slice:
-    """Return which of so many rows are this rank's: each has as many as the others, or one more."""
+def own_rows(n_rows: int, together: int = 1) -> slice:
+    """Return which of so many rows are this rank's: as many as the others have, or up to `together` more or less.
+
+    Rows in blocks of `together` stay in one block, so that what is computed block by block keeps its bits.
+    """
     group = GROUP.get()
     if group is None:
         return slice(0, n_rows)
-    each, more = divmod(n_rows, group.size)
-    start = group.index * each + min(group.index, more)
-    return slice(start, start + each + (group.index < more))
+    each, more = divmod(-(-n_rows // together), group.size)
+    first = group.index * each + min(group.index, more)
+    last = first + each + (group.index < more)
+    return slice(min(first * together, n_rows), min(last * together, n_rows))
 
 
 def own_turns(items: Iterable[_Item]) -> Iterator[_Item]:

@@ -19,7 +19,7 @@ from scgsr._train._config import TrainConfig
 from scgsr._train._graph_learner import GraphLearner
 from scgsr._train._rounds import Rounds, Weigh, sample
 from scgsr._train._run import Run, edgeless
-from scgsr._values import LANDMARKS, N_COMPONENTS, Balance, Cells, Part, digest
+from scgsr._values import LANDMARKS, N_COMPONENTS, Balance, Cells, Part, digest, rows_at_once
 from scgsr.graphs import Evolution, LearnedGraph, NeuronGraph, layout
 
 # Of very many cells so many are a sample: training ones, of which the start, the estimates of a learned graph and the
@@ -68,8 +68,7 @@ def train(
     progress
         Show a progress bar; None: only in a terminal.
     """
-    settings = _settings(graph, network_config, config, seed, cells.device)
-    _ranks.check_equal(f"{cells.shape} {settings}", np.stack(cells.moments))
+    settings = _settings(cells, graph, network_config, config, seed)
     init_seed, split_seed, order_seed, noise_seed, balance_seed, rounds_seed = _random.spawn(seed, 6)
     training, held_out = split(
         cells.shape[0], config.validation_fraction, cells.together, _random.generator(split_seed)
@@ -124,7 +123,12 @@ def _look(network: Autoencoder, known: Part, balance: float | None, seed: int) -
         front = PrincipalFront(landmarks.shape[1], N_COMPONENTS).to(landmarks.device)
         points = front.learn(landmarks, seed)
     balanced = Balance(points(landmarks), balance)
-    return lambda part: balanced.weights((points(features) for features in part.in_order()), len(part.rows))
+
+    def weigh(part: Part) -> np.ndarray:
+        rows = part.rows[_ranks.own_rows(len(part.rows), rows_at_once(landmarks.shape[1]))]
+        return balanced.weights((points(features) for features in part.batches.in_order(rows)), len(rows))
+
+    return weigh
 
 
 def split(
@@ -152,13 +156,15 @@ def _drawn(graph: NeuronGraph, learner: GraphLearner) -> NeuronGraph:
 
 
 def _settings(
-    graph: NeuronGraph | LearnedGraph, network: AutoencoderConfig, config: TrainConfig, seed: int, device: torch.device
+    cells: Cells, graph: NeuronGraph | LearnedGraph, network: AutoencoderConfig, config: TrainConfig, seed: int
 ) -> dict[str, Any]:
-    """Return everything that determines the result of a run, except the data and the machine."""
-    return {
+    """Return everything that determines the result of a run, except the values and the machine; all ranks have it."""
+    settings = {
         "graph": asdict(graph) if isinstance(graph, LearnedGraph) else digest(graph.adjacency),
         **network.to_dict(),
         **asdict(config),
         "seed": seed,
-        "device": device.type,
+        "device": cells.device.type,
     }
+    _ranks.check_equal(f"{cells.shape} {settings}", np.stack(cells.moments))
+    return settings

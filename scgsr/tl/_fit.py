@@ -69,6 +69,10 @@ def fit(
     activations, drawn on the graph, are a picture; populations light different regions of it. Neurons that stand
     for the same population form a module, and each cell is labelled by the module whose picture it matches best.
 
+    Started as ``torchrun --nproc_per_node 4 script.py``, a script that calls `fit` trains in four processes as in one,
+    each with its share of every batch and, if there are any, a GPU of its own. All get the results, so let one of them
+    write files. If one fails, all fail.
+
     Parameters
     ----------
     adata
@@ -135,7 +139,7 @@ def fit(
         Passes over the training cells; of more than 50,000 rounds of so many, drawn anew until all were seen. None: as
         many as give 1,200 steps, at least 6 passes, but at most 200 rounds and, of many cells, 4,800 steps.
     batch_size
-        Cells per step.
+        Cells per step, in all processes together.
     learning_rate
         Peak of the one-cycle schedule of Adam; a :class:`scgsr.nn.Decay` is taken as it is.
     validation_fraction
@@ -145,7 +149,7 @@ def fit(
     early_stopping
         Stop when the objective on the held-out cells no longer improves, and keep the best network.
     rng
-        Seed: the same seed, data, machine and number of threads give the same bits.
+        Seed: the same seed, data, machine and number of threads and processes give the same bits.
     device
         For example ``"cpu"`` or ``"cuda:1"``. None: CUDA, else MPS, else CPU.
     precision

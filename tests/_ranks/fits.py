@@ -26,7 +26,7 @@ FITS = {
     "alike": {"graph": (5, 5), "balance": 0, "batch_size": 65, "start": "random", "penalty": {"weight": 0.1, "l1": 1}},
     "stops": {"graph": (5, 5), "n_epochs": 16, "smoothness": 2, "hidden": 64, "learning_rate": scgsr.nn.Decay(1e-2)},
     "disk": {"graph": (5, 5)},
-    "long": {"graph": (5, 5), "n_epochs": 60},
+    "long": {"graph": (5, 5), "n_epochs": 12},
 }
 
 

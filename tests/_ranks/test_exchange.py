@@ -17,6 +17,8 @@ def test_what_ranks_tell_each_other(results):
     first, second = both(results, "words")
     assert (first.pop("is first"), second.pop("is first")) == (True, False)
     assert (first.pop("own rows"), second.pop("own rows")) == ([0, 1, 2], [3, 4])
+    assert (first.pop("own blocks"), second.pop("own blocks")) == ([0, 1, 2, 3], [4])
+    assert (first.pop("one block"), second.pop("one block")) == ([0, 1, 2, 3, 4], [])
     assert (first.pop("own turns"), second.pop("own turns")) == (["a", "c", "e"], ["b", "d"])
     assert first == second
     assert first == {
@@ -24,6 +26,7 @@ def test_what_ranks_tell_each_other(results):
         "gradient": [3.0, 20.0],
         "summed": [0.2, 1.0],
         "gathered": [[0, 0], [1, 1], [1, 1]],
+        "gathered from one": [[0.5, 0.5]],
         "on first": {"rank": 0, "alone": [1.0]},
         "inner": [[2.0]],
     }
@@ -40,7 +43,7 @@ def test_a_single_process_keeps_what_it_has():
     weight, rows = torch.nn.Parameter(torch.zeros(2)), np.arange(3.0)
     weight.grad = torch.ones(2)
     assert all(function(rows) is rows for function in (_ranks.summed, _ranks.gathered))
-    assert _ranks.own_rows(3) == slice(0, 3)
+    assert _ranks.own_rows(3) == _ranks.own_rows(3, 2) == slice(0, 3)
     assert list(_ranks.own_turns("abc")) == ["a", "b", "c"]
     _ranks.check_equal("", rows)
     assert _ranks.on_first(lambda: rows) is rows

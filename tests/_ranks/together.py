@@ -43,6 +43,9 @@ def words():
         return {
             "is first": _ranks.is_first(),
             "own rows": np.arange(5)[_ranks.own_rows(5)].tolist(),
+            "own blocks": np.arange(5)[_ranks.own_rows(5, 2)].tolist(),
+            "one block": np.arange(5)[_ranks.own_rows(5, 9)].tolist(),
+            "gathered from one": _ranks.gathered(np.full((RANK, 2), 0.5)).tolist(),
             "own turns": list(_ranks.own_turns("abcde")),
             "weight": weight.tolist(),
             "gradient": weight.grad.tolist(),
