@@ -70,8 +70,7 @@ def fit(
     for the same population form a module, and each cell is labelled by the module whose picture it matches best.
 
     Started as ``torchrun --nproc_per_node 4 script.py``, a script that calls `fit` trains in four processes as in one,
-    each with its share of every batch and, if there are any, a GPU of its own. All get the results, so let one of them
-    write files. If one fails, all fail.
+    each with its share of every batch and its own GPU, if any. All get the results: let one of them write the files.
 
     Parameters
     ----------
@@ -209,8 +208,6 @@ def fit(
     (700, 64)
     """
     keys, neurons, seed, device = Keys(key_added), _as_graph(graph), _random.seed_from(rng), _device.choose(device)
-    _check(adata, keys, resolution=resolution, scale=scale, copy=copy)
-    _adata.check_room(adata, neurons.n_neurons)
     training = TrainConfig(
         smoothness=smoothness,
         start=start,
@@ -226,6 +223,7 @@ def fit(
         precision=_device.check_precision(precision, device),
     ).on(neurons)
     with _ranks.joined(device):
+        _check(adata, keys, neurons.n_neurons, resolution=resolution, scale=scale, copy=copy)
         view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
         network = _network_config(neurons, view, hidden, threshold, noise, diffusion, atoms)
         learned = learn(
@@ -255,8 +253,8 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     return graph
 
 
-def _check(adata: AnnData, keys: Keys, *, resolution: float, scale: object, copy: bool) -> None:
-    """Refuse, before any work, what is of the wrong type, and a name that belongs to something else."""
+def _check(adata: AnnData, keys: Keys, n_neurons: int, *, resolution: float, scale: object, copy: bool) -> None:
+    """Refuse, before any work, what is of the wrong type or too large, and a name that belongs to something else."""
     from anndata import AnnData
 
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
@@ -264,6 +262,7 @@ def _check(adata: AnnData, keys: Keys, *, resolution: float, scale: object, copy
     _values.check_scale(scale)
     _checks.instance("copy", copy, bool)
     _adata.check_free(adata, keys)
+    _adata.check_room(adata, n_neurons)
 
 
 def _network_config(
