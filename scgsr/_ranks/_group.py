@@ -26,7 +26,7 @@ _PATIENCE = timedelta(minutes=10)
 # So long a rank that has lost another one waits for the reasons of all.
 _PATIENCE_FOR_REASONS = timedelta(seconds=5)
 _LAUNCHED_WITH = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-# Counts the groups of this process, so that a second fit does not read what the first one left in the store.
+# Counts the groups of this process: in the store, where ranks look for each other, the addresses of the last one stay.
 _number = itertools.count()
 
 
@@ -185,10 +185,10 @@ def _why(group: Group, lost: LostError) -> str:
             reason = f"was killed, or did not answer for {group.patience}"
         if reason:
             said.append(f"rank {rank} {reason}")
-    others = "; ".join(said) or "another rank failed, or did not answer"
+    others = "; ".join(said) or f"another rank failed, or did not answer ({lost})"
     return (
-        f"Rank {group.index} of {group.size} ends because {others} ({lost}). Where `checkpoint` was given, the same "
-        "call goes on from the state that was written last."
+        f"Rank {group.index} of {group.size} ends because {others}\n"
+        "Where `checkpoint` was given, the same call goes on from the state that was written last."
     )
 
 
