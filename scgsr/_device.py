@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
-from scgsr import _checks
+from scgsr import _checks, _ranks
 from scgsr._checks import about
 
 PRECISIONS = ("tf32", "bf16")
@@ -20,7 +20,7 @@ def choose(device: str | torch.device | None = None) -> torch.device:
     if device is not None:
         return _usable(device)
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return _of_this_process(torch.device("cuda"))
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
@@ -90,7 +90,7 @@ def _usable(device: str | torch.device) -> torch.device:
         )
         raise about("device", TypeError(msg))
     try:
-        chosen = torch.device(device)
+        chosen = _of_this_process(torch.device(device))
         float(torch.zeros(1, device=chosen))  # a `meta` device has no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
@@ -106,3 +106,11 @@ def free_memory() -> float:
             return next(1024 * float(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):  # another system than Linux
         return float("inf")
+
+
+def _of_this_process(device: torch.device) -> torch.device:
+    """Return the device, for CUDA without a number the one of this process among those of the machine."""
+    index, n_devices = _ranks.local_index(), torch.cuda.device_count() if device.type == "cuda" else 0
+    if device.index is not None or index is None or n_devices == 0:
+        return device
+    return torch.device("cuda", index % n_devices)

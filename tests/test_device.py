@@ -20,6 +20,18 @@ def test_best_device_there_is(monkeypatch):
     assert _device.choose().type == "cpu"
 
 
+def test_each_process_of_torchrun_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    variables = {"RANK": "6", "LOCAL_RANK": "2", "WORLD_SIZE": "8", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert _device.choose() == torch.device("cuda", 2)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)  # where each process sees its own alone
+    assert _device.choose() == torch.device("cuda", 0)
+    assert _device.choose("cpu") == torch.device("cpu")
+
+
 @pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
 def test_a_device_that_works_is_taken(device):
     assert _device.choose(device) == torch.device("cpu")

@@ -10,15 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scgsr import _ranks
 from scgsr._model._network import Autoencoder
 from scgsr._values import Cells, filled, rows_at_once, slices
 
 
 @torch.no_grad()
 def encode(network: Autoencoder, cells: Cells) -> np.ndarray:
-    """Return the activations of all cells, (n_cells, n_neurons) float32."""
-    encoded = (network.encode(features) for features in cells.in_order())
-    return filled(encoded, (cells.shape[0], network.n_neurons))
+    """Return the activations of all cells, (n_cells, n_neurons) float32; each of several ranks encodes its own."""
+    own = _ranks.own_rows(cells.shape[0], rows_at_once(cells.shape[1]))
+    encoded = (network.encode(features) for features in cells.in_order(own))
+    return _ranks.gathered(filled(encoded, (own.stop - own.start, network.n_neurons)))
 
 
 @torch.no_grad()

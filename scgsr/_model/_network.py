@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from scgsr import _checks
+from scgsr import _checks, _ranks
 from scgsr._model._front import PrincipalFront
 from scgsr._random import seeded_init
 from scgsr.graphs import Atoms, NeuronGraph
@@ -160,13 +160,13 @@ class Autoencoder(nn.Module):
         if noise in (0, FixedNoise(0)):
             return activations
         with torch.no_grad():  # the network must not learn to lower the noise
-            drawn = torch.empty_like(activations).normal_(generator=rng)
+            drawn = _ranks.normal_like(activations, rng)
             if isinstance(noise, FixedNoise):
                 drawn.mul_(noise.sd)
             else:
                 # In units of each neuron's spread, so that information sits in which neurons fire, not in faint
                 # differences.
-                spread = (activations - activations.mean(dim=0)).square_().mean(dim=0).sqrt_()  # (n_neurons,)
+                spread = _ranks.centred(activations)[1].sqrt_()  # (n_neurons,)
                 drawn.mul_(spread * noise)
         return activations + drawn
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scgsr import _checks, _model
+from scgsr import _checks, _model, _ranks
 from scgsr._checks import about, log
 
 _FILE = "checkpoint.safetensors"
@@ -91,7 +91,8 @@ def _digest_of(content: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> 
 
 def machine() -> dict[str, Any]:
     """Return what the bits of a result depend on beside settings, seed and data."""
-    return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
+    several = {"processes": _ranks.how_many()} if _ranks.how_many() > 1 else {}
+    return {"threads": torch.get_num_threads(), "torch": str(torch.__version__), **several}
 
 
 def _short(value: Any) -> str:

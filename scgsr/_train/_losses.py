@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from scgsr import _ranks
+
 
 def squared_error(features: Tensor, reconstruction: Tensor) -> Tensor:
     """Return the mean squared error over cells and features; of standardised features it is 1 - R^2."""
-    return nn.functional.mse_loss(reconstruction, features)
+    return _ranks.pooled(nn.functional.mse_loss(reconstruction, features))
 
 
 def left_out(features: Tensor, components: Tensor) -> Tensor:
@@ -15,22 +17,22 @@ def left_out(features: Tensor, components: Tensor) -> Tensor:
 
     With the error of the components it is that of the features.
     """
-    return features.square().mean() - components.square().mean()
+    return _ranks.pooled(features.square().mean() - components.square().mean())
 
 
 def l1(activations: Tensor) -> Tensor:
     """Return the mean over cells of sum_i |x_i|: (batch, n_neurons) -> scalar."""
-    return activations.abs().sum(dim=1).mean()
+    return _ranks.pooled(activations.abs().sum(dim=1).mean())
 
 
 def l2(activations: Tensor) -> Tensor:
     """Return the mean over cells of sum_i x_i^2: (batch, n_neurons) -> scalar."""
-    return activations.square().sum(dim=1).mean()
+    return _ranks.pooled(activations.square().sum(dim=1).mean())
 
 
 def batch_mean(activations: Tensor) -> Tensor:
     """Return sum_i (mean over cells of x_i)^2: (batch, n_neurons) -> scalar. No neuron is to be on in most cells."""
-    return activations.mean(dim=0).square().sum()
+    return _ranks.pooled(activations.mean(dim=0)).square().sum()
 
 
 # Penalties that take the activations and know no graph.

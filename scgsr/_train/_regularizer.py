@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from scgsr import _checks
+from scgsr import _checks, _ranks
 from scgsr._checks import about
 from scgsr._train._losses import WITHOUT_GRAPH
 from scgsr.graphs import NeuronGraph
@@ -77,5 +77,7 @@ class Regularizer(nn.Module):
     def _penalty(self, name: str, activations: Tensor, weight: Tensor) -> Tensor:
         if name in WITHOUT_GRAPH:
             return WITHOUT_GRAPH[name](activations)
-        values = weight if name in GraphSpectralPenalty.ON_WEIGHTS else activations
-        return self.spectral[name].penalise(values)  # type: ignore[operator]
+        spectral = self.spectral[name]
+        if name in GraphSpectralPenalty.ON_WEIGHTS:
+            return _ranks.pooled(spectral.penalise(weight))  # type: ignore[operator]
+        return spectral.penalise(activations)  # type: ignore[operator]

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from scgsr import _model, _random
+from scgsr import _model, _random, _ranks
 from scgsr._checks import log
 from scgsr._model import Autoencoder
 from scgsr._train._best import BestNetwork
@@ -21,7 +21,7 @@ from scgsr._train._regularizer import Regularizer, factors_of
 from scgsr._train._rounds import Rounds
 from scgsr._train._state import arrays_to_tensors, load_optimiser, optimiser_to_dict, tensors_to_arrays
 from scgsr._train._step import Stepper
-from scgsr._values import Part
+from scgsr._values import Part, rows_at_once, slices
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.nn import StructuredLayer, unit_pictures
 
@@ -105,14 +105,15 @@ class Run:
         """Train for the epochs that are left, or fewer if the objective stops improving; keep the best network."""
         from tqdm.auto import trange
 
-        disable = None if progress is None else not progress
+        _ranks.take_first(self.network.state_dict().values())
+        disable = True if not _ranks.is_first() else None if progress is None else not progress
         n_done = self.n_epochs if self.stopped else len(self.history)
         for epoch in trange(n_done, self.n_epochs, desc="scgsr", unit="epoch", disable=disable, leave=False):
             row = {"epoch": epoch, **self.train_epoch(epoch), **self.validate()}
             self.history.append(row)
             self.stopped = self._is_over(row)
             if checkpoint is not None:
-                checkpoint.write(self.state())
+                _ranks.on_first(lambda: checkpoint.write(self.state()))
             if self.stopped:
                 break
         self.best.give_back()
@@ -144,7 +145,7 @@ class Run:
         n_steps, learner = 0, self.learner
         for features in self._batches(epoch):
             if learner is not None and learner.is_due(self.stepper.n_done):
-                self.set_graph(learner.refreshed(self.graph, self.pictures(), epoch, self.stepper.n_done))
+                self._refresh(learner, epoch)
             sums += torch.stack(self.stepper.step(features, self.noise_rng))
             n_steps += 1
             if learner is not None and learner.is_over(self.stepper.n_done):
@@ -156,6 +157,18 @@ class Run:
             "learning_rate": float(self.stepper.schedule.get_last_lr()[0]),
         }
         return row if learner is None else {**row, "edge_jaccard": learner.edge_jaccard, "components": learner.n_pieces}
+
+    def _refresh(self, learner: GraphLearner, epoch: int) -> None:
+        """Estimate the learned graph anew, from the pictures of some cells."""
+        features = self.sample(GraphLearner.CELLS)
+
+        def estimated() -> tuple[NeuronGraph, dict[str, Any]]:
+            graph = learner.refreshed(self.graph, self.pictures(features), epoch, self.stepper.n_done)
+            return graph, learner.state()
+
+        graph, state = _ranks.on_first(estimated)
+        learner.load_state(state)
+        self.set_graph(graph)
 
     def _batches(self, epoch: int) -> Iterator[torch.Tensor]:
         """Yield the cells of a round in random order, drawn by weight, in batches."""
@@ -182,34 +195,38 @@ class Run:
     def _judged(self, rows: np.ndarray) -> tuple[float, float, float]:
         """Return mean squared error and penalty on these cells, and R2 on the scale of the input."""
         weight = self.network.layer.linear.weight
-        penalty = 0.0
-        error, squares, sums = np.zeros((3, self.network.config.n_features))
-        for features in self.judged.batches.in_order(rows):
+        penalty, sums = np.zeros(1), np.zeros((3, self.network.config.n_features))
+        for _, features in self._own_blocks(self.judged, rows):
             activations, reconstruction = self.network(features)
             penalty += len(features) * float(self.regularizer(activations, weight))
             parts = (reconstruction.sub_(features).square_(), features.square(), features)
-            of_block = torch.stack([part.sum(dim=0) for part in parts]).cpu().double().numpy()
-            error, squares, sums = error + of_block[0], squares + of_block[1], sums + of_block[2]
+            sums += torch.stack([part.sum(dim=0) for part in parts]).cpu().double().numpy()
+        penalty, (error, squares, sums) = _ranks.summed(penalty), _ranks.summed(sums)
         in_units = self.judged.batches.moments[1].astype(np.float64) ** 2  # (n_features,)
         variance = float(in_units @ (squares / len(rows) - (sums / len(rows)) ** 2))
         varies = variance > _ROUNDING * float(in_units @ squares) / len(rows)
         r2 = 1 - float(in_units @ error) / len(rows) / variance if varies else float("nan")
-        return float(error.mean()) / len(rows), penalty / len(rows), r2
+        return float(error.mean()) / len(rows), float(penalty[0]) / len(rows), r2
+
+    def _own_blocks(self, part: Part, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yield rows of a part in blocks, and the place of the first of each; several ranks take turns."""
+        for block in _ranks.own_turns(slices(len(rows), rows_at_once(part.batches.shape[1]))):
+            yield block.start, part.batches.rows(rows[block])
 
     def sample(self, n_cells: int) -> torch.Tensor:
         """Return some training cells as the network sees them, (at most n_cells, n_features), drawn by weight."""
         return torch.cat(list(self.known.batches.in_order(self.known.some(n_cells, self.order_rng))))
 
     @torch.no_grad()
-    def pictures(self) -> np.ndarray:
-        """Return pictures of some cells, (n_cells, n_neurons), from which a learned graph is estimated.
+    def pictures(self, features: torch.Tensor) -> np.ndarray:
+        """Return pictures of cells, (n_cells, n_neurons), from which a learned graph is estimated.
 
         They are taken before diffusion, so that the graph does not confirm itself, and all cells are equally bright.
         """
         self.network.eval()
         layer = self.network.layer
         assert isinstance(layer, StructuredLayer)  # a spectral bottleneck has a given graph
-        code = layer.code(self.network.hidden(self.sample(GraphLearner.CELLS)))
+        code = layer.code(self.network.hidden(features))
         self.network.train()
         return unit_pictures(code).cpu().numpy()
 
@@ -222,15 +239,13 @@ class Run:
             return
         self.network.eval()
         weights = np.ones(len(self.known.rows)) if self.known.weights is None else self.known.weights
-        shares = weights / weights.sum()
-        mean = squares = torch.zeros(layer.linear.out_features, dtype=torch.float64)
-        start = 0
-        for features in self.known.in_order():
+        sums = np.zeros((2, layer.linear.out_features))
+        for start, features in self._own_blocks(self.known, self.known.rows):
             inputs = layer.linear(self.network.hidden(features)).cpu().double()
-            share = torch.from_numpy(shares[start : start + len(inputs)])
-            start += len(inputs)
-            mean, squares = mean + share @ inputs, squares + share @ inputs.square()
-        moments = {"running_mean": mean, "running_var": squares - mean.square()}
+            share = torch.from_numpy(weights[start : start + len(inputs)] / weights.sum())
+            sums += torch.stack([share @ inputs, share @ inputs.square()]).numpy()
+        mean, square = torch.from_numpy(_ranks.summed(sums))
+        moments = {"running_mean": mean, "running_var": square - mean.square()}
         norm.load_state_dict({**norm.state_dict(), **moments})
 
 

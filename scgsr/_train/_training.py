@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from scgsr import _random
+from scgsr import _random, _ranks
 from scgsr._checks import log
 from scgsr._model import Autoencoder, AutoencoderConfig, PrincipalFront
 from scgsr._train import _start
@@ -19,7 +19,7 @@ from scgsr._train._config import TrainConfig
 from scgsr._train._graph_learner import GraphLearner
 from scgsr._train._rounds import CELLS_A_ROUND, Rounds, Weigh, sample
 from scgsr._train._run import Run, edgeless
-from scgsr._values import LANDMARKS, N_COMPONENTS, Balance, Cells, Part, digest
+from scgsr._values import LANDMARKS, N_COMPONENTS, Balance, Cells, Part, digest, rows_at_once
 from scgsr.graphs import Evolution, LearnedGraph, NeuronGraph, layout
 
 # Of very many cells so many are a sample: training ones, of which the start, the estimates of a learned graph and the
@@ -68,6 +68,7 @@ def train(
     progress
         Show a progress bar; None: only in a terminal.
     """
+    settings = _settings(cells, graph, network_config, config, seed)
     init_seed, split_seed, order_seed, noise_seed, balance_seed, rounds_seed = _random.spawn(seed, 6)
     training, held_out = split(
         cells.shape[0], config.validation_fraction, cells.together, _random.generator(split_seed)
@@ -83,8 +84,8 @@ def train(
     run = Run(rounds, known, judged, network, graph, config, order_seed=order_seed, noise_seed=noise_seed)
     file = state = None
     if checkpoint is not None:
-        file = Checkpoint(checkpoint, _identity(cells, graph, network_config, config, seed))
-        state = file.read()
+        file = _ranks.on_first(lambda: Checkpoint(checkpoint, {"data": cells.digest, **settings}))
+        state = _ranks.on_first(file.read)
     if state is not None:
         run.load_state(state)
     elif config.start == "ordered":
@@ -123,7 +124,12 @@ def _look(network: Autoencoder, known: Part, balance: float | None, seed: int) -
         front = PrincipalFront(landmarks.shape[1], N_COMPONENTS).to(landmarks.device)
         points = front.learn(landmarks, seed)
     balanced = Balance(points(landmarks), balance)
-    return lambda part: balanced.weights((points(features) for features in part.in_order()), len(part.rows))
+
+    def weigh(part: Part) -> np.ndarray:
+        rows = part.rows[_ranks.own_rows(len(part.rows), rows_at_once(landmarks.shape[1]))]
+        return balanced.weights((points(features) for features in part.batches.in_order(rows)), len(rows))
+
+    return weigh
 
 
 def split(
@@ -150,15 +156,16 @@ def _drawn(graph: NeuronGraph, learner: GraphLearner) -> NeuronGraph:
     return replace(graph, positions=layout(graph.adjacency))
 
 
-def _identity(
+def _settings(
     cells: Cells, graph: NeuronGraph | LearnedGraph, network: AutoencoderConfig, config: TrainConfig, seed: int
 ) -> dict[str, Any]:
-    """Return everything that determines the result of a run, except the machine."""
-    return {
-        "data": cells.digest,
+    """Return everything that determines the result of a run, except the values and the machine; all ranks have it."""
+    settings = {
         "graph": asdict(graph) if isinstance(graph, LearnedGraph) else digest(graph.adjacency),
         **network.to_dict(),
         **asdict(config),
         "seed": seed,
         "device": cells.device.type,
     }
+    _ranks.check_equal(f"{cells.shape} {settings}", np.stack(cells.moments))
+    return settings

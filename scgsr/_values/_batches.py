@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from scgsr import _device
+from scgsr import _device, _ranks
 from scgsr._values._cells import Part
 from scgsr._values._digest import digest
 from scgsr._values._matrix import Matrix, dense, n_bytes, rows_at_once, slices
@@ -54,20 +54,24 @@ class Batches:
         return self._standardised(index, on_device, out)
 
     def shuffled(self, index: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
-        """Yield the rows `index` in random order, in batches of nearly equal size, each valid until the next."""
-        order = rng.permutation(index)
-        n_parts = n_batches(len(index), batch_size)
-        parts = np.array_split(order, n_parts)
-        on_device: Sequence[Tensor | None] = [None] * n_parts
+        """Yield the rows `index` in random order, in batches of nearly equal size, each valid until the next.
+
+        Each of several ranks gets its own rows of every batch.
+        """
+        whole = np.array_split(rng.permutation(index), n_batches(len(index), batch_size))
+        parts = [batch[_ranks.own_rows(len(batch))] for batch in whole]
+        on_device: Sequence[Tensor | None] = [None] * len(parts)
         if self._resident is not None:  # copied once an epoch, not in every step
-            on_device = torch.from_numpy(order).to(self.device).tensor_split(n_parts)
+            order = torch.from_numpy(np.concatenate(parts)).to(self.device)
+            on_device = order.split([len(part) for part in parts])
         buffer = torch.empty(len(parts[0]), self.matrix.shape[1], device=self.device)  # the first part is the largest
         for part, part_on_device in zip(parts, on_device, strict=True):
             yield self._standardised(part, part_on_device, buffer)
 
-    def in_order(self, index: np.ndarray | None = None) -> Iterator[Tensor]:
+    def in_order(self, index: np.ndarray | slice = slice(None)) -> Iterator[Tensor]:
         """Yield the rows `index` (all by default) in order, in blocks."""
-        index = np.arange(self.matrix.shape[0]) if index is None else index
+        if isinstance(index, slice):
+            index = np.arange(*index.indices(self.shape[0]))
         for part in slices(len(index), rows_at_once(self.matrix.shape[1])):
             yield self.rows(index[part])
 

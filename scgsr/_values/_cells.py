@@ -44,8 +44,8 @@ class Cells(Protocol):
     def part(self, index: np.ndarray) -> Part:
         """Return the cells `index`, (n_cells,) int, sorted; they are read if they are not in memory."""
 
-    def in_order(self) -> Iterator[Tensor]:
-        """Yield all cells in order, in blocks."""
+    def in_order(self, index: slice = slice(None)) -> Iterator[Tensor]:
+        """Yield neighbouring cells, all by default, in order, in blocks."""
 
 
 @dataclass(frozen=True, eq=False)

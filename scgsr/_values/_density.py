@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scgsr import _ranks
+
 # Density is measured among so many cells, by the distance to this neighbour.
 LANDMARKS = 5000
 _NEIGHBOUR = 5
@@ -47,7 +49,7 @@ class Balance:
         self._around = _Surroundings.of(landmarks)
 
     def weights(self, cells: Iterable[Tensor], n_cells: int) -> np.ndarray:
-        """Return a weight for each cell, (n_cells,) float64, with mean 1.
+        """Return a weight for each cell, (n_cells,) float64, with mean 1; several ranks each give some of the cells.
 
         Parameters
         ----------
@@ -57,8 +59,8 @@ class Balance:
             How many they are.
         """
         around = self._around
-        if around is None or not n_cells:
-            return np.ones(n_cells)
+        if around is None:
+            return _ranks.gathered(np.ones(n_cells))
         # Filled in place: pieces that stay would part the memory that the next block of features needs in one piece.
         landmark, distance = np.empty(n_cells, dtype=np.int64), np.empty(n_cells, dtype=np.float32)
         start = 0
@@ -68,8 +70,8 @@ class Balance:
         alone = around.alone[landmark] | (distance > _ALONE * around.distance[landmark])
         lonely = around.fenced()[landmark]
         exponent = min(self.balance, around.dimension)
-        weights = np.exp(exponent * np.where(alone, np.minimum(lonely, 0), lonely))
-        return weights / weights.mean()
+        weights = _ranks.gathered(np.exp(exponent * np.where(alone, np.minimum(lonely, 0), lonely)))
+        return weights / weights.mean() if len(weights) else weights
 
 
 def _nearest(cells: Iterable[Tensor], landmarks: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -47,10 +47,11 @@ class OnDisk:
             rows = rows.astype(np.float32)
         return Part(self._batches(rows), np.arange(len(index)), index)
 
-    def in_order(self) -> Iterator[Tensor]:
-        """Yield all cells in order, in blocks."""
-        for rows in slices(self.shape[0], rows_read(self.matrix)):
-            yield from self._batches(self.matrix[rows]).in_order()
+    def in_order(self, index: slice = slice(None)) -> Iterator[Tensor]:
+        """Yield neighbouring cells, all by default, in order, in blocks."""
+        first, end, _ = index.indices(self.shape[0])
+        for rows in slices(end - first, rows_read(self.matrix)):
+            yield from self._batches(self.matrix[first + rows.start : first + rows.stop]).in_order()
 
     def _batches(self, rows: np.ndarray) -> Batches:
         return Batches(rows, *self.moments, self.device)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from scgsr import _ranks
 from scgsr.nn._laplacian_product import LaplacianProduct
 from scgsr.nn._pictures import FAINT, brightness
 from scgsr.nn._spectrum import SparseSpectrum
@@ -25,28 +26,29 @@ ValueAndGradient: TypeAlias = tuple[Tensor, Tensor]
 
 def correlation(activations: Tensor, off_diagonal: LaplacianProduct, scale_of: ScaleOf) -> ValueAndGradient:
     """Return 1 + sum_(i != j) L_ij corr(u_i, u_j) / trace(L), u = x / (|x| + 0.1 mean |x|) the picture of a cell."""
-    n_cells, tiny = len(activations), torch.finfo(activations.dtype).tiny
+    n_cells, tiny = _ranks.n_rows(activations), torch.finfo(activations.dtype).tiny
     norm, light = brightness(activations)  # (batch, 1) each
     pictures = activations / light
-    centred = pictures - pictures.mean(dim=0)
-    scale, scale_follows = scale_of(centred.square().mean(dim=0))  # (n_neurons,) each
+    centred, variance = _ranks.centred(pictures)
+    scale, scale_follows = scale_of(variance)  # (n_neurons,) each
     scaled = centred.mul_(scale)
     product = off_diagonal(scaled)
-    share = (scaled * product).mean(dim=0)  # (n_neurons,): what each adds to sum_(i != j) L_ij corr_ij
+    share = _ranks.pooled((scaled * product).mean(dim=0))  # (n_neurons,): what each adds to sum_(i != j) L_ij corr_ij
     trace = off_diagonal.trace
     value = 1 + share.sum() / trace
     # To the pictures: subtracting their mean changes nothing, as product and scaled have columns of mean 0.
     gradient = torch.addcmul(product, scaled, share * scale_follows, value=-1).mul_(scale * (2 / n_cells / trace))
     # To the activations, which also make their own picture darker, and every other one a little.
     darker = (gradient * pictures).sum(dim=1, keepdim=True).div_(light)
-    darker = darker.add_(FAINT * darker.mean()).div_(norm.clamp_min_(tiny))
+    darker = darker.add_(FAINT * _ranks.pooled(darker.mean())).div_(norm.clamp_min_(tiny))
     return value, gradient.div_(light).addcmul_(activations, darker, value=-1)
 
 
 def quadratic(activations: Tensor, times_laplacian: LaplacianProduct, _scale_of: ScaleOf) -> ValueAndGradient:
     """Return the mean over cells of x^T L x."""
     product = times_laplacian(activations)
-    return (activations * product).sum(dim=1).mean(), product.mul_(2 / len(activations))
+    value = _ranks.pooled((activations * product).sum(dim=1).mean())
+    return value, product.mul_(2 / _ranks.n_rows(activations))
 
 
 def rayleigh(activations: Tensor, times_laplacian: LaplacianProduct, _scale_of: ScaleOf) -> ValueAndGradient:
@@ -55,7 +57,8 @@ def rayleigh(activations: Tensor, times_laplacian: LaplacianProduct, _scale_of: 
     energy = (activations * product).sum(dim=1, keepdim=True)  # (batch, 1)
     norm = activations.square().sum(dim=1, keepdim=True).clamp_min_(torch.finfo(energy.dtype).tiny)
     quotient = energy / norm
-    return quotient.mean(), (product - quotient * activations).mul_(2 / len(activations) / norm)
+    gradient = (product - quotient * activations).mul_(2 / _ranks.n_rows(activations) / norm)
+    return _ranks.pooled(quotient.mean()), gradient
 
 
 def spectrum(activations: Tensor, eigenspaces: SparseSpectrum, _scale_of: ScaleOf) -> ValueAndGradient:

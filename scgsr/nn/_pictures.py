@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from scgsr import _ranks
+
 # A cell this much fainter than the mean cell is half normalised: what is nearly silent must not be blown up.
 FAINT = 0.1
 
@@ -39,4 +41,4 @@ def unit_pictures(activations: Tensor) -> Tensor:
 def brightness(activations: Tensor) -> tuple[Tensor, Tensor]:
     """Return the norm of each cell's activations, and what they are divided by, (batch, 1) each."""
     norm = torch.linalg.vector_norm(activations, dim=1, keepdim=True)
-    return norm, (norm + FAINT * norm.mean()).clamp_min_(torch.finfo(norm.dtype).tiny)
+    return norm, (norm + FAINT * _ranks.pooled(norm.mean())).clamp_min_(torch.finfo(norm.dtype).tiny)

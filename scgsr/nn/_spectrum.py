@@ -9,6 +9,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
+from scgsr import _ranks
 from scgsr.graphs import fourier_basis, same_frequency
 
 
@@ -40,7 +41,8 @@ class SparseSpectrum(nn.Module):
         lengths = (coefficients.square() @ self.member).sqrt_()  # (batch, n_spaces): |P x|
         # Where a length is 0 it has no slope, and no way to fall.
         slope = torch.where(lengths > 0, self.costs / lengths, 0) @ self.member.t()
-        return (lengths @ self.costs).mean(), (coefficients * slope) @ self.modes.t() / len(activations)
+        value = _ranks.pooled((lengths @ self.costs).mean())
+        return value, (coefficients * slope) @ self.modes.t() / _ranks.n_rows(activations)
 
 
 def _costs(frequencies: np.ndarray, kernel: Callable[[np.ndarray], np.ndarray] | None) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from scgsr import _checks
+from scgsr import _checks, _ranks
 from scgsr.graphs import NeuronGraph
 from scgsr.graphs import diffusion as diffusion_matrix
 from scgsr.nn._checks import check_size
@@ -86,7 +86,7 @@ class StructuredLayer(nn.Module):
 
     def fire(self, inputs: Tensor) -> Tensor:
         """Return which neurons fire, and how strongly, at these inputs: (batch, n_neurons) -> (batch, n_neurons)."""
-        inputs = self.norm(inputs)
+        inputs = _ranks.normalised(inputs, self.norm)
         if self.threshold is None:
             return inputs
         if self.least == 0:

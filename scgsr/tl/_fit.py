@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scgsr import _adata, _checks, _device, _random, _values
+from scgsr import _adata, _checks, _device, _random, _ranks, _values
 from scgsr._adata import DEFAULT_KEY, UNSET, Keys, Unset
 from scgsr._checks import about
 from scgsr._model import AutoencoderConfig
@@ -68,6 +68,9 @@ def fit(
     The graph connects neurons, not cells. A penalty makes neighbouring neurons fire together, so each cell's
     activations, drawn on the graph, are a picture; populations light different regions of it. Neurons that stand
     for the same population form a module, and each cell is labelled by the module whose picture it matches best.
+
+    Started as ``torchrun --nproc_per_node 4 script.py``, a script that calls `fit` trains in four processes as in one,
+    each with its share of every batch and its own GPU, if any. All get the results: let one of them write the files.
 
     Parameters
     ----------
@@ -135,7 +138,7 @@ def fit(
         Passes over the training cells; of more than 50,000 rounds of so many, drawn anew until all were seen. None: as
         many as give 1,200 steps, at least 6 passes, but at most 200 rounds and, of many cells, 4,800 steps.
     batch_size
-        Cells per step.
+        Cells per step, in all processes together.
     learning_rate
         Peak of the one-cycle schedule of Adam; a :class:`scgsr.nn.Decay` is taken as it is.
     validation_fraction
@@ -145,7 +148,7 @@ def fit(
     early_stopping
         Stop when the objective on the held-out cells no longer improves, and keep the best network.
     rng
-        Seed: the same seed, data, machine and number of threads give the same bits.
+        Seed: the same seed, data, machine and number of threads and processes give the same bits.
     device
         For example ``"cpu"`` or ``"cuda:1"``. None: CUDA, else MPS, else CPU.
     precision
@@ -205,8 +208,6 @@ def fit(
     (700, 64)
     """
     keys, neurons, seed, device = Keys(key_added), _as_graph(graph), _random.seed_from(rng), _device.choose(device)
-    _check(adata, keys, resolution=resolution, scale=scale, copy=copy)
-    _adata.check_room(adata, neurons.n_neurons)
     training = TrainConfig(
         smoothness=smoothness,
         start=start,
@@ -221,21 +222,23 @@ def fit(
         early_stopping=early_stopping,
         precision=_device.check_precision(precision, device),
     ).on(neurons)
-    view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
-    network = _network_config(neurons, view, hidden, threshold, noise, diffusion, atoms)
-    learned = learn(
-        view,
-        neurons,
-        network,
-        training.weighing(components=use_rep is not None or view.scaling == "pca"),
-        resolution=resolution,
-        seed=seed,
-        device=device,
-        source={"layer": layer, "use_rep": use_rep, "scale": view.scaling},
-        checkpoint=checkpoint,
-        progress=progress,
-    )
-    learned.report()
+    with _ranks.joined(device):
+        _check(adata, keys, neurons.n_neurons, resolution=resolution, scale=scale, copy=copy)
+        view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
+        network = _network_config(neurons, view, hidden, threshold, noise, diffusion, atoms)
+        learned = learn(
+            view,
+            neurons,
+            network,
+            training.weighing(components=use_rep is not None or view.scaling == "pca"),
+            resolution=resolution,
+            seed=_ranks.on_first(lambda: seed),
+            device=device,
+            source={"layer": layer, "use_rep": use_rep, "scale": view.scaling},
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+        learned.report()
     target = adata.copy() if copy else adata
     _adata.write(target, keys, learned.fitted, learned.activations, learned.labels, held_out=learned.held_out)
     return target if copy else None
@@ -245,17 +248,13 @@ def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> Neu
     graph = _SHEET if graph is None else graph
     if isinstance(graph, tuple) and len(graph) == 2:
         return grid(*graph)
-    _checks.instance(
-        "graph",
-        graph,
-        (NeuronGraph, LearnedGraph),
-        hint="Make one with scgsr.graphs, or give (height, width) for a grid.",
-    )
+    hint = "Make one with scgsr.graphs, or give (height, width) for a grid."
+    _checks.instance("graph", graph, (NeuronGraph, LearnedGraph), hint=hint)
     return graph
 
 
-def _check(adata: AnnData, keys: Keys, *, resolution: float, scale: object, copy: bool) -> None:
-    """Refuse, before any work, what is of the wrong type, and a name that belongs to something else."""
+def _check(adata: AnnData, keys: Keys, n_neurons: int, *, resolution: float, scale: object, copy: bool) -> None:
+    """Refuse, before any work, what is of the wrong type or too large, and a name that belongs to something else."""
     from anndata import AnnData
 
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
@@ -263,6 +262,7 @@ def _check(adata: AnnData, keys: Keys, *, resolution: float, scale: object, copy
     _values.check_scale(scale)
     _checks.instance("copy", copy, bool)
     _adata.check_free(adata, keys)
+    _adata.check_room(adata, n_neurons)
 
 
 def _network_config(

@@ -207,7 +207,7 @@ def test_pictures_for_a_learned_graph_are_taken_before_diffusion(cells, new_run)
     run = new_run(cells, graphs.learned(16), diffusion=2)
     run.train_epoch(0)
     run.set_graph(graphs.grid(4))
-    shown = run.pictures()
+    shown = run.pictures(run.sample(GraphLearner.CELLS))
     assert run.network.training
     assert shown.any()
     with torch.no_grad():

@@ -1,0 +1,153 @@
+"""One batch whose rows lie on several ranks: its statistics, its noise, and their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from scgsr._ranks._group import GROUP, Group, set_to
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    """How many rows of one batch each rank has."""
+
+    group: Group
+    sizes: tuple[int, ...]
+
+    @property
+    def n_rows(self) -> int:
+        return sum(self.sizes)
+
+    @property
+    def own(self) -> slice:
+        """The rows of this rank; the batch is the rows of the first rank, then those of the second, and so on."""
+        start = sum(self.sizes[: self.group.index])
+        return slice(start, start + self.sizes[self.group.index])
+
+    @property
+    def share(self) -> float:
+        """Which share of the rows this rank has."""
+        return self.sizes[self.group.index] / self.n_rows
+
+
+_BATCH: ContextVar[_Batch | None] = ContextVar("_BATCH", default=None)
+
+
+@contextmanager
+def one_batch(n_own: int) -> Iterator[None]:
+    """Let statistics be those of one batch, of which this rank has `n_own` rows and the other ranks the rest."""
+    group = GROUP.get()
+    if group is None:
+        yield
+        return
+    sizes = torch.zeros(group.size, dtype=torch.int64)
+    sizes[group.index] = n_own
+    batch = _Batch(group=group, sizes=tuple(group.sum_(sizes).tolist()))
+    if not all(batch.sizes):
+        msg = (
+            f"A batch of {batch.n_rows} cells is too small for {group.size} processes; raise `batch_size`, or start "
+            "fewer."
+        )
+        raise ValueError(msg)
+    with set_to(_BATCH, batch):
+        yield
+
+
+def n_rows(rows: Tensor) -> int:
+    """Return how many rows the batch has of which these are one's own."""
+    batch = _BATCH.get()
+    return len(rows) if batch is None else batch.n_rows
+
+
+def pooled(own_mean: Tensor) -> Tensor:
+    """Return the mean over the rows of all ranks from the mean over one's own rows.
+
+    Its gradient is that with respect to one's own rows: right for a loss, and for what a loss is computed from on each
+    rank alike; not for what is then applied to rows, as in `centred`. What is equal on all ranks, such as a loss of the
+    weights, stays as it is, and each rank takes a share of its gradient.
+    """
+    batch = _BATCH.get()
+    if batch is None:
+        return own_mean
+    result: Tensor = _Pooled.apply(own_mean, batch)  # type: ignore[no-untyped-call]
+    return result
+
+
+def centred(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return rows less their mean, (batch, n), and their variance, (n,), by the number of rows."""
+    batch = _BATCH.get()
+    if batch is None:
+        deviations = rows - rows.mean(dim=0)
+        return deviations, deviations.square().mean(dim=0)
+    deviations, variance, _ = _Centred.apply(rows, batch)  # type: ignore[no-untyped-call]
+    return deviations, variance
+
+
+def normalised(rows: Tensor, norm: nn.Module) -> Tensor:
+    """Return what a normalisation, without weights if it is one of batches, makes of rows: (batch, n) -> (batch, n)."""
+    batch = _BATCH.get()
+    if batch is None or not norm.training or not isinstance(norm, nn.BatchNorm1d):
+        result: Tensor = norm(rows)
+        return result
+    deviations, variance, mean = _Centred.apply(rows, batch)  # type: ignore[no-untyped-call]
+    running: Any = norm  # to mypy, its moments may be None
+    with torch.no_grad():
+        running.num_batches_tracked += 1
+        running.running_mean.lerp_(mean, norm.momentum)
+        running.running_var.lerp_(variance * (batch.n_rows / (batch.n_rows - 1)), norm.momentum)
+    scaled: Tensor = deviations * (variance + norm.eps).rsqrt()
+    return scaled
+
+
+def normal_like(rows: Tensor, rng: torch.Generator) -> Tensor:
+    """Return standard normal numbers, (batch, n), as one process would draw them for the whole batch."""
+    batch = _BATCH.get()
+    if batch is None:
+        return torch.empty_like(rows).normal_(generator=rng)
+    return rows.new_empty(batch.n_rows, *rows.shape[1:]).normal_(generator=rng)[batch.own]
+
+
+class _Pooled(torch.autograd.Function):
+    """Means over one's own rows -> means over the rows of all ranks."""
+
+    @staticmethod
+    def forward(ctx: Any, own_mean: Tensor, batch: _Batch) -> Tensor:
+        ctx.share = batch.share
+        return batch.group.sum_(own_mean * batch.share)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        return upstream * ctx.share, None
+
+
+class _Centred(torch.autograd.Function):
+    """Rows -> rows less the mean of all ranks, variance, and the mean, through which no gradient goes."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
+        own_mean = rows.mean(dim=0)
+        own_variance = (rows - own_mean).square_().mean(dim=0).double()
+        # Mean and mean square travel together; in float64 the difference of the squares loses nothing.
+        own = torch.stack([own_mean.double(), own_variance + own_mean.double().square()])
+        mean, square = batch.group.sum_(own * batch.share)
+        variance = (square - mean.square()).clamp_min_(0).to(rows.dtype)
+        deviations, mean = rows - mean.to(rows.dtype), mean.to(rows.dtype)
+        ctx.save_for_backward(deviations)
+        ctx.batch = batch
+        ctx.mark_non_differentiable(mean)
+        return deviations, variance, mean
+
+    @staticmethod
+    def backward(ctx: Any, of_rows: Tensor, of_variance: Tensor, _of_mean: Tensor) -> tuple[Tensor, None]:
+        (deviations,) = ctx.saved_tensors
+        # What all ranks make of the mean and of the variance comes back to every row.
+        through_mean, through_variance = ctx.batch.group.sum_(torch.stack([of_rows.sum(dim=0), of_variance]))
+        n = ctx.batch.n_rows
+        return of_rows - through_mean / n + deviations * (2 / n * through_variance), None

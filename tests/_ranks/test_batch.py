@@ -1,0 +1,56 @@
+"""Statistics of one batch are the same whether its rows lie on one rank or on two."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from scgsr import _ranks
+
+
+@pytest.fixture(scope="module")
+def statistics(results):
+    """By rank: the rows of one batch and what was computed from them, alone and together."""
+    return [of_rank["statistics"][0] for of_rank in results]
+
+
+@pytest.mark.parametrize("name", ["deviations", "normal", "evaluated", "gradient", "noise"])
+def test_rows_of_two_ranks_are_the_rows_of_one(statistics, name):
+    """Also their gradient, where each rank has differentiated the loss of the batch by its own rows."""
+    together = np.concatenate([of_rank["together"]["of rows"][name] for of_rank in statistics])
+    assert together.shape == (5, 3)
+    np.testing.assert_allclose(together, statistics[0]["alone"]["of rows"][name], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "name", ["variance", "mean", "loss", "n_rows", "running_mean", "running_var", "num_batches_tracked"]
+)
+def test_numbers_of_the_batch_are_equal_on_all_ranks_and_on_one(statistics, name):
+    one, two = (of_rank["together"]["of all"][name] for of_rank in statistics)
+    assert one == two
+    np.testing.assert_allclose(one, statistics[0]["alone"]["of all"][name], rtol=1e-12)
+
+
+def test_outside_of_a_batch_the_penalty_of_the_user_is_of_the_own_rows(statistics):
+    for of_rank in statistics:
+        inside, outside = of_rank["penalty outside of a batch"]
+        assert inside == outside
+
+
+def test_a_rank_without_rows_is_refused_on_all(results):
+    for of_rank in results:
+        assert "ValueError: A batch of 1 cells is too small for 2 processes" in of_rank["too_few"][0]
+
+
+def test_a_single_process_calls_what_it_always_called():
+    rows = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
+    norm, mean = torch.nn.BatchNorm1d(3, affine=False), rows.mean(dim=0)
+    with _ranks.one_batch(len(rows)):
+        assert _ranks.pooled(mean) is mean
+        assert _ranks.n_rows(rows) == 7
+        assert torch.equal(_ranks.centred(rows)[0], rows - mean)
+        assert torch.equal(_ranks.centred(rows)[1], (rows - mean).square().mean(dim=0))
+        assert torch.equal(_ranks.normalised(rows, norm), torch.nn.BatchNorm1d(3, affine=False)(rows))
+        drawn = _ranks.normal_like(rows, torch.Generator().manual_seed(1))
+    assert torch.equal(drawn, torch.empty(7, 3).normal_(generator=torch.Generator().manual_seed(1)))
