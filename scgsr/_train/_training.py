@@ -70,10 +70,8 @@ def train(
     """
     settings = _settings(cells, graph, network_config, config, seed)
     init_seed, split_seed, order_seed, noise_seed, balance_seed, rounds_seed = _random.spawn(seed, 6)
-    training, held_out = split(
-        cells.shape[0], config.validation_fraction, cells.together, _random.generator(split_seed)
-    )
-    sample_rng = _random.generator(rounds_seed)
+    split_rng, sample_rng = _random.generator(split_seed), _random.generator(rounds_seed)
+    training, held_out = split(cells.shape[0], config.validation_fraction, cells.together, split_rng)
     known = sample(cells, training, CELLS_SAMPLED if len(training) > CELLS_A_ROUND else CELLS_A_ROUND, sample_rng)
     judged = sample(cells, held_out, CELLS_SAMPLED, sample_rng)
     first_graph = graph if isinstance(graph, NeuronGraph) else edgeless(graph.n_neurons)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from scgsr import _ranks
 from scgsr._checks import about, listed
 from scgsr._values._matrix import Matrix, rows_at_once, slices
 from scgsr._values._stored import Rows, Stored
@@ -34,39 +34,24 @@ class Statistics:
 
     @classmethod
     def of(cls, matrix: Rows) -> Statistics:
-        """Look at all values; blocks are joined as Chan, Golub and LeVeque do.
-
-        References
-        ----------
-        Chan, Golub, LeVeque, *Algorithms for computing the sample variance*, https://doi.org/10.2307/2683386
-        """
-        n_features, n_cells = matrix.shape[1], 0
-        mean, squares, largest = np.zeros((3, n_features))
-        finite, negative, whole = np.ones((3, n_features), dtype=bool) & [[True], [False], [True]]
-        contents = [hashlib.sha256(f"{matrix.dtype}{matrix.shape}".encode()) for _ in range(3)]
+        """Look at all values; what is not in memory is read once, and several ranks take turns."""
+        on_disk = isinstance(matrix, Stored)
+        found = _Sums(matrix.shape[1], f"{matrix.dtype}{matrix.shape}" if on_disk else "")
+        blocks = slices(matrix.shape[0], rows_read(matrix))
         with np.errstate(over="ignore", invalid="ignore"):  # the features whose moments overflow are named later
-            for rows in slices(matrix.shape[0], rows_read(matrix)):
-                block = _canonical(matrix[rows])
-                if isinstance(matrix, Stored):
-                    _hash(contents, block)
-                n_block, n_cells = block.shape[0], n_cells + block.shape[0]
-                of_block, variance = _moments(block)
-                step = of_block - mean
-                mean = mean + step * (n_block / n_cells)
-                squares = squares + n_block * variance + step**2 * (n_block * (n_cells - n_block) / n_cells)
-                finite &= ~_any(block, lambda values: ~np.isfinite(values))
-                whole &= ~_any(block, lambda values: values != np.round(values))
-                negative |= _any(block, lambda values: values < 0)
-                largest = np.maximum(largest, _largest(block))
+            for rows in _ranks.own_turns(blocks) if on_disk else blocks:
+                found.add(_canonical(matrix[rows]))
+            if on_disk:
+                found.join_ranks()
         return cls(
-            n_cells=n_cells,
-            mean=mean,
-            sd=np.sqrt(squares / max(1, n_cells)),
-            finite=finite,
-            largest=largest,
-            negative=negative,
-            whole=whole,
-            digest="".join(sha.hexdigest()[:8] for sha in contents) if isinstance(matrix, Stored) else "",
+            n_cells=found.n_cells,
+            mean=found.mean,
+            sd=np.sqrt(found.squares / max(1, found.n_cells)),
+            finite=found.finite,
+            largest=found.largest,
+            negative=found.negative,
+            whole=found.whole,
+            digest=found.digest,
         )
 
     def only(self, features: np.ndarray) -> Statistics:
@@ -83,6 +68,60 @@ class Statistics:
             msg = "`adata` has one cell; at least two are needed, and hundreds for a picture that means something."
             raise about("adata", ValueError(msg))
         refuse_infinite(self.finite, features)
+
+
+class _Sums:
+    """What the blocks that were looked at so far tell.
+
+    References
+    ----------
+    Chan, Golub, LeVeque, *Algorithms for computing the sample variance*, https://doi.org/10.2307/2683386
+    """
+
+    def __init__(self, n_features: int, title: str) -> None:
+        self.n_cells = 0
+        self.mean, self.squares, self.largest = np.zeros((3, n_features))
+        self.finite, self.whole = np.ones((2, n_features), dtype=bool)
+        self.negative = np.zeros(n_features, dtype=bool)
+        # Of the values and, of sparse blocks, the columns and the lengths of rows; empty: nobody asks for the digest.
+        self._contents = [hashlib.sha256(title.encode()) for _ in range(3 if title else 0)]
+        self.digest = ""
+
+    def add(self, block: Matrix) -> None:
+        """Take a block of rows into account."""
+        mean, variance = _moments(block)
+        self._join(block.shape[0], mean, block.shape[0] * variance)
+        self.finite &= ~_any(block, lambda values: ~np.isfinite(values))
+        self.whole &= ~_any(block, lambda values: values != np.round(values))
+        self.negative |= _any(block, lambda values: values < 0)
+        self.largest = np.maximum(self.largest, _largest(block))
+        for sha, part in zip(self._contents, _parts(block), strict=False):
+            sha.update(np.ascontiguousarray(part).data)
+        self.digest = "".join(sha.hexdigest()[:8] for sha in self._contents)
+
+    def join_ranks(self) -> None:
+        """Take into account what the other ranks have looked at."""
+        own = [self.mean, self.squares, self.largest, self.finite, self.whole, self.negative]
+        of_ranks = zip(_ranks.gathered(np.array([self.n_cells])), _ranks.gathered(np.stack([own])), strict=True)
+        digests = _ranks.gathered(np.frombuffer(self.digest.encode().ljust(24), dtype=np.uint8)[None])
+        if len(digests) == 1:
+            return
+        self.n_cells, (self.mean, self.squares) = 0, np.zeros((2, len(self.mean)))
+        for n_cells, (mean, squares, largest, finite, whole, negative) in of_ranks:
+            self._join(int(n_cells), mean, squares)
+            self.largest = np.maximum(self.largest, largest)
+            self.finite, self.whole = self.finite & (finite > 0), self.whole & (whole > 0)
+            self.negative = self.negative | (negative > 0)
+        self.digest = hashlib.sha256(digests.tobytes()).hexdigest()[:24]
+
+    def _join(self, n_cells: int, mean: np.ndarray, squares: np.ndarray) -> None:
+        """Add cells of this mean and of these sums of squared deviations from it."""
+        if n_cells == 0:
+            return
+        step, before = mean - self.mean, self.n_cells
+        self.n_cells += n_cells
+        self.mean = self.mean + step * (n_cells / self.n_cells)
+        self.squares = self.squares + squares + step**2 * (n_cells * before / self.n_cells)
 
 
 def check_finite(matrix: Rows, features: Sequence[str]) -> None:
@@ -148,9 +187,8 @@ def _largest(block: Matrix) -> np.ndarray:
     return largest
 
 
-def _hash(contents: Sequence[Any], block: Matrix) -> None:
-    """Feed a block into hashes of the values and, of a sparse one, of the columns and the lengths of its rows."""
-    parts = [block] if isinstance(block, np.ndarray) else [block.data, block.indices.astype(np.int64)]
-    parts += [] if isinstance(block, np.ndarray) else [np.diff(block.indptr).astype(np.int64)]
-    for sha, part in zip(contents, parts, strict=False):
-        sha.update(np.ascontiguousarray(part).data)
+def _parts(block: Matrix) -> list[np.ndarray]:
+    """Return the values of a block and, of a sparse one, their columns and the lengths of the rows."""
+    if isinstance(block, np.ndarray):
+        return [block]
+    return [block.data, block.indices.astype(np.int64), np.diff(block.indptr).astype(np.int64)]
