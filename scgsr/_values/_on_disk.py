@@ -19,7 +19,7 @@ from scgsr._values._stored import Stored
 BYTES_AT_ONCE = 1 << 25
 _CELLS_AT_ONCE = 1 << 16
 # A part has at least so many blocks, so that neighbours in the file, which are often alike, make no batch on their own.
-_BLOCKS_AT_ONCE = 128
+_BLOCKS_AT_ONCE = 512
 # More cells than these in a block do not make reading faster, fewer make it slow.
 _LARGEST_BLOCK, _SMALLEST_BLOCK = 256, 32
 # At least so many blocks are there to be held out from.

@@ -44,10 +44,10 @@ def test_a_part_and_all_in_order_are_those_in_memory():
     ("n_cells", "of_cell", "block", "together", "at_once"),
     [
         (10**7, 160, 1, 32, 1 << 16),  # 40 markers, not in chunks
-        (10**6, 800, 1300, 256, 41943),  # 2,000 genes of which 5 % are not 0, in large chunks
-        (10**6, 8000, 32, 32, 4194),  # 2,000 genes, dense
-        (10**6, 80_000, 32, 3, 419),  # 20,000 genes, dense
-        (10**5, 8 << 20, 1, 1, 128),  # cells of megabytes
+        (10**6, 800, 1300, 81, 41943),  # 2,000 genes of which 5 % are not 0, in large chunks
+        (10**6, 8000, 32, 8, 4194),  # 2,000 genes, dense
+        (10**6, 80_000, 32, 1, 512),  # 20,000 genes, dense
+        (10**5, 8 << 20, 1, 1, 512),  # cells of megabytes
         (3000, 20_000, 64, 1, 1677),  # few cells: at least two hundred blocks can be held out
     ],
 )
@@ -57,8 +57,8 @@ def test_parts_fit_into_memory_and_have_many_blocks(n_cells, of_cell, block, tog
 
     cells = on_disk(Shape, block=block, n_bytes=n_cells * of_cell)
     assert (cells.together, cells.at_once) == (together, at_once)
-    assert cells.at_once // cells.together >= 128
-    assert cells.at_once * of_cell <= max(source.BYTES_AT_ONCE, 128 * of_cell)
+    assert cells.at_once // cells.together >= 512
+    assert cells.at_once * of_cell <= max(source.BYTES_AT_ONCE, 512 * of_cell)
 
 
 def test_the_digest_is_of_the_values_and_the_moments():

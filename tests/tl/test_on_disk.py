@@ -33,7 +33,7 @@ def panel():
 
 @pytest.fixture
 def as_if_large(monkeypatch):
-    """Let small matrices be read as large ones are: in parts of some hundred blocks of neighbours."""
+    """Let small matrices be read as large ones are: in parts of some hundred small blocks of neighbours."""
     monkeypatch.setattr(_view, "BYTES_AT_ONCE", 1 << 16)
     monkeypatch.setattr(_on_disk, "BYTES_AT_ONCE", 1 << 18)
     monkeypatch.setattr(_on_disk, "_BLOCKS", 100)
@@ -107,10 +107,16 @@ def test_held_out_cells_are_whole_blocks_from_all_over(panel, tmp_path):
     scgsr.tl.fit(disk, **FEW_EPOCHS)
     held_out = np.flatnonzero(disk.obs["gsr_held_out"])
     assert len(held_out) == pytest.approx(400, abs=40)
-    blocks, sizes = np.unique(held_out // 24, return_counts=True)
-    assert (sizes[:-1] == 24).all()
-    assert np.ptp(blocks) > 80
+    blocks, sizes = np.unique(held_out // 6, return_counts=True)
+    assert (sizes[:-1] == 6).all()
+    assert np.ptp(blocks) > 500
     assert scgsr.get.model(disk).history["validation_r2"].iloc[-1] > 0.5
+
+
+def explained(model, adata):
+    """Return R2 on all cells: held-out ones are other cells, in another mixture, where they are whole blocks."""
+    values = np.asarray(adata[:, list(model.features)].X)
+    return 1 - ((values - model.reconstruct(values)) ** 2).sum() / ((values - values.mean(axis=0)) ** 2).sum()
 
 
 @pytest.mark.usefixtures("as_if_large")
@@ -129,11 +135,10 @@ def test_the_worst_order_of_a_file_costs_next_to_nothing(name, tmp_path, request
         memory, disk = adata.copy(), backed(adata, tmp_path / f"{seed}.h5ad")
         for one in (memory, disk):
             scgsr.tl.fit(one, rng=seed, progress=False)
-        history = [scgsr.get.model(one).history for one in (memory, disk)]
-        r2 = [float(rows.loc[rows["kept"], "validation_r2"].iloc[0]) for rows in history]
+        r2 = [explained(scgsr.get.model(one), adata) for one in (memory, disk)]
         ari = [adjusted_rand_score(one.obs["kind"], one.obs["gsr"]) for one in (memory, disk)]
-        found.append([r2[1] - r2[0], ari[1] - ari[0]])
-    r2_lost, ari_lost = -np.median(found, axis=0)
+        found.append([r2[0] - r2[1], ari[0] - ari[1]])
+    r2_lost, ari_lost = np.median(found, axis=0)
     assert r2_lost < 0.005, found
     assert ari_lost < 0.03, found
 
