@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scgsr import _adata, _checks
-from scgsr._checks import about, log
+from scgsr._checks import about
 from scgsr._values import Stored
 from scgsr._values import arcsinh as transformed
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = ["arcsinh"]
+
 
 def arcsinh(
     adata: AnnData,

@@ -16,7 +16,7 @@ from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, says_log1p, writ
 from scgsr._adata._cells import groups, numbers, read_cells
 from scgsr._adata._cofactors import ToTransform, to_transform
 from scgsr._adata._colors import group_colors, module_colors, palette
-from scgsr._adata._copy import copied, start
+from scgsr._adata._copy import copied, write_new
 from scgsr._adata._file import cells_of, is_current, new_table, opened, put, room_for_activations
 from scgsr._adata._fit import (
     check_free,
@@ -37,7 +37,7 @@ from scgsr._adata._fit import (
 from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
 from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
 from scgsr._adata._query import pending_cofactors, query, query_of_results
-from scgsr._adata._view import UNSET, Unset, columns, features, mask, rows, view
+from scgsr._adata._view import UNSET, Unset, columns, features, mask, representation, rows, view
 
 __all__ = [
     "ARCSINH",
@@ -86,15 +86,16 @@ __all__ = [
     "read_record",
     "read_saliency",
     "read_scores",
+    "representation",
     "room_for_activations",
     "rows",
     "says_log1p",
-    "start",
     "to_transform",
     "view",
     "write",
     "write_arcsinh",
     "write_mapping",
+    "write_new",
     "write_programs",
     "write_saliency",
     "write_scores",

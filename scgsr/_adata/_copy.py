@@ -33,23 +33,28 @@ def copied(
     *,
     plan: Callable[[AnnData], ToTransform | None] = lambda _: None,
     progress: bool | None = False,
+    may_move: bool = False,
 ) -> None:
     """Make a new file of the cells in another; no matrix is ever in memory.
 
     `plan` is given the cells before anything is written, and says what is to be transformed. Without that, and where
-    both are of one kind, all of the file is copied as it is.
+    both are of one kind, all of the file is copied as it is. A `source` that `may_move` is not there afterwards.
     """
     with opened(source) as root:
         adata = cells_of(root)
         change = plan(adata)
         if change is not None or is_zarr(source) != is_zarr(target):
             _rewrite(root, adata, target, change, progress)
-            return
-    _copy(source, target, progress)
+        elif not may_move:
+            _copy(source, target, progress)
+    if may_move and target.exists():
+        source.unlink()
+    elif may_move:
+        source.replace(target)
 
 
-def start(adata: AnnData, target: Path) -> None:
-    """Write cells that have no matrices."""
+def write_new(adata: AnnData, target: Path) -> None:
+    """Write cells to a new file; all that they have is in memory."""
     if is_zarr(target):
         adata.write_zarr(target)
     else:
@@ -91,7 +96,7 @@ def _rewrite(root: Any, adata: AnnData, target: Path, change: ToTransform | None
 
     if change is not None:
         record_arcsinh(adata, change.layer, change.record)
-    start(AnnData(obs=adata.obs, var=adata.var, uns=adata.uns), target)
+    write_new(AnnData(obs=adata.obs, var=adata.var, uns=adata.uns), target)
     with opened(target, "r+") as new:
         for name in [name for name in root if name not in _WHOLE]:
             if name not in _LISTS:
@@ -125,9 +130,7 @@ def _element(source: Any, target: Any, name: str, change: ToTransform | None, pr
     matrix = _disk.stored(unread, name) if change is None else change.matrix
     assert matrix is not None, "a matrix of a file is one that is stored"
     with bar(f"scgsr {name}", matrix.shape[0], unit=" rows", progress=progress) as shown:
-        write_rows(
-            target, name, matrix, cofactor=None if change is None else change.cofactor, step=shown.update
-        )
+        write_rows(target, name, matrix, cofactor=None if change is None else change.cofactor, step=shown.update)
 
 
 def _copy(source: Path, target: Path, progress: bool | None) -> None:

@@ -128,4 +128,3 @@ def _list(root: Any, name: str) -> Any:
     if name not in root:
         root.create_group(name).attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
     return root[name]
-

@@ -94,9 +94,7 @@ def transform(
         msg = f"`key_added`={key_added!r} would overwrite the fit of the reference, `adata` itself; choose another."
         raise about("key_added", ValueError(msg))
     _adata.check_room(adata, source.fitted.graph.n_neurons)
-    mapping = _adata.map_cells(
-        adata, source, keys, fill=fill, room=lambda shape: np.empty(shape, dtype=np.float32)
-    )
+    mapping = _adata.map_cells(adata, source, keys, fill=fill, room=lambda shape: np.empty(shape, dtype=np.float32))
     target = adata.copy() if copy else adata
     _adata.write_mapping(target, keys, mapping, colors=source.colors)
     return target if copy else None

@@ -59,12 +59,19 @@ def test_samples_in_one_fcs_file_can_be_told_apart(paths, capsys, fcs_folder):
 
 @pytest.mark.filterwarnings("ignore:Writing zarr v2")
 @pytest.mark.parametrize("ending", ["h5ad", "zarr"])
-def test_a_full_disk_names_the_output(cells, paths, monkeypatch, ending):
-    def fail(adata, path, **options):
+@pytest.mark.parametrize("when", ["copying", "writing results"])
+def test_a_full_disk_names_the_output(cells, paths, monkeypatch, ending, when):
+    def fail(where, *arguments, **options):
+        path = where if isinstance(where, Path) else where.file.filename if ending == "h5ad" else where.store.root
         msg = f"unable to write file (name = '{path}', errno = 28)"
         raise OSError(28, msg)
 
-    monkeypatch.setattr(f"anndata.AnnData.write_{ending}", fail)
+    if when == "writing results":
+        monkeypatch.setattr("anndata.io.write_elem", fail)
+    elif ending == "h5ad":
+        monkeypatch.setattr("scgsr._adata._copy._copy_file", lambda source, target, **options: fail(target))
+    else:
+        monkeypatch.setattr("anndata.AnnData.write_zarr", lambda adata, path: fail(path))
     out = paths / f"out.{ending}"
     with pytest.raises(SystemExit) as stop:
         cli.main(["fit", str(paths / "cells.h5ad"), str(out), *QUICK])
