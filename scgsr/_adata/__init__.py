@@ -12,7 +12,7 @@ from scgsr._adata._answers import (
     write_saliency,
     write_scores,
 )
-from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, says_log1p, write_arcsinh
+from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, record_arcsinh, says_log1p, write_arcsinh
 from scgsr._adata._cells import groups, numbers, read_cells
 from scgsr._adata._cofactors import ToTransform, to_transform
 from scgsr._adata._colors import group_colors, module_colors, palette
@@ -86,6 +86,7 @@ __all__ = [
     "read_record",
     "read_saliency",
     "read_scores",
+    "record_arcsinh",
     "representation",
     "room_for_activations",
     "rows",

@@ -99,9 +99,12 @@ def _rewrite(root: Any, adata: AnnData, target: Path, change: ToTransform | None
     write_new(AnnData(obs=adata.obs, var=adata.var, uns=adata.uns), target)
     with opened(target, "r+") as new:
         for name in [name for name in root if name not in _WHOLE]:
-            if name not in _LISTS:
-                _element(root, new, name, change if change is None or change.layer is None else None, progress)
+            if name not in _LISTS or not _is_group(root[name]):  # no `.raw` may be an element, too
+                of_x = change is not None and change.layer is None and name == "X"
+                _element(root, new, name, change if of_x else None, progress)
                 continue
+            if name in new and not _is_group(new[name]):
+                del new[name]
             if name not in new:
                 new.create_group(name).attrs.update(_encoding(root[name]))
             for key in root[name]:
@@ -109,6 +112,10 @@ def _rewrite(root: Any, adata: AnnData, target: Path, change: ToTransform | None
                 _element(root[name], new[name], key, change if changed else None, progress)
     if change is not None:
         change.tell()
+
+
+def _is_group(element: Any) -> bool:
+    return hasattr(element, "keys")
 
 
 def _encoding(group: Any) -> dict[str, str]:
