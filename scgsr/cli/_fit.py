@@ -13,6 +13,7 @@ from scgsr._adata import (
     Keys,
     cells_of,
     check_free,
+    check_room,
     groups,
     mask,
     opened,
@@ -45,6 +46,8 @@ examples:
   scgsr fit blood.h5ad fitted.h5ad
   scgsr fit run1/ fitted.h5ad --cofactor 5 --features CD3 CD4 CD8 CD19 CD56 --graph 10x10
   scgsr fit sample.fcs for_flowjo.fcs --cofactor 150 --compensate --features CD3 CD19 NK1.1 --save-model model/"""
+
+_NEURONS_BY_DEFAULT = 100
 
 # Options that `fit` takes as they are.
 _PASSED_ON = (
@@ -159,6 +162,7 @@ def _plan(adata: AnnData, options: argparse.Namespace) -> ToTransform | None:
     """Refuse cells that cannot be trained on, as far as that can be seen without their values; return the transform."""
     mask_var = _mask_var(adata, options)
     check_free(adata, Keys(options.key_added))
+    check_room(adata, _NEURONS_BY_DEFAULT if options.graph is None else options.graph.n_neurons)
     if options.cofactor is not None:
         return to_transform(adata, options.cofactor, layer=options.layer, mask_var=mask_var)
     if mask_var is not None:

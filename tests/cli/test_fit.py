@@ -144,6 +144,7 @@ def test_a_copy_keeps_the_compression_of_the_input(cells, paths):
         assert root["X"].compression == "gzip"
 
 
+@pytest.mark.filterwarnings("ignore:.*very old version of AnnData")
 def test_a_file_of_the_first_versions_of_anndata_is_read_whole(cells, paths):
     with h5py.File(paths / "cells.h5ad", "r+") as root:
         for name in ("obs", "var"):
