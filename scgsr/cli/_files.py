@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from scgsr._adata import ToTransform
 
-_INPUT = "cells: .h5ad, .zarr, .fcs, or a folder of .fcs files, one per sample"
+_INPUT = "cells: .h5ad, .zarr, .fcs, or a folder of .fcs files, one per sample, which are read one at a time"
 _OUTPUT = "file to write: .h5ad, .zarr, or .fcs for FlowJo and others; a folder of samples goes into one file"
 
 

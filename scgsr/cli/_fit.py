@@ -39,7 +39,10 @@ _DESCRIPTION = """\
 Train the network on the cells, give each cell its picture (activations of neurons) and a label, and write all of it.
 
 The input should be transformed: for FCS files name --cofactor, 5 for mass and 150 for fluorescence cytometry; counts
-of RNA should be normalised and log-transformed before. The options have the names and meanings of scgsr.tl.fit."""
+of RNA should be normalised and log-transformed before. The options have the names and meanings of scgsr.tl.fit.
+
+Values are read from the disk in blocks and may be larger than memory; activations, 4 bytes per cell and neuron, must
+fit. Where they do not, fit a sample of the cells, and map all of them with `scgsr transform`."""
 
 _EXAMPLES = """\
 examples:

@@ -40,7 +40,9 @@ Map new cells with a model that was fitted before: the same neurons, the same la
 fit each cell is (novelty: 0 typical, 1 as one in a hundred of them). Nothing is trained. Features are matched by name.
 
 Give the values as the model was given them: a transform by --cofactor is on record and applied to raw values. The
-options have the names and meanings of scgsr.tl.transform."""
+options have the names and meanings of scgsr.tl.transform.
+
+Values are read and activations are written in blocks: neither has to fit into memory."""
 
 _EXAMPLES = """\
 examples:

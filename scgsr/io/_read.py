@@ -33,7 +33,8 @@ def read_fcs(
     promises ($TOT).
 
     A folder becomes one AnnData: its files ending in .fcs or .FCS, in natural order of their names, without those that
-    begin with a dot. Their panels are compared by marker and channel, whose order may differ.
+    begin with a dot. Their panels are compared by marker and channel, whose order may differ. Where that would not fit
+    into memory, :func:`convert_fcs` writes the same to a .h5ad or .zarr, file by file.
 
     Parameters
     ----------

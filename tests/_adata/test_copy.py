@@ -113,3 +113,15 @@ def test_what_the_plan_refuses_is_refused_before_anything_is_written(full, tmp_p
     with pytest.raises(ValueError, match="240 cells"):
         _adata.copied(written(full, tmp_path / "a.h5ad"), tmp_path / "b.zarr", plan=refuse)
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5ad"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "shown"), [("h5ad", ["scgsr copy:"]), ("zarr", ["scgsr X:", "scgsr counts:", "/240"])]
+)
+def test_bars_say_how_far_it_is(full, tmp_path, capsys, ending, shown):
+    source = written(full, tmp_path / "a.h5ad")
+    _adata.copied(source, tmp_path / f"b.{ending}", progress=False)
+    assert capsys.readouterr().err == ""
+    _adata.copied(source, tmp_path / f"c.{ending}", progress=True)
+    bars = capsys.readouterr().err
+    assert all(text in bars for text in shown)
