@@ -17,7 +17,15 @@ from scgsr._adata._cells import groups, numbers, read_cells
 from scgsr._adata._cofactors import ToTransform, to_transform
 from scgsr._adata._colors import group_colors, module_colors, palette
 from scgsr._adata._copy import copied, write_new
-from scgsr._adata._file import cells_of, is_current, new_table, opened, put, room_for_activations
+from scgsr._adata._file import (
+    UnreadableError,
+    cells_of,
+    is_current,
+    new_table,
+    opened,
+    put,
+    room_for_activations,
+)
 from scgsr._adata._fit import (
     check_free,
     check_room,
@@ -47,6 +55,7 @@ __all__ = [
     "Mapping",
     "Reference",
     "ToTransform",
+    "UnreadableError",
     "Unset",
     "cells_of",
     "check_free",

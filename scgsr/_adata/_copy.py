@@ -14,7 +14,7 @@ from scipy import sparse
 from scgsr._adata import _disk
 from scgsr._adata._arcsinh import record_arcsinh
 from scgsr._adata._cofactors import ToTransform
-from scgsr._adata._file import cells_of, is_table, is_zarr, new_table, opened
+from scgsr._adata._file import cells_of, is_table, is_zarr, new_table, opened, reading
 from scgsr._values import Matrix, Rows, arcsinh, bar, rows_read, slices
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ def _element(source: Any, target: Any, name: str, change: ToTransform | None, pr
         write_elem(target, name, sparse.csc_matrix(arcsinh(change.matrix[:], change.cofactor)))
         return
     if not is_table(element) and kind != "csr_matrix":
-        write_elem(target, name, read_elem(element))
+        with reading():
+            values = read_elem(element)
+        write_elem(target, name, values)
         return
     unread = sparse_dataset(element) if kind == "csr_matrix" else element
     matrix = _disk.stored(unread, name) if change is None else change.matrix

@@ -52,19 +52,38 @@ def is_current(path: Path) -> bool:
     return False
 
 
+class UnreadableError(ValueError):
+    """Says of a file that AnnData cannot read what is in it."""
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Let whatever foreign content raises be one kind of error, unless it is about the machine."""
+    try:
+        yield
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise UnreadableError(str(error) or type(error).__name__) from error
+
+
 def cells_of(root: Any) -> AnnData:
-    """Return the cells of an open file; matrices are read from it when they are asked for, graphs and `.raw` never."""
+    """Return the cells of an open file; matrices are read from it when they are asked for, graphs and `.raw` never.
+
+    Raises UnreadableError if they are none.
+    """
     from anndata import AnnData
     from anndata.io import read_elem
 
-    lists = {name: {key: _unread(root[name][key]) for key in root[name]} for name in _LISTS if name in root}
-    return AnnData(
-        _unread(root["X"]) if "X" in root else None,
-        obs=read_elem(root["obs"]),
-        var=read_elem(root["var"]),
-        uns=read_elem(root["uns"]) if "uns" in root else None,
-        **lists,
-    )
+    with reading():
+        lists = {name: {key: _unread(root[name][key]) for key in root[name]} for name in _LISTS if name in root}
+        return AnnData(
+            _unread(root["X"]) if "X" in root else None,
+            obs=read_elem(root["obs"]),
+            var=read_elem(root["var"]),
+            uns=read_elem(root["uns"]) if "uns" in root else None,
+            **lists,
+        )
 
 
 def _unread(element: Any) -> Any:

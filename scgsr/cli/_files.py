@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scgsr._adata import cells_of, copied, is_current, opened, write_new
+from scgsr._adata import UnreadableError, cells_of, copied, is_current, opened, write_new
 from scgsr.cli import _usage
 from scgsr.cli._errors import text_of
 from scgsr.cli._paths import ANNDATA, check_input, check_output, ending
@@ -70,26 +70,23 @@ def _fill(options: argparse.Namespace, file: Path, plan: Callable[[AnnData], ToT
     from scgsr import io
 
     progress = False if options.quiet else None
-    if can_be_read_in_parts(options.input):
-        copied(options.input, file, plan=plan, progress=progress)
-        return
-    events = _beside(file, "events")
-    if ending(options.input) in ANNDATA:
-        write_new(read_anndata(options.input), events)
-    else:
-        panel = options.panel or "same"
-        io.convert_fcs(options.input, events, compensate=options.compensate, panel=panel, progress=progress)
-    copied(events, file, plan=plan, progress=progress, may_move=True)
+    source, is_ours = options.input, False
+    if not (ending(source) in ANNDATA and is_current(source)):
+        source, is_ours = _beside(file, "events"), True
+        if ending(options.input) in ANNDATA:
+            write_new(read_anndata(options.input), source)
+        else:
+            panel = options.panel or "same"
+            io.convert_fcs(options.input, source, compensate=options.compensate, panel=panel, progress=progress)
+    try:
+        copied(source, file, plan=plan, progress=progress, may_move=is_ours)
+    except UnreadableError as error:
+        raise _unreadable(options.input, error) from error
 
 
 def _beside(file: Path, name: str) -> Path:
     """Return the path of a .h5ad that no output has, in the same folder."""
     return file.with_name(f"{file.name}-{name}.h5ad")
-
-
-def can_be_read_in_parts(path: Path) -> bool:
-    """Whether a file is one of AnnData, in a form whose matrices can stay in it."""
-    return ending(path) in ANNDATA and is_current(path)
 
 
 @contextmanager
@@ -101,9 +98,7 @@ def cells_in_file(path: Path) -> Iterator[AnnData]:
     with opened(path) as root:
         try:
             adata = cells_of(root)
-        except (ImportError, MemoryError):  # These are about the machine and not about the file.
-            raise
-        except Exception as error:  # Foreign content may raise anything.
+        except UnreadableError as error:
             raise _unreadable(path, error) from error
         yield adata
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pytest
 
@@ -45,6 +46,23 @@ def test_whatever_reading_raises_is_said_in_a_line(cells, paths, monkeypatch, en
         cli.main(["fit", str(paths / f"foreign.{ending}"), str(paths / "out.h5ad")])
     assert f"is no readable .{ending} of AnnData: 'str' object" in stop.value.code
     assert "\n" not in stop.value.code
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize("command", ["fit", "transform"])
+def test_a_part_that_cannot_be_read_is_said_in_a_line(cells, paths, monkeypatch, command):
+    cells.obsp["graph"] = np.eye(240)
+    cells.write_h5ad(paths / "cells.h5ad")
+    monkeypatch.chdir(paths)
+    with h5py.File("cells.h5ad", "r+") as root:
+        root["obsp/graph"].attrs["encoding-type"] = "unheard of"
+    tail = ["--reference", "cells.h5ad"] if command == "transform" else QUICK
+    if command == "transform":
+        with h5py.File("cells.h5ad", "r+") as root:
+            root["uns"].attrs["encoding-type"] = "unheard of"
+    with pytest.raises(SystemExit, match=r"cells.h5ad is no readable .h5ad of AnnData: .*unheard of"):
+        cli.main([command, "cells.h5ad", "out.zarr", *tail])
+    assert [path.name for path in paths.iterdir()] == ["cells.h5ad"]
 
 
 def test_samples_in_one_fcs_file_can_be_told_apart(paths, capsys, fcs_folder):
