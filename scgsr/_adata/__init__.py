@@ -12,9 +12,20 @@ from scgsr._adata._answers import (
     write_saliency,
     write_scores,
 )
-from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, says_log1p, write_arcsinh
+from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, record_arcsinh, says_log1p, write_arcsinh
 from scgsr._adata._cells import groups, numbers, read_cells
+from scgsr._adata._cofactors import ToTransform, to_transform
 from scgsr._adata._colors import group_colors, module_colors, palette
+from scgsr._adata._copy import copied, write_new
+from scgsr._adata._file import (
+    UnreadableError,
+    cells_of,
+    is_current,
+    new_table,
+    opened,
+    put,
+    room_for_activations,
+)
 from scgsr._adata._fit import (
     check_free,
     check_room,
@@ -32,27 +43,40 @@ from scgsr._adata._fit import (
     write,
 )
 from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
+from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
 from scgsr._adata._query import pending_cofactors, query, query_of_results
-from scgsr._adata._view import UNSET, Unset, columns, features, mask, rows, view
+from scgsr._adata._view import UNSET, Unset, columns, features, mask, representation, rows, view
 
 __all__ = [
     "ARCSINH",
     "DEFAULT_KEY",
     "UNSET",
     "Keys",
+    "Mapping",
+    "Reference",
+    "ToTransform",
+    "UnreadableError",
     "Unset",
+    "cells_of",
     "check_free",
+    "check_mapping",
     "check_room",
     "columns",
+    "copied",
     "features",
     "group_colors",
     "groups",
+    "is_current",
+    "map_cells",
     "mask",
     "may_be_results_of",
     "module_colors",
+    "new_table",
     "numbers",
+    "opened",
     "palette",
     "pending_cofactors",
+    "put",
     "query",
     "query_of_results",
     "read_activations",
@@ -71,11 +95,17 @@ __all__ = [
     "read_record",
     "read_saliency",
     "read_scores",
+    "record_arcsinh",
+    "representation",
+    "room_for_activations",
     "rows",
     "says_log1p",
+    "to_transform",
     "view",
     "write",
     "write_arcsinh",
+    "write_mapping",
+    "write_new",
     "write_programs",
     "write_saliency",
     "write_scores",

@@ -30,9 +30,8 @@ def write_arcsinh(adata: AnnData, layer: str | None, matrix: Any, cofactors: pd.
     source = adata.X if layer is None else adata.layers[layer]
     values = type(source)(matrix) if sparse.issparse(source) else matrix
     before = adata.uns.get(ARCSINH)
-    table = pd.DataFrame({_COFACTOR: cofactors.to_numpy(dtype=float)}, index=cofactors.index.rename(None))
     # The record first: it makes a view a copy, whereas values would reach the parent of a view before anndata 0.13.
-    adata.uns[ARCSINH] = {**(before or {}), layer or _X: table}
+    record_arcsinh(adata, layer, cofactors)
     try:
         if layer is None:
             adata.X = values
@@ -44,6 +43,12 @@ def write_arcsinh(adata: AnnData, layer: str | None, matrix: Any, cofactors: pd.
         else:
             adata.uns[ARCSINH] = before
         raise
+
+
+def record_arcsinh(adata: AnnData, layer: str | None, cofactors: pd.Series) -> None:
+    """Record the cofactors of `.X` or a layer, NaN for a feature that is not transformed."""
+    table = pd.DataFrame({_COFACTOR: cofactors.to_numpy(dtype=float)}, index=cofactors.index.rename(None))
+    adata.uns[ARCSINH] = {**(adata.uns.get(ARCSINH) or {}), layer or _X: table}
 
 
 def read_cofactors(adata: AnnData, layer: str | None, features: Sequence[str], *, embedding: bool) -> np.ndarray:

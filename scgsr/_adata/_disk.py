@@ -25,7 +25,7 @@ def stored(values: Any, where: str) -> Stored | None:
     if isinstance(values, CSRDataset):
         return _sparse(values)
     if _is(values, "h5py", "Dataset"):
-        return _dense(values, block=_first(values.chunks), path=values.file.filename)
+        return _dense(values, block=_first(values.chunks), path=_path(values))
     if _is(values, "zarr", "Array"):
         return _dense(values, block=_first(values.chunks), path=None)
     if _is(values, "dask.array", "Array"):
@@ -58,7 +58,7 @@ def _sparse(values: Any) -> Stored:
         parts = data[entries], indices[entries], offsets - offsets[0]
         return sparse.csr_matrix(parts, shape=(stop - start, n_features))
 
-    path = values.group.file.filename if _is(data, "h5py", "Dataset") else None
+    path = _path(data) if _is(data, "h5py", "Dataset") else None
     return Stored(
         read=read,
         shape=values.shape,
@@ -68,6 +68,11 @@ def _sparse(values: Any) -> Stored:
         path=path,
         written=None if path is None else last_written(path),
     )
+
+
+def _path(values: Any) -> str | None:
+    """Return where a file lies in which others may write; None for one that is open here to be written to."""
+    return values.file.filename if values.file.mode == "r" else None
 
 
 def _lazy(values: Any) -> Stored:

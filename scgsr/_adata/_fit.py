@@ -69,7 +69,7 @@ def write(
     adata: AnnData,
     keys: Keys,
     fitted: FittedModel,
-    activations: np.ndarray,
+    activations: np.ndarray | None,
     labels: Labels,
     *,
     held_out: np.ndarray | None,
@@ -87,7 +87,7 @@ def write(
     fitted
         The fit, with the modules by which the cells are labelled.
     activations, labels
-        Those of the cells, (n_obs, n_neurons) and (n_obs,).
+        Those of the cells, (n_obs, n_neurons) and (n_obs,); None for activations that are in a file already.
     held_out
         Which cells the network was not trained on, (n_obs,) bool; None if nobody knows.
     novelty
@@ -103,7 +103,8 @@ def write(
     undo = snapshot(adata, keys)
     try:
         _remove(adata, keys)
-        adata.obsm[keys.activations] = np.ascontiguousarray(activations, dtype=np.float32)
+        if activations is not None:
+            adata.obsm[keys.activations] = np.ascontiguousarray(activations, dtype=np.float32)
         adata.obs[keys.labels] = pd.Series(categories, index=adata.obs_names)
         adata.obs[keys.confidence] = labels.confidence
         for column, values in ((keys.held_out, held_out), (keys.novelty, novelty)):

@@ -86,13 +86,7 @@ def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = Non
     """
     layer, use_rep = fitted.params.get("layer"), fitted.params.get("use_rep")
     filling = _filling(fill, fitted.mean)
-    if use_rep is None:
-        matrix, names = _view.rows(adata, layer=layer), [str(name) for name in adata.var_names]
-    else:
-        matrix, names = _same_representation(adata, use_rep, fitted.params.get("width"))
-    columns, missing = _columns(names, fitted.features)
-    if missing and (fill is None or len(missing) > MOST_FILLED * len(columns)):
-        raise _missing(missing, names, fitted.features, may_fill=fill is None, cure=cure)
+    matrix, columns, missing = _found(adata, fitted, fill=fill, cure=cure)
     if missing:
         log.warning("%d of %d features are missing and filled in: %s", len(missing), len(columns), listed(missing))
     done = _arcsinh.read_cofactors(adata, layer, fitted.features, embedding=use_rep is not None)
@@ -105,6 +99,27 @@ def query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None = Non
     )
     _refuse_a_second_time(values, fitted)
     return values
+
+
+def check_query(adata: AnnData, fitted: FittedModel, *, fill: float | str | None) -> None:
+    """Raise what `query` raises of names and shapes, without a look at any value."""
+    _filling(fill, fitted.mean)
+    _found(adata, fitted, fill=fill, cure=None)
+
+
+def _found(
+    adata: AnnData, fitted: FittedModel, *, fill: float | str | None, cure: str | None
+) -> tuple[Rows, np.ndarray, list[str]]:
+    """Return a matrix, the column of each feature of the model in it, -1 for missing ones, and the names of these."""
+    layer, use_rep = fitted.params.get("layer"), fitted.params.get("use_rep")
+    if use_rep is None:
+        matrix, names = _view.rows(adata, layer=layer), [str(name) for name in adata.var_names]
+    else:
+        matrix, names = _same_representation(adata, use_rep, fitted.params.get("width"))
+    columns, missing = _columns(names, fitted.features)
+    if missing and (fill is None or len(missing) > MOST_FILLED * len(columns)):
+        raise _missing(missing, names, fitted.features, may_fill=fill is None, cure=cure)
+    return matrix, columns, missing
 
 
 def query_of_results(adata: AnnData, fitted: FittedModel) -> Query:

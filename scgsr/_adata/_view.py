@@ -60,7 +60,7 @@ def view(
         chosen = mask(adata, mask_var)
         matrix, names, width = rows(adata, layer=layer), adata.var_names, adata.n_vars
         if chosen is not None:
-            matrix, names = _columns(matrix, chosen), names[chosen]
+            matrix, names = of_columns(matrix, chosen), names[chosen]
     else:
         matrix, names = representation(adata, use_rep)
         width = matrix.shape[1]
@@ -71,7 +71,7 @@ def view(
     warn_of_raw_values(found, features, embedding=use_rep is not None)
     scaling = check_scale(scale) or scaling_for(found.sd, embedding=use_rep is not None)
     return MatrixView(
-        matrix=matrix if varies.all() else _columns(matrix, varies),
+        matrix=matrix if varies.all() else of_columns(matrix, varies),
         features=features,
         mean=found.mean.astype(np.float32),
         scale=divisors(found.sd, scaling).astype(np.float32),
@@ -112,7 +112,7 @@ def columns(
     if not chosen or len(set(chosen)) < len(chosen) or len(index) > len(chosen):
         msg = f"`names` must be different names, each of one feature in `adata.var_names`, got {listed(chosen)}."
         raise about("names", ValueError(msg))
-    matrix = _columns(source, index)
+    matrix = of_columns(source, index)
     values = np.empty(matrix.shape, dtype=matrix.dtype)
     for block in slices(len(values), rows_read(source)):
         values[block] = dense_rows(matrix, block)
@@ -189,7 +189,7 @@ def _refuse_a_view_on_disk(adata: AnnData) -> None:
         raise about("adata", TypeError(msg))
 
 
-def _columns(matrix: Rows, columns: np.ndarray) -> Rows:
+def of_columns(matrix: Rows, columns: np.ndarray) -> Rows:
     """Return some columns, given as numbers or as booleans; what is not in memory is not read."""
     return matrix.only(columns) if isinstance(matrix, Stored) else matrix[:, columns]
 

@@ -4,6 +4,7 @@ from scgsr._model._apply import coordinates, encode, errors, module_space
 from scgsr._model._files import digest, pack, unpack
 from scgsr._model._fitted import FittedModel
 from scgsr._model._front import PrincipalFront
+from scgsr._model._mapped import MappedCells, mapped
 from scgsr._model._network import Autoencoder, AutoencoderConfig
 from scgsr._model._novelty import NoveltyReference
 from scgsr._model._record import check_schema, graph_from_dict, graph_to_dict, in_current_form, versions
@@ -13,6 +14,7 @@ __all__ = [
     "Autoencoder",
     "AutoencoderConfig",
     "FittedModel",
+    "MappedCells",
     "NoveltyReference",
     "PrincipalFront",
     "check_schema",
@@ -23,6 +25,7 @@ __all__ = [
     "graph_from_dict",
     "graph_to_dict",
     "in_current_form",
+    "mapped",
     "module_space",
     "pack",
     "replace_file",

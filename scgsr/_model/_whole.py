@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise
     unfinished = workshop / target.name
     try:
-        yield unfinished
+        with _kept_fresh(workshop):
+            yield unfinished
         _flush(unfinished)
         _exchange(unfinished, target, aside=workshop / "old")
         _flush_folder(target.parent)
@@ -49,6 +51,25 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _kept_fresh(workshop: Path) -> Iterator[None]:
+    """Touch a folder now and then, so that nobody takes it for abandoned while a fit of hours goes on in it."""
+    done = threading.Event()
+
+    def touch() -> None:
+        while not done.wait(_ABANDONED_AFTER / 10):
+            with contextlib.suppress(OSError):
+                os.utime(workshop)
+
+    thread = threading.Thread(target=touch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _exchange(new: Path, target: Path, *, aside: Path) -> None:

@@ -10,6 +10,7 @@ from scgsr._values._guards import warn_of_raw_values
 from scgsr._values._matrix import Matrix, rows_at_once, slices
 from scgsr._values._matrix_view import MatrixView, transformed, varying
 from scgsr._values._on_disk import BYTES_AT_ONCE
+from scgsr._values._progress import bar
 from scgsr._values._scaling import N_COMPONENTS, SCALES, check_scale, divisors, scaling_for
 from scgsr._values._statistics import Statistics, check_finite, refuse_infinite, rows_read
 from scgsr._values._stored import Rows, Stored, last_written
@@ -29,6 +30,7 @@ __all__ = [
     "Statistics",
     "Stored",
     "arcsinh",
+    "bar",
     "check_finite",
     "check_scale",
     "checked",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scgsr._adata import UnreadableError, cells_of, copied, is_current, opened, write_new
 from scgsr.cli import _usage
 from scgsr.cli._errors import text_of
 from scgsr.cli._paths import ANNDATA, check_input, check_output, ending
@@ -13,7 +16,9 @@ from scgsr.cli._paths import ANNDATA, check_input, check_output, ending
 if TYPE_CHECKING:
     from anndata import AnnData
 
-_INPUT = "cells: .h5ad, .zarr, .fcs, or a folder of .fcs files, one per sample"
+    from scgsr._adata import ToTransform
+
+_INPUT = "cells: .h5ad, .zarr, .fcs, or a folder of .fcs files, one per sample, which are read one at a time"
 _OUTPUT = "file to write: .h5ad, .zarr, or .fcs for FlowJo and others; a folder of samples goes into one file"
 
 
@@ -39,13 +44,63 @@ def check_files(options: argparse.Namespace) -> None:
     check_input(options)
 
 
-def read(options: argparse.Namespace) -> AnnData:
-    """Return the cells of the input."""
+@contextmanager
+def unfinished_output(options: argparse.Namespace, plan: Callable[[AnnData], ToTransform | None]) -> Iterator[Path]:
+    """Yield a .h5ad or .zarr that holds the cells of the input, to put results into; then the output is made of it.
+
+    `plan` is given the cells before anything is copied, to refuse them or to say what is to be transformed. Matrices
+    are never in memory; whatever happens, the output is there in full or as it was.
+    """
+    from scgsr import io
+    from scgsr._model import written_whole
+
+    with written_whole(options.output) as unfinished:
+        is_fcs = ending(options.output) == ".fcs"
+        file = _beside(unfinished, "cells") if is_fcs else unfinished
+        _fill(options, file, plan)
+        yield file
+        if is_fcs:
+            with opened(file) as root:
+                io.write_fcs(cells_of(root), unfinished, key=options.key_added)
+    options.written.append(options.output)
+
+
+def _fill(options: argparse.Namespace, file: Path, plan: Callable[[AnnData], ToTransform | None]) -> None:
+    """Make a file of the cells of the input."""
     from scgsr import io
 
-    if ending(options.input) in ANNDATA:
-        return read_anndata(options.input)
-    return io.read_fcs(options.input, compensate=options.compensate, panel=options.panel or "same")
+    progress = False if options.quiet else None
+    source, is_ours = options.input, False
+    if not (ending(source) in ANNDATA and is_current(source)):
+        source, is_ours = _beside(file, "events"), True
+        if ending(options.input) in ANNDATA:
+            write_new(read_anndata(options.input), source)
+        else:
+            panel = options.panel or "same"
+            io.convert_fcs(options.input, source, compensate=options.compensate, panel=panel, progress=progress)
+    try:
+        copied(source, file, plan=plan, progress=progress, may_move=is_ours)
+    except UnreadableError as error:
+        raise _unreadable(options.input, error) from error
+
+
+def _beside(file: Path, name: str) -> Path:
+    """Return the path of a .h5ad that no output has, in the same folder."""
+    return file.with_name(f"{file.name}-{name}.h5ad")
+
+
+@contextmanager
+def cells_in_file(path: Path) -> Iterator[AnnData]:
+    """Yield the cells of a .h5ad or .zarr; matrices stay in the file unless it is an old one."""
+    if not is_current(path):
+        yield read_anndata(path)
+        return
+    with opened(path) as root:
+        try:
+            adata = cells_of(root)
+        except UnreadableError as error:
+            raise _unreadable(path, error) from error
+        yield adata
 
 
 def read_anndata(path: Path) -> AnnData:
@@ -57,22 +112,8 @@ def read_anndata(path: Path) -> AnnData:
     except (ImportError, MemoryError):  # These are about the machine and not about the file.
         raise
     except Exception as error:  # Foreign content may raise anything.
-        msg = f"{path} is no readable {ending(path)} of AnnData: {text_of(error)}"
-        raise ValueError(msg) from error
+        raise _unreadable(path, error) from error
 
 
-def write(adata: AnnData, options: argparse.Namespace) -> None:
-    """Write the cells; whatever happens, the output is there in full or as it was."""
-    from scgsr import io
-    from scgsr._model import written_whole
-
-    path: Path = options.output
-    if ending(path) == ".fcs":
-        io.write_fcs(adata, path, key=options.key_added, overwrite=options.overwrite)
-    else:
-        with written_whole(path) as unfinished:
-            if ending(path) == ".h5ad":
-                adata.write_h5ad(unfinished)
-            else:
-                adata.write_zarr(unfinished)
-    options.written.append(path)
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is no readable {ending(path)} of AnnData: {text_of(error)}")

@@ -8,7 +8,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scgsr._adata import DEFAULT_KEY, Keys, groups
+from scgsr._adata import (
+    DEFAULT_KEY,
+    Keys,
+    cells_of,
+    check_free,
+    check_room,
+    groups,
+    mask,
+    opened,
+    put,
+    rows,
+    to_transform,
+)
 from scgsr._checks import about, listed
 from scgsr._values import SCALES
 from scgsr.cli import _files, _usage
@@ -21,17 +33,24 @@ if TYPE_CHECKING:
     import numpy as np
     from anndata import AnnData
 
+    from scgsr._adata import ToTransform
+
 _DESCRIPTION = """\
 Train the network on the cells, give each cell its picture (activations of neurons) and a label, and write all of it.
 
 The input should be transformed: for FCS files name --cofactor, 5 for mass and 150 for fluorescence cytometry; counts
-of RNA should be normalised and log-transformed before. The options have the names and meanings of scgsr.tl.fit."""
+of RNA should be normalised and log-transformed before. The options have the names and meanings of scgsr.tl.fit.
+
+Values are read from the disk in blocks and may be larger than memory; activations, 4 bytes per cell and neuron, must
+fit. Where they do not, fit a sample of the cells, and map all of them with `scgsr transform`."""
 
 _EXAMPLES = """\
 examples:
   scgsr fit blood.h5ad fitted.h5ad
   scgsr fit run1/ fitted.h5ad --cofactor 5 --features CD3 CD4 CD8 CD19 CD56 --graph 10x10
   scgsr fit sample.fcs for_flowjo.fcs --cofactor 150 --compensate --features CD3 CD19 NK1.1 --save-model model/"""
+
+_NEURONS_BY_DEFAULT = 100
 
 # Options that `fit` takes as they are.
 _PASSED_ON = (
@@ -120,24 +139,40 @@ def _add_training(training: Any) -> None:
 def _fit(options: argparse.Namespace) -> None:
     _check(options)
     show_log(sys.stderr, options)
-    from scgsr import get, pp, tl
+    from scgsr import get, tl
 
-    adata = _files.read(options)
-    mask_var = _mask_var(adata, options)
-    if options.cofactor is not None:
-        pp.arcsinh(adata, options.cofactor, layer=options.layer, mask_var=mask_var)
     given = {name: getattr(options, name) for name in _PASSED_ON if getattr(options, name) is not None}
-    given |= {} if mask_var is None else {"mask_var": mask_var}
-    tl.fit(adata, options.graph, key_added=options.key_added, progress=False if options.quiet else None, **given)
-    _files.write(adata, options)
+    keys, progress = Keys(options.key_added), False if options.quiet else None
+    with _files.unfinished_output(options, partial(_plan, options=options)) as file:
+        with opened(file) as root:
+            adata = cells_of(root)
+            mask_var = _mask_var(adata, options)
+            given |= {} if mask_var is None else {"mask_var": mask_var}
+            tl.fit(adata, options.graph, key_added=options.key_added, progress=progress, **given)
+        with opened(file, "r+") as root:
+            put(root, adata, keys)
     if options.save_model is not None:
         model = get.model(adata, key=options.key_added)
         with as_error_about("save_model", "folder"):
             model.save(options.save_model, overwrite=options.overwrite)
         options.written.append(options.save_model)
     if not options.quiet:
-        labels = groups(adata, "key_added", Keys(options.key_added).labels).remove_unused_categories()
+        labels = groups(adata, "key_added", keys.labels).remove_unused_categories()
         print(f"{adata.n_obs:,} cells, {len(labels.categories)} labels: {options.output}")
+
+
+def _plan(adata: AnnData, options: argparse.Namespace) -> ToTransform | None:
+    """Refuse cells that cannot be trained on, as far as that can be seen without their values; return the transform."""
+    mask_var = _mask_var(adata, options)
+    check_free(adata, Keys(options.key_added))
+    check_room(adata, _NEURONS_BY_DEFAULT if options.graph is None else options.graph.n_neurons)
+    if options.cofactor is not None:
+        return to_transform(adata, options.cofactor, layer=options.layer, mask_var=mask_var)
+    if mask_var is not None:
+        mask(adata, mask_var)
+    if options.use_rep is None:
+        rows(adata, layer=options.layer)
+    return None
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scgsr._adata import DEFAULT_KEY, read_model, read_novelty
+from scgsr._adata import (
+    DEFAULT_KEY,
+    Keys,
+    Reference,
+    cells_of,
+    check_mapping,
+    map_cells,
+    opened,
+    put,
+    read_model,
+    room_for_activations,
+    write_mapping,
+)
 from scgsr._checks import about
+from scgsr._values import bar
 from scgsr.cli import _files, _usage
 from scgsr.cli._errors import as_error_about, text_of
 from scgsr.cli._log import show_log
 from scgsr.cli._paths import ANNDATA, ending, holds_model
 
 if TYPE_CHECKING:
-    from anndata import AnnData
+    import numpy as np
 
     from scgsr import FittedModel
 
@@ -24,7 +40,9 @@ Map new cells with a model that was fitted before: the same neurons, the same la
 fit each cell is (novelty: 0 typical, 1 as one in a hundred of them). Nothing is trained. Features are matched by name.
 
 Give the values as the model was given them: a transform by --cofactor is on record and applied to raw values. The
-options have the names and meanings of scgsr.tl.transform."""
+options have the names and meanings of scgsr.tl.transform.
+
+Values are read and activations are written in blocks: neither has to fit into memory."""
 
 _EXAMPLES = """\
 examples:
@@ -67,37 +85,48 @@ def add(commands: Any) -> None:
 def _transform(options: argparse.Namespace) -> None:
     _files.check_files(options)
     show_log(sys.stderr, options)
-    from scgsr import tl
-
-    reference = _reference(options.reference, options.key)
-    adata = _files.read(options)
-    tl.transform(adata, reference, key=options.key, key_added=options.key_added, fill=options.fill)
-    _files.write(adata, options)
+    keys = Keys(options.key_added)
+    with _reference(options.reference, options.key) as reference:
+        check = partial(check_mapping, reference=reference, keys=keys, fill=options.fill)
+        with _files.unfinished_output(options, check) as file, opened(file, "r+") as root:
+            novelty = _map(root, reference, keys, options)
     if not options.quiet:
-        novelty = read_novelty(adata, options.key_added)
-        assert novelty is not None, "a mapping writes it"
-        print(f"{adata.n_obs:,} cells, {100 * (novelty > 1).mean():.1f} % with novelty above 1: {options.output}")
+        print(f"{len(novelty):,} cells, {100 * (novelty > 1).mean():.1f} % with novelty above 1: {options.output}")
 
 
-def _reference(path: Path, key: str) -> AnnData | FittedModel:
-    """Return the reference, from which the fit can be read."""
+def _map(root: Any, reference: Reference, keys: Keys, options: argparse.Namespace) -> np.ndarray:
+    """Map the cells of an open file, put the results into it, and return the novelty of each cell."""
+    adata, progress = cells_of(root), False if options.quiet else None
+    room = partial(room_for_activations, root, keys)
+    with bar("scgsr transform", adata.n_obs, unit=" cells", progress=progress) as shown:
+        mapping = map_cells(adata, reference, keys, fill=options.fill, room=room, step=shown.update)
+    write_mapping(adata, keys, mapping, colors=reference.colors)
+    put(root, adata, keys)
+    return mapping.novelty
+
+
+@contextmanager
+def _reference(path: Path, key: str) -> Iterator[Reference]:
+    """Yield the fitted model, and its cells where they are given, whose matrices stay in their file."""
     if not path.exists():
         msg = f"there is no {path}"
         raise about("reference", FileNotFoundError(msg))
     if path.is_dir() and ending(path) != ".zarr":
-        return _model(path)
+        yield Reference(_model(path))
+        return
     if ending(path) not in ANNDATA:
         msg = f"must be a .h5ad, a .zarr or the folder of a model, got {path}"
         raise about("reference", ValueError(msg))
-    with as_error_about("reference", "path"):
-        adata = _files.read_anndata(path)
-    try:
-        read_model(adata, key)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
-        reason = text_of(error).removeprefix(f"`key`={key!r}").removeprefix(":").strip()
-        msg = f"{path} has no fit that can be read under --key {key}: {reason}"
-        raise about("reference", ValueError(msg)) from error
-    return adata
+    with ExitStack() as files:
+        with as_error_about("reference", "path"):
+            adata = files.enter_context(_files.cells_in_file(path))
+        try:
+            fitted = read_model(adata, key)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+            reason = text_of(error).removeprefix(f"`key`={key!r}").removeprefix(":").strip()
+            msg = f"{path} has no fit that can be read under --key {key}: {reason}"
+            raise about("reference", ValueError(msg)) from error
+        yield Reference(fitted, cells=adata, key=key)
 
 
 def _model(folder: Path) -> FittedModel:

@@ -14,7 +14,7 @@ from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys, rows
 from scgsr._checks import about, log
 from scgsr._model import written_whole
-from scgsr._values import check_finite, dense_rows
+from scgsr._values import check_finite, dense_rows, rows_read, slices
 from scgsr.io._carry import carried
 from scgsr.io._encode import Parameter, header_and_text, tidy, tidy_channels
 from scgsr.io._paths import target
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from scgsr._values import Matrix
+    from scgsr._values import Matrix, Rows
 
-_ROWS_AT_ONCE = 65536
+# Rows in a block, and values in one of many columns.
+_ROWS_AT_ONCE, _VALUES_AT_ONCE = 65536, 1 << 23
 
 
 def write_fcs(
@@ -63,7 +64,7 @@ def write_fcs(
     Parameters
     ----------
     adata
-        Cells; with a fit unless `key` is None.
+        Cells, in memory or in a file that is read by rows; with a fit unless `key` is None.
     path
         The file to write, usually ending in .fcs.
     layer
@@ -84,7 +85,7 @@ def write_fcs(
     KeyError
         If there is no fit under `key`, or no such layer.
     TypeError
-        If an argument has a wrong type, or `adata` is backed.
+        If an argument has a wrong type, or `adata` is a view of cells in a file.
     ValueError
         If `path` is empty, there are no cells, values are NaN, infinite or too large for 32-bit floats, or cells lack a
         label.
@@ -133,12 +134,13 @@ def write_fcs(
             values.tofile(handle)
 
 
-def _results(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], NDArray[np.float32]], dict[str, str]]:
+def _results(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], Rows], dict[str, str]]:
     """Return what a fit has written, blocks of columns by their names, and keywords that explain renamed labels."""
     _checks.instance("key", key, str, hint="None writes no results of a fit.")
     keys = Keys(key)
     _adata.read_record(adata, key)
-    activations = _adata.read_activations(adata, key)
+    _adata.read_activations(adata, key)  # refused with advice if they are missing
+    activations, _ = _adata.representation(adata, keys.activations)
     for column in (keys.labels, keys.confidence):
         if column not in adata.obs:
             msg = f"`key`={key!r}: .obs[{column!r}] is missing; call `scgsr.tl.fit(adata, key_added={key!r})` again."
@@ -152,7 +154,7 @@ def _results(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], NDArray[np
     numbers = np.arange(len(names)) if renamed else np.array(names, dtype=int)
     per_cell = {keys.labels: numbers[labels.codes]}
     per_cell |= {name: adata.obs[name].to_numpy() for name in (keys.confidence, keys.novelty) if name in adata.obs}
-    columns = {
+    columns: dict[tuple[str, ...], Rows] = {
         tuple(f"{key}_n{i}" for i in range(activations.shape[1])): activations,
         tuple(per_cell): np.column_stack([values.astype(np.float32) for values in per_cell.values()]),
     }
@@ -187,16 +189,21 @@ def _parameters(adata: AnnData, others: Sequence[Sequence[str]], largest: NDArra
     return [Parameter(*row) for row in zip(written, markers, largest.tolist(), strict=True)]
 
 
-def _largest(matrix: Matrix) -> NDArray[Any]:
+def _largest(matrix: Rows) -> NDArray[Any]:
     """Return the maximum of each column."""
-    largest: Any = matrix.max(axis=0)
-    return np.asarray(largest if isinstance(matrix, np.ndarray) else largest.todense()).ravel()
+    of_blocks = [_maximum(matrix[part]) for part in slices(matrix.shape[0], rows_read(matrix))]
+    return np.max(of_blocks, axis=0)
 
 
-def _rows(blocks: Sequence[Matrix]) -> Iterator[NDArray[np.float32]]:
+def _maximum(block: Matrix) -> NDArray[Any]:
+    largest: Any = block.max(axis=0)
+    return np.asarray(largest if isinstance(block, np.ndarray) else largest.todense()).ravel()
+
+
+def _rows(blocks: Sequence[Rows]) -> Iterator[NDArray[np.float32]]:
     """Yield all columns of some cells after others; a sparse matrix is never densified whole."""
-    for start in range(0, blocks[0].shape[0], _ROWS_AT_ONCE):
-        part = slice(start, start + _ROWS_AT_ONCE)
+    n_values = sum(block.shape[1] for block in blocks)
+    for part in slices(blocks[0].shape[0], max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // n_values))):
         try:
             with np.errstate(over="raise"):
                 values = np.hstack([dense_rows(block, part) for block in blocks], dtype="<f4", casting="unsafe")

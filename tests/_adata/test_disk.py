@@ -146,3 +146,12 @@ def test_a_file_that_changes_under_us_is_noticed(counts, tmp_path):
     (tmp_path / "a.h5ad").touch()
     with pytest.raises(ValueError, match="has been written to since it was opened"):
         found[:5]
+
+
+def test_who_has_opened_a_file_to_write_may_write_to_it(counts, tmp_path):
+    counts.write_h5ad(tmp_path / "a.h5ad")
+    with h5py.File(tmp_path / "a.h5ad", "r+") as root:
+        found = _adata.rows(ad.AnnData(root["X"]))
+        root["obsm"].create_dataset("X_new", data=np.zeros((N_CELLS, 3)))
+        root.flush()
+        np.testing.assert_array_equal(found[:7], counts.X[:7])

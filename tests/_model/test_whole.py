@@ -237,3 +237,13 @@ def test_a_name_as_long_as_the_disk_allows(tmp_path):
         replace_file(path, text)
         assert path.read_bytes() == text
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_who_works_for_long_between_two_writes_keeps_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(_whole, "_ABANDONED_AFTER", 0.5)
+    with written_whole(tmp_path / "a.txt") as unfinished:
+        unfinished.write_text("half")
+        time.sleep(1)
+        replace_file(tmp_path / "b.txt", b"another process")
+        assert unfinished.read_text() == "half"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.txt"]

@@ -24,7 +24,7 @@ def test_an_interrupt_before_the_command_runs(monkeypatch, capsys, interrupt):
 
 def test_an_interrupt_says_from_where_the_fit_goes_on(paths, monkeypatch, capsys, interrupt):
     start = ["fit", str(paths / "cells.h5ad"), str(paths / "o.h5ad"), "--checkpoint", str(paths / "run"), *QUICK]
-    monkeypatch.setattr("scgsr.cli._files.write", interrupt)
+    monkeypatch.setattr("scgsr.cli._fit.put", interrupt)
     with pytest.raises(SystemExit, match="130"):
         cli.main(start)
     end = f"no output was written; the same command goes on from the last state in {paths / 'run'}, if there is one\n"
@@ -47,7 +47,7 @@ def test_what_is_written_is_said_when_the_model_is_not(paths, monkeypatch, capsy
     assert "gsr" in ad.read_h5ad(out).obs
 
 
-@pytest.mark.parametrize("where", ["scgsr.tl.fit", "anndata.AnnData.write_h5ad"])
+@pytest.mark.parametrize("where", ["scgsr.tl.fit", "anndata.io.write_elem", "scgsr._adata._copy._copy_file"])
 def test_an_interrupt_leaves_the_old_output(paths, monkeypatch, capsys, where, interrupt):
     (paths / "out.h5ad").write_text("old")
     before = sorted(paths.iterdir())

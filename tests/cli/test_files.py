@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pytest
 
@@ -47,6 +48,23 @@ def test_whatever_reading_raises_is_said_in_a_line(cells, paths, monkeypatch, en
     assert "\n" not in stop.value.code
 
 
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize("command", ["fit", "transform"])
+def test_a_part_that_cannot_be_read_is_said_in_a_line(cells, paths, monkeypatch, command):
+    cells.obsp["graph"] = np.eye(240)
+    cells.write_h5ad(paths / "cells.h5ad")
+    monkeypatch.chdir(paths)
+    with h5py.File("cells.h5ad", "r+") as root:
+        root["obsp/graph"].attrs["encoding-type"] = "unheard of"
+    tail = ["--reference", "cells.h5ad"] if command == "transform" else QUICK
+    if command == "transform":
+        with h5py.File("cells.h5ad", "r+") as root:
+            root["uns"].attrs["encoding-type"] = "unheard of"
+    with pytest.raises(SystemExit, match=r"cells.h5ad is no readable .h5ad of AnnData: .*unheard of"):
+        cli.main([command, "cells.h5ad", "out.zarr", *tail])
+    assert [path.name for path in paths.iterdir()] == ["cells.h5ad"]
+
+
 def test_samples_in_one_fcs_file_can_be_told_apart(paths, capsys, fcs_folder):
     out = paths / "out.FCS"
     cli.main(["fit", str(fcs_folder), str(out), "--cofactor", "5", *QUICK])
@@ -59,12 +77,19 @@ def test_samples_in_one_fcs_file_can_be_told_apart(paths, capsys, fcs_folder):
 
 @pytest.mark.filterwarnings("ignore:Writing zarr v2")
 @pytest.mark.parametrize("ending", ["h5ad", "zarr"])
-def test_a_full_disk_names_the_output(cells, paths, monkeypatch, ending):
-    def fail(adata, path, **options):
+@pytest.mark.parametrize("when", ["copying", "writing results"])
+def test_a_full_disk_names_the_output(cells, paths, monkeypatch, ending, when):
+    def fail(where, *arguments, **options):
+        path = where if isinstance(where, Path) else where.file.filename if ending == "h5ad" else where.store.root
         msg = f"unable to write file (name = '{path}', errno = 28)"
         raise OSError(28, msg)
 
-    monkeypatch.setattr(f"anndata.AnnData.write_{ending}", fail)
+    if when == "writing results":
+        monkeypatch.setattr("anndata.io.write_elem", fail)
+    elif ending == "h5ad":
+        monkeypatch.setattr("scgsr._adata._copy._copy_file", lambda source, target, **options: fail(target))
+    else:
+        monkeypatch.setattr("anndata.AnnData.write_zarr", lambda adata, path: fail(path))
     out = paths / f"out.{ending}"
     with pytest.raises(SystemExit) as stop:
         cli.main(["fit", str(paths / "cells.h5ad"), str(out), *QUICK])

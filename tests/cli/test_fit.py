@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import anndata as ad
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 
-from scgsr import cli, io, tl
+from scgsr import cli, io, pp, tl
 
 QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 WEIGHTS = ["--balance", "1", "--scale", "feature"]
@@ -102,3 +105,58 @@ def test_a_model_that_cannot_be_saved_names_the_option(paths):
     ]
     with pytest.raises(SystemExit, match=r"scgsr fit: --save-model='.*other' has a model.json of something else"):
         cli.main([*arguments, "--overwrite"])
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2", "ignore:zarr v3 autosharding")
+@pytest.mark.parametrize("ending", ["h5ad", "zarr"])
+def test_a_folder_of_fcs_files_is_what_reading_and_transforming_it_gives(paths, fcs_folder, cells, ending):
+    out, names = paths / f"out.{ending}", list(cells.var_names[:9])
+    cli.main(["fit", str(fcs_folder), str(out), "--cofactor", "5", "--features", *names, *QUICK, "--quiet"])
+    adata = io.read_fcs(fcs_folder)
+    mask = adata.var_names.isin(names)
+    pp.arcsinh(adata, 5, mask_var=mask)
+    tl.fit(adata, (4, 5), n_epochs=3, mask_var=mask)
+    found = ad.read_h5ad(out) if ending == "h5ad" else ad.read_zarr(out)
+    np.testing.assert_array_equal(found.X, adata.X)
+    np.testing.assert_array_equal(found.obsm["X_gsr"], adata.obsm["X_gsr"])
+    pd.testing.assert_frame_equal(found.obs, adata.obs)
+    pd.testing.assert_frame_equal(found.uns["arcsinh"]["X"], adata.uns["arcsinh"]["X"])
+    assert found.uns["meta"] == adata.uns["meta"]
+
+
+def test_a_layer_is_transformed_and_x_stays(cells, paths):
+    cells.layers["raw"] = sparse.csr_matrix(np.abs(5 * np.sinh(cells.X)) * (cells.X > 0))
+    cells.write_h5ad(paths / "cells.h5ad")
+    out = paths / "out.h5ad"
+    cli.main(["fit", str(paths / "cells.h5ad"), str(out), "--layer", "raw", "--cofactor", "5", *QUICK, "--quiet"])
+    pp.arcsinh(cells, 5, layer="raw")
+    tl.fit(cells, (4, 5), layer="raw", n_epochs=3)
+    found = ad.read_h5ad(out)
+    np.testing.assert_array_equal(found.layers["raw"].toarray(), cells.layers["raw"].toarray())
+    np.testing.assert_array_equal(found.X, cells.X)
+    np.testing.assert_array_equal(found.obsm["X_gsr"], cells.obsm["X_gsr"])
+
+
+def test_a_copy_keeps_the_compression_of_the_input(cells, paths):
+    cells.write_h5ad(paths / "cells.h5ad", compression="gzip")
+    cli.main(["fit", str(paths / "cells.h5ad"), str(paths / "out.h5ad"), *QUICK, "--quiet"])
+    with h5py.File(paths / "out.h5ad") as root:
+        assert root["X"].compression == "gzip"
+
+
+@pytest.mark.filterwarnings("ignore:.*very old version of AnnData")
+def test_a_file_of_the_first_versions_of_anndata_is_read_whole(cells, paths):
+    with h5py.File(paths / "cells.h5ad", "r+") as root:
+        for name in ("obs", "var"):
+            names = cells.obs_names if name == "obs" else cells.var_names
+            del root[name]
+            root.create_dataset(name, data=np.array([(n.encode(),) for n in names], dtype=[("index", "S20")]))
+    cli.main(["fit", str(paths / "cells.h5ad"), str(paths / "out.h5ad"), *QUICK, "--quiet"])
+    tl.fit(cells, (4, 5), n_epochs=3)
+    np.testing.assert_array_equal(ad.read_h5ad(paths / "out.h5ad").obsm["X_gsr"], cells.obsm["X_gsr"])
+
+
+def test_what_would_be_overwritten_is_refused_before_anything_is_copied(cells, paths, monkeypatch):
+    monkeypatch.setattr("scgsr._adata._copy._copy_file", lambda *_, **__: pytest.fail("the input was copied"))
+    with pytest.raises(SystemExit, match=r"--key-added='group' would overwrite \['group'\]"):
+        cli.main(["fit", str(paths / "cells.h5ad"), str(paths / "out.h5ad"), "--key-added", "group", *QUICK])

@@ -46,7 +46,7 @@ def test_options_that_would_be_ignored_are_refused(paths, capsys, options, messa
 
 
 def test_places_where_nothing_can_be_written_are_found_before_the_work(paths, monkeypatch):
-    monkeypatch.setattr("scgsr.cli._files.read", lambda options: pytest.fail("the input was read"))
+    monkeypatch.setattr("scgsr.cli._files.unfinished_output", lambda *_: pytest.fail("the input was read"))
     (paths / "file").write_text("")
     (paths / "barred").mkdir()
     touch = Path.touch
@@ -80,7 +80,7 @@ def test_an_fcs_file_is_not_written_among_the_samples(paths, fcs_folder):
 
 
 def test_a_model_is_not_replaced_unasked(paths, monkeypatch):
-    monkeypatch.setattr("scgsr.cli._files.read", lambda options: pytest.fail("the input was read"))
+    monkeypatch.setattr("scgsr.cli._files.unfinished_output", lambda *_: pytest.fail("the input was read"))
     (paths / "model").mkdir()
     (paths / "model" / "model.json").write_text("")
     arguments = [str(paths / "cells.h5ad"), str(paths / "out.h5ad"), "--save-model", str(paths / "model")]

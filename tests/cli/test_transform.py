@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 
 from scgsr import cli, get, io, tl
@@ -80,3 +81,29 @@ def test_what_the_fit_needs_and_the_input_lacks_names_the_input(references, cell
     cells.write_h5ad("of_a_layer.h5ad")
     with pytest.raises(SystemExit, match=r"^scgsr transform: cells.h5ad: `layer`='counts' is not in .layers"):
         cli.main(["transform", "cells.h5ad", "out.h5ad", "--reference", "of_a_layer.h5ad"])
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2", "ignore:zarr v3 autosharding")
+@pytest.mark.parametrize("reference", ["fitted.h5ad --key mine", "model"])
+@pytest.mark.parametrize("ending", ["h5ad", "zarr"])
+def test_what_is_written_is_what_the_api_writes(references, cells, monkeypatch, ending, reference):
+    monkeypatch.chdir(references)
+    new = ad.AnnData(cells.X[:, ::-1].copy(), obs=cells.obs[["group"]].copy(), var=cells.var[::-1])
+    new.X[50:60] += 3
+    new.write_h5ad("new.h5ad")
+    cli.main(["transform", "new.h5ad", f"out.{ending}", "--reference", *reference.split(), "--quiet"])
+    found = ad.read_h5ad("out.h5ad") if ending == "h5ad" else ad.read_zarr("out.zarr")
+    fitted = ad.read_h5ad("fitted.h5ad") if "fitted" in reference else "model"
+    tl.transform(new, fitted, key="mine" if "fitted" in reference else "gsr")
+    np.testing.assert_array_equal(found.obsm["X_gsr"], new.obsm["X_gsr"])
+    pd.testing.assert_frame_equal(found.obs, new.obs)
+    assert list(found.uns["gsr_colors"]) == list(new.uns["gsr_colors"])
+    np.testing.assert_array_equal(found.X, new.X)
+
+
+def test_cells_that_cannot_be_mapped_are_refused_before_anything_is_copied(references, cells, monkeypatch):
+    monkeypatch.chdir(references)
+    monkeypatch.setattr("scgsr._adata._copy._copy_file", lambda *_, **__: pytest.fail("the input was copied"))
+    cells[:, :2].copy().write_h5ad("few.h5ad")
+    with pytest.raises(SystemExit, match="lacks 10 of the 12 features"):
+        cli.main(["transform", "few.h5ad", "out.h5ad", "--reference", "model"])

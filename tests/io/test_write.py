@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from scgsr import graphs, tl
+from scgsr import _adata, graphs, tl
+from scgsr._adata import _view
 from scgsr.io import _write, read_fcs, write_fcs
 
 flowio = pytest.importorskip("flowio", reason="FlowIO, of the extra `test`, is not installed")
@@ -204,9 +205,16 @@ def test_other_objects_are_refused(plain, tmp_path):
         write_fcs(plain.X, tmp_path / "a.fcs")
     with pytest.raises(FileNotFoundError):
         write_fcs(plain, tmp_path / "nowhere" / "a.fcs", key=None)
-    plain.var_names = ["a", "b", "c"]
-    plain.write_h5ad(tmp_path / "a.h5ad")
-    backed = ad.read_h5ad(tmp_path / "a.h5ad", backed="r")
-    with pytest.raises(TypeError, match="backed"):
-        write_fcs(backed, tmp_path / "a.fcs", key=None)
-    backed.file.close()
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_a_file_is_written_by_rows_as_cells_in_memory_are(fitted, tmp_path, monkeypatch, kind):
+    fitted.X = kind(fitted.X)
+    fitted.write_h5ad(tmp_path / "a.h5ad")
+    (tmp_path / "memory").mkdir()
+    write_fcs(fitted, tmp_path / "memory" / "a.fcs")
+    monkeypatch.setattr(_view, "BYTES_AT_ONCE", 0)
+    monkeypatch.setattr(_write, "_ROWS_AT_ONCE", 7)
+    with _adata.opened(tmp_path / "a.h5ad") as root:
+        write_fcs(_adata.cells_of(root), tmp_path / "a.fcs")
+    assert (tmp_path / "a.fcs").read_bytes() == (tmp_path / "memory" / "a.fcs").read_bytes()

@@ -62,6 +62,7 @@ SIGNATURES = {
     "pl.programs": "adata names * n layer ncols cmap vmin vmax key show",
     "get.frequencies": "adata sample_key * ...",
     "get.medians": "adata sample_key * names layer ...",
+    "io.convert_fcs": "path output * ...",
     "io.read_fcs": "path * ...",
     "io.write_fcs": "adata path * layer key overwrite",
     "pp.arcsinh": "adata cofactor * layer mask_var copy",
