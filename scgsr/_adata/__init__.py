@@ -27,6 +27,7 @@ from scgsr._adata._file import (
     room_for_activations,
 )
 from scgsr._adata._fit import (
+    check_copy,
     check_free,
     check_room,
     may_be_results_of,
@@ -58,6 +59,7 @@ __all__ = [
     "UnreadableError",
     "Unset",
     "cells_of",
+    "check_copy",
     "check_free",
     "check_mapping",
     "check_room",

@@ -36,6 +36,14 @@ def check_free(adata: AnnData, keys: Keys) -> None:
         raise about("key_added", ValueError(msg))
 
 
+def check_copy(adata: AnnData, copy: bool) -> None:
+    """Raise TypeError, or ValueError if what is to be copied lies in a file."""
+    _checks.instance("copy", copy, bool)
+    if copy and getattr(adata, "isbacked", False):
+        msg = "`copy`=True cannot copy cells in a file; leave it out: results go to `adata` in memory, the file stays."
+        raise about("copy", ValueError(msg))
+
+
 def check_room(adata: AnnData, n_neurons: int) -> None:
     """Raise MemoryError if there is no room for the activations, before any work."""
     n_bytes, free = 4 * adata.n_obs * n_neurons, _device.free_memory()

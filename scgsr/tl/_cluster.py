@@ -74,6 +74,7 @@ def cluster(
     ['0', '1', '2', '3']
     """
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
+    _adata.check_copy(adata, copy)
     if n_clusters is not None:
         _checks.positive_int("n_clusters", n_clusters)
         if resolution != 1:

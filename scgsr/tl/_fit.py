@@ -135,8 +135,8 @@ def fit(
         Higher gives more modules. Two modules stay apart if the cells between them are at most 0.5 times `resolution`
         as dense as on the sparser side.
     n_epochs
-        Passes over the training cells; of more than 50,000 rounds of so many, drawn anew until all were seen. None: as
-        many as give 1,200 steps, at least 6 passes, but at most 200 rounds and, of many cells, 4,800 steps.
+        Passes over the training cells; of more than 50,000, rounds of so many, others each time until all were seen.
+        None: as many as give 1,200 steps, at least 6 passes, at most 200 epochs and, of many cells, 4,800 steps.
     batch_size
         Cells per step, in all processes together.
     learning_rate
@@ -260,7 +260,7 @@ def _check(adata: AnnData, keys: Keys, n_neurons: int, *, resolution: float, sca
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
     _checks.instance("adata", adata, AnnData)
     _values.check_scale(scale)
-    _checks.instance("copy", copy, bool)
+    _adata.check_copy(adata, copy)
     _adata.check_free(adata, keys)
     _adata.check_room(adata, n_neurons)
 

@@ -108,7 +108,7 @@ def programs(
     True
     """
     n_cells = _checks.positive_int("n_cells", n_cells, minimum=_measures.FEWEST_CELLS)
-    _checks.instance("copy", copy, bool)
+    _adata.check_copy(adata, copy)
     seed = _random.seed_from(rng)
     model = _adata.read_model_that_fires(adata, key)
     params = model.params

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scgsr import _adata, _checks, _measures
+from scgsr import _adata, _measures
 from scgsr._adata import DEFAULT_KEY, Keys
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def saliency(
     >>> list(scgsr.get.saliency(adata).columns)
     ['group', 'module', 'names', 'gradient']
     """
-    _checks.instance("copy", copy, bool)
+    _adata.check_copy(adata, copy)
     model = _adata.read_model_that_fires(adata, key)
     column = Keys(key).labels if groupby is None else groupby
     groups = _adata.groups(adata, "groupby", column, least=1, most=_MOST_GROUPS)

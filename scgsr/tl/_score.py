@@ -119,7 +119,7 @@ def score(
     True
     """
     _checks.positive_int("n_permutations", n_permutations)
-    _checks.instance("copy", copy, bool)
+    _adata.check_copy(adata, copy)
     _checks.instance("others", others, (list, tuple), hint="Put the keys into a list.")
     generator = _random.generator(rng)
     model = _adata.read_model(adata, key)

@@ -87,7 +87,7 @@ def transform(
     from anndata import AnnData
 
     _checks.instance("adata", adata, AnnData)
-    _checks.instance("copy", copy, bool)
+    _adata.check_copy(adata, copy)
     keys = Keys(key_added)
     source = _reference(reference, key)
     if reference is adata and key == key_added:

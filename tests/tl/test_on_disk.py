@@ -222,6 +222,16 @@ def test_cells_on_disk_are_mapped_and_described_as_in_memory(panel, kind, tmp_pa
     pd.testing.assert_frame_equal(scgsr.get.scores(disk), scgsr.get.scores(memory))
 
 
+@pytest.mark.parametrize("verb", ["fit", "cluster", "programs", "saliency", "score", "transform"])
+def test_a_file_cannot_be_copied_which_is_said_before_any_work(panel, verb, tmp_path, monkeypatch):
+    disk = backed(panel, tmp_path / "cells.h5ad")
+    monkeypatch.setattr(_view, "rows", lambda *_, **__: pytest.fail("the matrix was looked at"))
+    arguments = ["no model"] if verb == "transform" else []
+    with pytest.raises(ValueError, match=r"`copy`=True cannot copy cells in a file; leave it out") as caught:
+        getattr(scgsr.tl, verb)(disk, *arguments, copy=True)
+    assert caught.value.argument == "copy"
+
+
 @pytest.mark.usefixtures("as_if_large")
 def test_a_recorded_transform_is_applied_to_what_is_read(panel, tmp_path):
     raw = ad.AnnData(panel.layers["counts"].copy(), var=panel.var)
