@@ -29,7 +29,7 @@ def full(cells):
     cells.layers["double"] = cells.X.astype(np.float64)
     cells.obsm["X_rep"], cells.obsm["frame"] = cells.X[:, :3].copy(), pd.DataFrame({"a": 1.0}, index=cells.obs_names)
     cells.varm["loadings"], cells.uns["mine"] = np.ones((12, 2)), {"a": np.arange(3), "b": {"c": "text"}}
-    cells.obsp["graph"] = sparse.random(240, 240, 0.01, "csr", rng=np.random.default_rng(0))
+    cells.obsp["graph"] = sparse.random(240, 240, 0.01, "csr", np.float64, np.random.default_rng(0))
     cells.var["chosen"] = np.arange(12) < 5
     return cells
 

@@ -48,6 +48,8 @@ def folder(tmp_path_factory) -> Path:
     names = pd.DataFrame(index=[f"cell_{i}" for i in range(N_CELLS)])
     ad.AnnData(obs=names, var=var).write_h5ad(folder / "large.h5ad")
     with h5py.File(folder / "large.h5ad", "r+") as root:
+        if "X" in root:  # anndata 0.12.0 writes that there is none
+            del root["X"]
         table = root.create_dataset("X", (N_CELLS, N_GENES), np.float32)
         table.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
         for start in range(0, N_CELLS, AT_ONCE):
@@ -57,11 +59,18 @@ def folder(tmp_path_factory) -> Path:
 
 def run(folder, *arguments, beyond=BEYOND):
     """Run a command with so many bytes more than what is imported takes."""
-    command = [sys.executable, "-c", SCRIPT, str(folder / "few.h5ad"), str(folder), str(beyond), *arguments]
+    command = [sys.executable, "-c", SCRIPT]
+    command += [str(folder / "few.h5ad"), str(folder), str(beyond), *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for made in ("small.h5ad", "mapped.h5ad"):
         (folder / made).unlink(missing_ok=True)
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def said(done):
+    """Return what a command has said, but for old packages that warn of each other."""
+    lines = done.stderr.splitlines()
+    return [line for line in lines if "numcodecs" not in line]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit of memory is that of Linux")
@@ -71,9 +80,9 @@ def test_a_file_larger_than_memory_is_fitted_and_mapped(folder):
     activations = 4 * N_CELLS * N_NEURONS
     large, fitted, mapped = (str(folder / f"{name}.h5ad") for name in ("large", "fitted", "out"))
     done = run(folder, "fit", large, fitted, *FIT, beyond=BEYOND + activations)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, said(done)) == (0, [])
     done = run(folder, "transform", large, mapped, "--reference", fitted, "--quiet")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, said(done)) == (0, [])
     with h5py.File(fitted) as one, h5py.File(mapped) as other:
         np.testing.assert_allclose(one["obsm/X_gsr"][:5000], other["obsm/X_gsr"][:5000], atol=1e-4)
         np.testing.assert_array_equal(one["obs/gsr_held_out"][:], other["obs/gsr_held_out"][:])
