@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from scgsr.nn import StructuredLayer, unit_pictures
 
 # A variance below this share of the mean square is rounding.
 _ROUNDING = 1e-6
+# Epochs are compared on at most so many held-out cells.
+_CELLS_JUDGED = 5000
 
 
 class Run:
@@ -50,10 +53,10 @@ class Run:
         self.regularizer = Regularizer(self.graph, factors_of(config.penalty), config.laplacian).to(self.device)
         self.order_rng = _random.generator(order_seed)
         self.noise_rng = _random.torch_generator(noise_seed, self.device)
-        # The balanced objective is compared on the same held-out cells after every epoch.
-        self.judged_on = judged.rows
-        if judged.weights is not None and len(self.judged_on):
-            self.judged_on = np.sort(judged.drawn(_random.generator(order_seed)))
+        # Epochs are compared on the same held-out cells, drawn by weight as in training. R2 is that of any.
+        rng = _random.generator(order_seed)
+        self.any_judged = replace(judged, weights=None).some(_CELLS_JUDGED, rng)
+        self.judged_on = self.any_judged if judged.weights is None else judged.some(_CELLS_JUDGED, rng)
         self.n_epochs = config.epochs(rounds.n_cells, rounds.in_a_pass)
         n_steps = rounds.n_steps(self.n_epochs, config.batch_size)
         self.stepper = Stepper(network, self.regularizer, config, n_steps)
@@ -179,8 +182,8 @@ class Run:
     def validate(self) -> dict[str, float]:
         """Return reconstruction and penalty on held-out cells, without noise, and the explained variance.
 
-        The objective is that of cells drawn by weight, as in training; R2, on the scale of the input, is that of all
-        held-out cells that epochs are compared on, and once more of those drawn by weight.
+        The objective is that of cells drawn by weight, as in training; R2, on the scale of the input, is that of
+        held-out cells drawn alike, and once more of those drawn by weight.
         """
         names = ("validation_reconstruction", "validation_penalty", "validation_r2", "validation_r2_balanced")
         if not len(self.judged_on):
@@ -188,8 +191,8 @@ class Run:
         self.network.eval()
         self.regularizer.eval()
         error, penalty, r2_balanced = self._judged(self.judged_on)
-        alike = self.judged_on is self.judged.rows
-        r2 = r2_balanced if alike else self._judged(self.judged.rows)[-1]
+        alike = self.judged_on is self.any_judged
+        r2 = r2_balanced if alike else self._judged(self.any_judged)[-1]
         return dict(zip(names, (error, penalty, r2, r2_balanced), strict=True))
 
     def _judged(self, rows: np.ndarray) -> tuple[float, float, float]:

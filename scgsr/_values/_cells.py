@@ -73,6 +73,8 @@ class Part:
 
     def _systematic(self, weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
         """Return `n` rows by systematic sampling: each row as often as its share of the weights, rounded up or down."""
+        if not n:
+            return self.rows[:0]
         order = rng.permutation(len(self.rows))
         ends = np.cumsum(weights[order])
         points = (np.arange(n) + rng.random()) * (ends[-1] / n)

@@ -11,6 +11,7 @@ import torch
 
 from scgsr import _random, graphs
 from scgsr._model import pack, unpack
+from scgsr._train import _run
 from scgsr._train._graph_learner import GraphLearner
 from scgsr._train._run import edgeless
 from scgsr._train._training import split
@@ -128,6 +129,19 @@ def test_validation_is_of_the_held_out_cells_without_noise(cells, new_run, thres
     sd = run.judged.batches.moments[1]  # R2 is on the scale of the input
     explained = 1 - ((misfit * sd) ** 2).sum() / ((((held_out - held_out.mean(dim=0)).numpy()) * sd) ** 2).sum()
     assert row["validation_r2"] == row["validation_r2_balanced"] == pytest.approx(explained, abs=1e-5)
+
+
+@pytest.mark.parametrize("balance", [0.0, 2.0])
+def test_many_held_out_cells_are_judged_by_some_of_them(cells, run, monkeypatch, balance):
+    all_of_them = run(cells, validation_fraction=0.5, balance=balance, n_epochs=3)
+    assert len(all_of_them.judged.rows) == 120
+    n_rows, judged = [], _run.Run._judged
+    monkeypatch.setattr(_run.Run, "_judged", lambda self, rows: n_rows.append(len(rows)) or judged(self, rows))
+    monkeypatch.setattr(_run, "_CELLS_JUDGED", 40)
+    some = run(cells, validation_fraction=0.5, balance=balance, n_epochs=3)
+    assert set(n_rows) == {40}
+    assert some.validation_r2 == pytest.approx(all_of_them.validation_r2, abs=0.1)
+    assert some.validation_r2 != all_of_them.validation_r2
 
 
 def test_what_does_not_vary_over_the_held_out_cells_has_no_explained_variance(cells, new_run):

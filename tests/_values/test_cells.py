@@ -60,3 +60,10 @@ def test_another_seed_draws_others_and_the_same_the_same(weighted):
     one, again, other = (weighted.drawn(np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
+
+
+def test_of_no_cells_none_are_drawn(rng):
+    empty = np.empty(0, dtype=int)
+    for weights in (None, np.empty(0)):
+        nobody = Part(None, empty, empty, weights)
+        assert len(nobody.drawn(rng)) == len(nobody.some(5, rng)) == 0
