@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = str(Path(__file__).with_name("fits.py"))
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]

@@ -73,6 +73,7 @@ def said(done):
     return [line for line in lines if "numcodecs" not in line]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit of memory is that of Linux")
 def test_a_file_larger_than_memory_is_fitted_and_mapped(folder):
     assert BYTES_OF_VALUES > BEYOND + (200 << 20)

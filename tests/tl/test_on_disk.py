@@ -119,6 +119,7 @@ def explained(model, adata):
     return 1 - ((values - model.reconstruct(values)) ** 2).sum() / ((values - values.mean(axis=0)) ** 2).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_if_large")
 @pytest.mark.parametrize("name", ["cytof_panel", "flowsom_68983"])
 def test_the_worst_order_of_a_file_costs_next_to_nothing(name, tmp_path, request, monkeypatch):
@@ -323,6 +324,7 @@ def large_file(tmp_path_factory):
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells how much memory a process holds")
 @pytest.mark.parametrize("kind", ["sparse", "dense"])
 def test_a_fit_takes_less_than_300_mb_beyond_its_results(kind, large_file):
