@@ -12,7 +12,7 @@ from scgsr._values._matrix_view import MatrixView, transformed, varying
 from scgsr._values._on_disk import BYTES_AT_ONCE
 from scgsr._values._progress import bar
 from scgsr._values._scaling import N_COMPONENTS, SCALES, check_scale, divisors, scaling_for
-from scgsr._values._statistics import Statistics, check_finite, refuse_infinite, rows_read
+from scgsr._values._statistics import Statistics, check_finite, rows_read
 from scgsr._values._stored import Rows, Stored, last_written
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "filled",
     "last_written",
     "n_batches",
-    "refuse_infinite",
     "rows_at_once",
     "rows_read",
     "scaling_for",

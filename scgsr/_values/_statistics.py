@@ -67,7 +67,7 @@ class Statistics:
         if self.n_cells == 1:
             msg = "`adata` has one cell; at least two are needed, and hundreds for a picture that means something."
             raise about("adata", ValueError(msg))
-        refuse_infinite(self.finite, features)
+        _refuse_infinite(self.finite, features)
 
 
 class _Sums:
@@ -97,10 +97,10 @@ class _Sums:
         self.largest = np.maximum(self.largest, _largest(block))
         for sha, part in zip(self._contents, _parts(block), strict=False):
             sha.update(np.ascontiguousarray(part).data)
-        self.digest = "".join(sha.hexdigest()[:8] for sha in self._contents)
 
     def join_ranks(self) -> None:
-        """Take into account what the other ranks have looked at."""
+        """Take into account what the other ranks have looked at, and make the digest of all."""
+        self.digest = "".join(sha.hexdigest()[:8] for sha in self._contents)
         own = [self.mean, self.squares, self.largest, self.finite, self.whole, self.negative]
         of_ranks = zip(_ranks.gathered(np.array([self.n_cells])), _ranks.gathered(np.stack([own])), strict=True)
         digests = _ranks.gathered(np.frombuffer(self.digest.encode().ljust(24), dtype=np.uint8)[None])
@@ -129,10 +129,10 @@ def check_finite(matrix: Rows, features: Sequence[str]) -> None:
     finite = np.ones(matrix.shape[1], dtype=bool)
     for rows in slices(matrix.shape[0], rows_read(matrix)):
         finite &= ~_any(matrix[rows], lambda values: ~np.isfinite(values))
-    refuse_infinite(finite, features)
+    _refuse_infinite(finite, features)
 
 
-def refuse_infinite(finite: np.ndarray, features: Sequence[str]) -> None:
+def _refuse_infinite(finite: np.ndarray, features: Sequence[str]) -> None:
     """Raise ValueError, naming them, unless all features, (n_features,) bool, have finite values alone."""
     bad = np.flatnonzero(~finite)
     if len(bad):

@@ -12,6 +12,7 @@ from scgsr import _adata, _checks
 from scgsr._checks import about
 from scgsr._model import written_whole
 from scgsr._values import bar, rows_at_once, slices
+from scgsr.io._paths import check_place
 from scgsr.io._source import Source
 
 if TYPE_CHECKING:
@@ -108,10 +109,5 @@ def _target(output: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if file.suffix.lower() not in (".h5ad", ".zarr"):
         msg = f"`output` must end in .h5ad or .zarr, got {os.fspath(output)!r}."
         raise about("output", ValueError(msg))
-    if os.path.lexists(file) and not overwrite:
-        msg = f"`output`: {file} exists; choose another name, or replace it with `overwrite=True`."
-        raise about("output", FileExistsError(msg))
-    if not file.parent.is_dir():
-        msg = f"`output`: there is no folder {file.parent} to write {file.name} to; make the folder first."
-        raise about("output", FileNotFoundError(msg))
+    check_place("output", file, overwrite=overwrite)
     return file

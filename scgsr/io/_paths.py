@@ -23,13 +23,18 @@ def target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if given.is_dir():
         msg = f"`path`: {given} is a folder; name a file in it, such as {given / 'cells.fcs'}."
         raise about("path", IsADirectoryError(msg))
-    if os.path.lexists(given) and not overwrite:
-        msg = f"`path`: {given} exists; choose another name, or replace it with `overwrite=True`."
-        raise about("path", FileExistsError(msg))
-    if not given.parent.is_dir():
-        msg = f"`path`: there is no folder {given.parent} to write {given.name} to; make the folder first."
-        raise about("path", FileNotFoundError(msg))
+    check_place("path", given, overwrite=overwrite)
     return given
+
+
+def check_place(argument: str, file: Path, *, overwrite: bool) -> None:
+    """Refuse a file that is there already, unless it may be replaced, and one in a folder that is not there."""
+    if os.path.lexists(file) and not overwrite:
+        msg = f"`{argument}`: {file} exists; choose another name, or replace it with `overwrite=True`."
+        raise about(argument, FileExistsError(msg))
+    if not file.parent.is_dir():
+        msg = f"`{argument}`: there is no folder {file.parent} to write {file.name} to; make the folder first."
+        raise about(argument, FileNotFoundError(msg))
 
 
 def _not_empty(path: str | os.PathLike[str], example: str) -> Path:
