@@ -6,22 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgsr._values import MatrixView, Statistics, transformed, varying
+from scgsr._values import MatrixView, transformed, varying
 
 NAMES = tuple(f"feature_{i}" for i in range(12))
-
-
-def counts(n_cells=300, seed=0):
-    """Counts of which most are zero; the last feature has no count at all."""
-    rng = np.random.default_rng(seed)
-    values = rng.poisson(np.geomspace(0.05, 20, 12), size=(n_cells, 12)) * (rng.random((n_cells, 12)) < 0.5)
-    values[:, -1] = 0
-    return values
-
-
-def moments(matrix):
-    found = Statistics.of(matrix)
-    return found.mean, found.sd
 
 
 # --- Which features vary ---------------------------------------------------------------------------------------------
@@ -35,13 +22,13 @@ def test_constant_features_are_left_out_and_counted(caplog):
 
 @pytest.mark.parametrize("value", [0.1, 1e5 / 3, -7.7, 1e-30], ids=str)
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_the_rounding_of_a_constant_is_no_variation(value, kind):
+def test_the_rounding_of_a_constant_is_no_variation(value, kind, moments):
     values = np.column_stack([np.full(1000, value), np.arange(1000) % 7]).astype(np.float32)
     assert varying(*moments(kind(values)), NAMES[:2]).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
-def test_the_unit_of_a_feature_does_not_decide_whether_it_varies(scale, caplog):
+def test_the_unit_of_a_feature_does_not_decide_whether_it_varies(scale, caplog, counts, moments):
     mean, sd = moments(scale * counts()[:, :-1].astype(float))
     assert varying(mean, sd, NAMES[:-1]).all()
     assert not caplog.records
@@ -54,7 +41,7 @@ def test_where_nothing_varies_there_is_nothing_to_learn():
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_features_whose_moments_overflow_are_named(kind):
+def test_features_whose_moments_overflow_are_named(kind, counts, moments):
     values = counts().astype(np.float64)
     values[:, 3], values[:, 5] = 1e200, 1e39
     values[::2, 3] *= -1
@@ -64,7 +51,7 @@ def test_features_whose_moments_overflow_are_named(kind):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_the_moments_of_the_largest_float32_do_not_overflow(kind):
+def test_the_moments_of_the_largest_float32_do_not_overflow(kind, counts, moments):
     values = counts().astype(np.float32)
     values[:, 3] = 3e38
     values[::2, 3] *= -1
@@ -78,7 +65,7 @@ def test_the_moments_of_the_largest_float32_do_not_overflow(kind):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_a_transformed_view_has_the_moments_of_the_transformed_values(kind):
+def test_a_transformed_view_has_the_moments_of_the_transformed_values(kind, counts, moments):
     values = counts().astype(np.float64)[:, :4]
     mean, sd = moments(values)
     view = MatrixView(matrix=kind(values), features=NAMES[:4], mean=mean, scale=sd, width=12)
@@ -93,7 +80,7 @@ def test_a_transformed_view_has_the_moments_of_the_transformed_values(kind):
     np.testing.assert_array_equal(view.mean, mean)
 
 
-def test_a_feature_that_was_left_out_stays_out():
+def test_a_feature_that_was_left_out_stays_out(counts, moments):
     values = counts().astype(np.float64)[:, :2]
     mean, sd = moments(values)
     view = MatrixView(matrix=values, features=NAMES[:2], mean=mean, scale=sd * [1, 0], width=2)

@@ -11,14 +11,6 @@ from scgsr._values import Statistics, _matrix, check_finite
 NAMES = tuple(f"feature_{i}" for i in range(12))
 
 
-def counts(n_cells=300, seed=0):
-    """Counts of which most are zero; the last feature has no count at all."""
-    rng = np.random.default_rng(seed)
-    values = rng.poisson(np.geomspace(0.05, 20, 12), size=(n_cells, 12)) * (rng.random((n_cells, 12)) < 0.5)
-    values[:, -1] = 0
-    return values
-
-
 def in_parts(matrix):
     """A CSR matrix in no order in which every entry is stored as two halves."""
     coo = sparse.coo_matrix(matrix)
@@ -37,14 +29,9 @@ def with_stored_zeros(matrix):
     return coo.tocsr()
 
 
-def moments(matrix):
-    found = Statistics.of(matrix)
-    return found.mean, found.sd
-
-
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32, np.float64])
 @pytest.mark.parametrize("kind", [np.asarray, np.asfortranarray, sparse.csr_matrix, sparse.csr_array])
-def test_moments_are_mean_and_standard_deviation(dtype, kind):
+def test_moments_are_mean_and_standard_deviation(dtype, kind, counts, moments):
     values = counts().astype(dtype)
     mean, sd = moments(kind(values))
     assert mean.dtype == sd.dtype == np.float64
@@ -54,7 +41,7 @@ def test_moments_are_mean_and_standard_deviation(dtype, kind):
 
 @pytest.mark.parametrize("stored", [sparse.csr_matrix, in_parts, with_stored_zeros])
 @pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
-def test_dense_and_sparse_have_the_same_moments(stored, scale):
+def test_dense_and_sparse_have_the_same_moments(stored, scale, counts, moments):
     values = (scale * np.log1p(counts())).astype(np.float32)
     dense, from_sparse = moments(values), moments(stored(values))
     for one, other in zip(dense, from_sparse, strict=True):
@@ -63,7 +50,7 @@ def test_dense_and_sparse_have_the_same_moments(stored, scale):
 
 
 @pytest.mark.parametrize("stored", [in_parts, with_stored_zeros])
-def test_the_matrix_stays_as_it_is_stored(stored):
+def test_the_matrix_stays_as_it_is_stored(stored, counts, moments):
     matrix = stored(counts().astype(np.float32))
     parts = [part.copy() for part in (matrix.data, matrix.indices, matrix.indptr)]
     moments(matrix)
@@ -72,7 +59,7 @@ def test_the_matrix_stays_as_it_is_stored(stored):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_a_large_mean_does_not_drown_a_small_variance(kind):
+def test_a_large_mean_does_not_drown_a_small_variance(kind, moments):
     """As a mean of squares less a squared mean would in float32, and nearly does in float64."""
     steps = (np.arange(1000) % 2).astype(np.float32)
     _, sd = moments(kind(np.column_stack([1e4 + steps, 1e6 + steps]).astype(np.float32)))
@@ -80,7 +67,7 @@ def test_a_large_mean_does_not_drown_a_small_variance(kind):
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 7, 299, 300, 1024])
-def test_blocks_of_rows_make_no_difference(rows_at_once, monkeypatch):
+def test_blocks_of_rows_make_no_difference(rows_at_once, monkeypatch, counts, moments):
     values = counts().astype(np.float32)
     whole = moments(values)
     monkeypatch.setattr(_matrix, "_ROWS_AT_ONCE", rows_at_once)
@@ -88,7 +75,7 @@ def test_blocks_of_rows_make_no_difference(rows_at_once, monkeypatch):
         np.testing.assert_allclose(other, one, rtol=1e-12)
 
 
-def test_what_is_standardised_by_the_moments_has_mean_zero_and_variance_one():
+def test_what_is_standardised_by_the_moments_has_mean_zero_and_variance_one(counts, moments):
     values = counts().astype(np.float32)[:, :-1]
     mean, sd = moments(values)
     scaled = (values - mean) / sd
@@ -97,7 +84,7 @@ def test_what_is_standardised_by_the_moments_has_mean_zero_and_variance_one():
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_extremes_signs_and_whole_numbers_are_told_feature_by_feature(kind):
+def test_extremes_signs_and_whole_numbers_are_told_feature_by_feature(kind, counts):
     values = counts().astype(np.float64)
     values[3, 2], values[4, 5], values[5, 7] = -7.0, 2.5, 1e6
     found = Statistics.of(kind(values))
@@ -125,7 +112,7 @@ def test_too_little_to_learn_from_is_refused(kind, shape, message):
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_features_with_values_that_are_not_finite_are_named(kind, bad):
+def test_features_with_values_that_are_not_finite_are_named(kind, bad, counts):
     values = counts().astype(np.float32)
     for column in (7, 2):
         values[column, column] = bad
@@ -135,6 +122,6 @@ def test_features_with_values_that_are_not_finite_are_named(kind, bad):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_finite_values_pass(kind):
+def test_finite_values_pass(kind, counts):
     Statistics.of(kind(counts())).check(NAMES)
     check_finite(kind(np.full((2, 2), np.finfo(np.float32).max)), NAMES[:2])
