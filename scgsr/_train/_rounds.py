@@ -12,6 +12,9 @@ from scgsr._values import Cells, Part, n_batches
 
 # A round has at most so many cells.
 CELLS_A_ROUND = 50_000
+# So many epochs in a row see the same round, drawn by weight and in another order each time, if memory holds it: to
+# read and weigh cells for each would take as long as the steps.
+EPOCHS_A_ROUND = 3
 # Of cells that are read in blocks, a sample takes so many neighbours at most.
 _SAMPLED_TOGETHER = 8
 
@@ -20,9 +23,9 @@ Weigh = Callable[[Part], np.ndarray | None]
 
 
 class Rounds:
-    """Parts the training cells into rounds, so that each has been seen once before any is seen again.
+    """Parts the training cells into rounds, one after the other, so that each is in one before any is in another.
 
-    Which cells a round has follows from the seed and the number of the round alone.
+    Which cells an epoch sees follows from the seed and the number of the epoch alone.
 
     Parameters
     ----------
@@ -42,31 +45,39 @@ class Rounds:
         self.cells, self.training, self.weigh = cells, training, weigh
         self._first, self._length = _blocks(training, cells.together)
         self.in_a_pass = -(-len(self._first) // max(1, CELLS_A_ROUND // cells.together))  # so many rounds
+        self._repeats = EPOCHS_A_ROUND if self.n_cells + cells.together <= cells.at_once else 1
         self._seed = seed
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=int))  # of which pass, and the order of its blocks
         # All training cells, weighed, if they lie in memory and make one round.
         self._all = known if len(known.rows) == len(training) else None
+        self._kept: tuple[int, Part] | None = None  # the number of the last round, and its cells, if they are repeated
 
     @property
     def n_cells(self) -> int:
         """How many cells a round has, but for one block more or less."""
         return -(-len(self.training) // self.in_a_pass)
 
-    def n_steps(self, n_rounds: int, batch_size: int) -> int:
-        """Return how many batches so many rounds have."""
+    def n_steps(self, n_epochs: int, batch_size: int) -> int:
+        """Return how many batches so many epochs have."""
         if self._all is not None:
-            return n_rounds * n_batches(len(self.training), batch_size)
-        parts = (part for number in range(n_rounds) for part in self._parts(number))
+            return n_epochs * n_batches(len(self.training), batch_size)
+        parts = (part for epoch in range(n_epochs) for part in self._parts(epoch // self._repeats))
         return sum(n_batches(int(self._length[blocks].sum()), batch_size) for blocks in parts)
 
-    def parts(self, number: int) -> Iterator[Part]:
-        """Yield the cells of a round, with their weights, in parts that memory holds."""
+    def parts(self, epoch: int) -> Iterator[Part]:
+        """Yield the cells that an epoch sees, with their weights, in parts that memory holds."""
+        number = epoch // self._repeats
         if self._all is not None:
             yield self._all
-            return
-        for blocks in self._parts(number):
-            part = self.cells.part(self.training[_members(self._first[blocks], self._length[blocks])])
-            yield replace(part, weights=self.weigh(part))
+        elif self._kept is not None and self._kept[0] == number:
+            yield self._kept[1]
+        else:
+            self._kept = None  # frees its memory
+            for blocks in self._parts(number):
+                part = self.cells.part(self.training[_members(self._first[blocks], self._length[blocks])])
+                part = replace(part, weights=self.weigh(part))
+                self._kept = (number, part) if self._repeats > 1 else None
+                yield part
 
     def _parts(self, number: int) -> list[np.ndarray]:
         """Return the blocks of each part of a round, (n_blocks,) int, sorted."""

@@ -135,7 +135,7 @@ def fit(
         Higher gives more modules. Two modules stay apart if the cells between them are at most 0.5 times `resolution`
         as dense as on the sparser side.
     n_epochs
-        Passes over the training cells; of more than 50,000, rounds of so many, others each time until all were seen.
+        Passes over the training cells; of more than 50,000, over rounds of so many, all of which come in turn.
         None: as many as give 1,200 steps, at least 6 passes, at most 200 epochs and, of many cells, 4,800 steps.
     batch_size
         Cells per step, in all processes together.

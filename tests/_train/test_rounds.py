@@ -53,7 +53,12 @@ def test_every_training_cell_comes_once_a_pass_and_no_held_out_one_ever(
         rounds = rounds_of(Numbered(n_cells, together, max(at_once, together)), training, seed=seed)
         n_blocks = len(np.unique(training // together))
         n_rounds = -(-n_blocks // max(1, in_round // together))
-        times = [np.bincount(seen(rounds, number), minlength=n_cells) for number in range(2 * n_rounds)]
+        repeats = _rounds.EPOCHS_A_ROUND if rounds.n_cells + together <= max(at_once, together) else 1
+        n_epochs = 2 * n_rounds * repeats
+        times = [np.bincount(seen(rounds, epoch), minlength=n_cells) for epoch in range(n_epochs)]
+    for number in range(2 * n_rounds):
+        assert (np.ptp(times[number * repeats : (number + 1) * repeats], axis=0) == 0).all()
+    times = times[::repeats]
     for one_pass in (times[:n_rounds], times[n_rounds:]):
         assert (sum(one_pass)[training] == 1).all()
         assert (sum(one_pass)[held_out] == 0).all()
@@ -73,7 +78,8 @@ def test_what_makes_one_round_is_not_read_again():
 def test_many_cells_come_in_rounds_of_equal_size_drawn_anew(monkeypatch):
     monkeypatch.setattr(_rounds, "CELLS_A_ROUND", 100)
     rounds = rounds_of(Numbered(1000), np.arange(1000))
-    one, two = seen(rounds, 0), seen(rounds, 1)
+    one, two = seen(rounds, 0), seen(rounds, 3)
+    np.testing.assert_array_equal(seen(rounds, 2), one)
     assert len(one) == len(two) == rounds.n_cells == 100
     assert not set(one) & set(two)
     np.testing.assert_array_equal(seen(rounds, 0), one)  # whatever was asked before
@@ -86,6 +92,24 @@ def test_the_number_of_steps_is_that_of_the_batches(monkeypatch, together):
     rounds = rounds_of(Numbered(1003, together, at_once=128), np.arange(1003))
     sizes = [len(part.rows) for number in range(5) for part in rounds.parts(number)]
     assert rounds.n_steps(5, 16) == sum(-(-size // 16) for size in sizes)
+
+
+def test_a_round_that_memory_holds_is_read_and_weighed_once_for_its_epochs(monkeypatch):
+    monkeypatch.setattr(_rounds, "CELLS_A_ROUND", 100)
+    cells, weighed = Numbered(1000), []
+
+    def weigh(part):
+        weighed.append(part)
+        return np.ones(len(part.rows))
+
+    rounds = Rounds(cells, np.arange(1000), weigh, Part(None, np.array([]), np.array([])), seed=0)
+    parts = [next(rounds.parts(epoch)) for epoch in range(6)]
+    assert len(weighed) == 2
+    assert parts[0] is parts[2]
+    assert parts[3] is parts[5]
+    # A round that is larger than memory is read anew, so that other cells may as well come.
+    rounds = Rounds(Numbered(1000, at_once=40), np.arange(1000), weigh, Part(None, np.array([]), np.array([])), seed=0)
+    assert not set(seen(rounds, 0)) & set(seen(rounds, 1))
 
 
 def test_the_cells_of_a_part_carry_their_weights(monkeypatch):
