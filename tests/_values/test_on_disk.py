@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from scgsr._train._rounds import Rounds
+from scgsr._train._rounds import EPOCHS_A_ROUND, Rounds
 from scgsr._train._training import split
 from scgsr._values import Batches, Part, Stored
 from scgsr._values import _on_disk as source
@@ -76,7 +76,8 @@ def test_batches_of_a_sorted_file_are_as_mixed_as_theory_says(share):
     training, _ = split(n, 0.1, cells.together, np.random.default_rng(0))
     known = Part(None, np.empty(0, dtype=int), np.empty(0, dtype=int))
     rounds = Rounds(cells, training, lambda part: None, known, seed=0)
-    parts = [part for number in range(200) for part in rounds.parts(number)]
+    # Each round is seen by several epochs.
+    parts = [part for number in range(200) for part in rounds.parts(number * EPOCHS_A_ROUND)]
     of_parts = np.array([values[part.index].mean() for part in parts])
     n_blocks, n_all = (len(index) / cells.together for index in (parts[0].index, training))
     variance = share * (1 - share)
