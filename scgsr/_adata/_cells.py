@@ -9,10 +9,15 @@ import pandas as pd
 
 from scgsr import _checks
 from scgsr._adata._keys import COLORS
-from scgsr._checks import about
+from scgsr._checks import about, listed, log
+from scgsr._values import Origins
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+
+# What a batch does to the values cannot be learned from fewer cells.
+_FEWEST_IN_A_BATCH = 20
 
 
 def groups(
@@ -50,6 +55,32 @@ def _bounds(least: int | None, most: int | None) -> str:
     if most is None:
         return f"at least {least}"
     return f"at most {most}" if least is None else f"{least} to {most}"
+
+
+def origins(adata: AnnData, batch_key: str | None) -> Origins | None:
+    """Return which batch each cell comes from, as a column of `.obs` says; None if none is named."""
+    if batch_key is None:
+        return None
+    batches = groups(adata, "batch_key", batch_key, least=1)
+    if n_unknown := int((batches.codes < 0).sum()):
+        msg = (
+            f"`batch_key`={batch_key!r} must name the batch of every cell, got none for {n_unknown} of {adata.n_obs}; "
+            "leave these cells out, or give them a batch of their own."
+        )
+        raise about("batch_key", ValueError(msg))
+    names, sizes = [str(name) for name in batches.categories], np.bincount(batches.codes)
+    if len(names) > 1 and _FEWEST_IN_A_BATCH * len(names) > adata.n_obs:
+        msg = (
+            f"`batch_key`={batch_key!r} must name batches of {_FEWEST_IN_A_BATCH} cells or more on average, got "
+            f"{len(names)} batches of {adata.n_obs} cells."
+        )
+        raise about("batch_key", ValueError(msg))
+    if len(names) == 1:
+        log.warning("`batch_key`=%r names one batch alone (%s): there is nothing to tell apart", batch_key, names[0])
+    elif (small := sizes < _FEWEST_IN_A_BATCH).any():
+        few = listed([name for name, is_small in zip(names, small, strict=True) if is_small])
+        log.warning("batches of fewer than %d cells, of which little can be learned: %s", _FEWEST_IN_A_BATCH, few)
+    return Origins(names=tuple(names), codes=batches.codes.astype(np.int64))
 
 
 def numbers(adata: AnnData, argument: str, column: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from scipy import sparse
 from scgsr import _checks
 from scgsr._adata import _disk
 from scgsr._adata._arcsinh import read_cofactors
+from scgsr._adata._cells import origins
 from scgsr._adata._keys import HIGHLY_VARIABLE
 from scgsr._checks import about, listed, log
 from scgsr._values import (
@@ -53,8 +54,10 @@ def view(
     use_rep: str | None = None,
     mask_var: np.ndarray | str | Unset | None = UNSET,
     scale: str | bool | None = None,
+    batch_key: str | None = None,
 ) -> MatrixView:
     """Return the values to train on: `.X`, a layer or a representation, restricted to the chosen features."""
+    of_cells = origins(adata, batch_key)
     _refuse_two_sources(layer, use_rep, mask_var)
     if use_rep is None:
         chosen = mask(adata, mask_var)
@@ -79,6 +82,7 @@ def view(
         statistics=found,
         scaling=scaling,
         cofactor=read_cofactors(adata, layer, features, embedding=use_rep is not None),
+        origins=of_cells,
     )
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.sparse import csr_matrix
 
-from scgsr._measures import _agreement, _halves, _null, _pictures, _regions, _tears
+from scgsr._measures import _agreement, _halves, _mixing, _null, _pictures, _regions, _tears
 from scgsr._measures._halves import Search
 from scgsr._modules import Modules
 from scgsr.graphs import diffusion, edge_jaccard
+from scgsr.nn import unit_pictures
 
 # Pictures are measured on at most so many cells, drawn at random.
 _MOST_CELLS = 20_000
@@ -56,12 +58,15 @@ class Table:
             spread = diffusion(fit.adjacency, fit.diffusion_steps)
             self.spread, self.undo = csr_matrix(spread), np.linalg.pinv(spread, rcond=_DAMPED_AWAY)
 
-    def add(self, metric: str, value: float, *, group: str = "", null: np.ndarray | None = None) -> None:
-        """Add one row; without a null its columns are NaN."""
+    def add(
+        self, metric: str, value: float, *, group: str = "", null: np.ndarray | None = None, low: bool = False
+    ) -> None:
+        """Add one row; without a null its columns are NaN. The p-value is of values as high, or as `low`."""
         known = np.empty(0) if null is None else null[np.isfinite(null)]
         mean, sd = (float(known.mean()), float(known.std())) if len(known) else (np.nan, np.nan)
         z = (value - mean) / sd if sd > 1e-12 else np.nan
-        self.rows.append((metric, group, float(value), mean, sd, z, _null.p_value(known, value)))
+        p = _null.p_value(-known, -value) if low else _null.p_value(known, value)
+        self.rows.append((metric, group, float(value), mean, sd, z, p))
 
     def null(self, statistic: Statistic, rows: np.ndarray) -> np.ndarray:
         """
@@ -153,6 +158,20 @@ class Table:
         silent = ~np.asarray(self.fit.activations.any(axis=1))
         for cells, name in zip(members, names[1:], strict=True):
             self.add("silent_cells", float(silent[cells].mean()), group=name)
+
+    def add_batches(self, batches: pd.Categorical) -> None:
+        """Add whether batches lie among each other inside modules, and what they explain of the activations.
+
+        In the null batches change places among the cells of a label.
+        """
+        sample = self.sample[:_MOST_CELLS_APART]
+        activations, labels, codes = self.fit.activations[sample], self.fit.labels[sample], batches.codes[sample]
+        near = _mixing.neighbours(unit_pictures(torch.from_numpy(activations)).numpy())
+        moved = list(_mixing.within(codes, labels, self.n_permutations, self.rng))
+        null = np.array([_mixing.mixing(near, at_random) for at_random in moved])
+        self.add("batch_mixing", _mixing.mixing(near, codes), null=null, low=True)
+        null = np.array([_mixing.explained_by_batch(activations, at_random) for at_random in moved])
+        self.add("batch_r2", _mixing.explained_by_batch(activations, codes), null=null)
 
     def add_angle(self, angle: np.ndarray) -> None:
         """Add how well cells go around the ring as their angle does."""

@@ -24,12 +24,14 @@ def encode(network: Autoencoder, cells: Cells) -> np.ndarray:
 
 
 @torch.no_grad()
-def decode(network: Autoencoder, activations: np.ndarray) -> np.ndarray:
-    """Return the reconstruction of standardised features: (n_cells, n_neurons) -> (n_cells, n_features) float32."""
+def decode(network: Autoencoder, activations: np.ndarray, origin: int | None = None) -> np.ndarray:
+    """Return the reconstruction of standardised features: (n_cells, n_neurons) -> (n_cells, n_features) float32.
+
+    It is that of one origin, given by its number, or the mean over all.
+    """
     n_features = network.config.n_features
     decoded = (
-        network.decode(_tensor(network, activations[rows]))
-        for rows in slices(len(activations), rows_at_once(n_features))
+        _decoded(network, activations[rows], origin) for rows in slices(len(activations), rows_at_once(n_features))
     )
     return filled(decoded, (len(activations), n_features))
 
@@ -52,12 +54,14 @@ def module_space(network: Autoencoder, params: Mapping[str, Any]) -> tuple[Calla
 def errors(network: Autoencoder, blocks: Iterable[Tensor], activations: np.ndarray) -> np.ndarray:
     """Return the mean squared error of each cell's reconstruction, in standardised features, (n_cells,) float32.
 
+    A network that knows origins gives each cell the error under that origin which explains it best.
+
     Parameters
     ----------
     network
         The network that gave the activations.
     blocks
-        The cells as the network sees them, (batch, n_features) each; they are overwritten.
+        The cells as the network sees them, (batch, n_features) each.
     activations
         Those of the same cells, (n_cells, n_neurons).
     """
@@ -65,9 +69,15 @@ def errors(network: Autoencoder, blocks: Iterable[Tensor], activations: np.ndarr
     start = 0
     for features in blocks:
         rows = slice(start, start := start + len(features))
-        misfit = features.sub_(network.decode(_tensor(network, activations[rows])))
-        result[rows] = misfit.square_().mean(dim=1).cpu().numpy()
+        each = (_decoded(network, activations[rows], origin) for origin in range(len(network.config.origins)) or [None])
+        of_each = [decoded.sub_(features).square_().mean(dim=1) for decoded in each]
+        result[rows] = torch.stack(of_each).amin(dim=0).cpu().numpy()
     return result
+
+
+def _decoded(network: Autoencoder, activations: np.ndarray, origin: int | None) -> Tensor:
+    origins = None if origin is None else torch.full((len(activations),), origin, device=network.device)
+    return network.decode(_tensor(network, activations), origins)
 
 
 def _tensor(network: Autoencoder, activations: np.ndarray) -> Tensor:

@@ -122,13 +122,20 @@ class FittedModel:
         """
         return _apply.encode(self.network, self._batches(matrix))
 
-    def reconstruct(self, matrix: Matrix) -> np.ndarray:
+    @property
+    def batches(self) -> tuple[str, ...]:
+        """Names of the batches that the decoder was told (`batch_key`); empty if it was told none."""
+        return self.network.config.origins
+
+    def reconstruct(self, matrix: Matrix, *, batch: str | None = None) -> np.ndarray:
         """Return the reconstruction in input units, float32: (n_cells, n_features) -> the same shape.
 
         Parameters
         ----------
         matrix
             Unscaled values, dense or CSR, columns in the order of `features`.
+        batch
+            As cells of this one of `batches` would look. None: the mean over all batches.
 
         Returns
         -------
@@ -136,16 +143,14 @@ class FittedModel:
 
         Raises
         ------
-        TypeError
-            If it is neither an array nor a sparse matrix: names of columns would not be looked at.
-        ValueError
-            If the number of columns differs from the number of features, or a value is not finite.
+        TypeError, ValueError
+            As by :meth:`activations`, or if the fit knows no such batch.
         """
-        return self.decode(self.activations(matrix))
+        return self.decode(self.activations(matrix), batch=batch)
 
-    def decode(self, activations: np.ndarray) -> np.ndarray:
-        """Return features in input units from activations: (n_cells, n_neurons) -> (n_cells, n_features)."""
-        features = _apply.decode(self.network, activations)
+    def decode(self, activations: np.ndarray, *, batch: str | None = None) -> np.ndarray:
+        """Return features in input units, as :meth:`reconstruct`: (n_cells, n_neurons) -> (n_cells, n_features)."""
+        features = _apply.decode(self.network, activations, self.network.config.origin(batch))
         features *= self.scale
         features += self.mean
         return features
@@ -156,7 +161,7 @@ class FittedModel:
         0 is typical; one in a hundred cells of the fit reaches 1, more of its rare kinds and fewer of the common ones
         (some in a hundred, where fewer than 100 cells were held out to tell); there is no upper end. It is the larger
         of two measures: how unusual the picture is (Mahalanobis distance of the activations), and how badly it tells
-        the features (error of the reconstruction).
+        the features (error of the reconstruction, of the best one if the fit was told batches).
 
         Parameters
         ----------
@@ -192,10 +197,6 @@ class FittedModel:
             Made if it is not there. A crash while writing leaves what was there before.
         overwrite
             Replace the model that the folder holds.
-
-        Returns
-        -------
-        None.
 
         Raises
         ------
@@ -247,10 +248,6 @@ class FittedModel:
 
     def to_record(self) -> dict[str, Any]:
         """Return all of the model as values that h5ad, zarr and safetensors with JSON can hold."""
-        weights = {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
-        scaling = {"mean": self.mean, "scale": self.scale, "cofactor": self.cofactor}
-        reference = {} if self.novelty_reference is None else self.novelty_reference.to_arrays()
-        explainable = {"explainable_r2": np.array(self.explainable_r2)}
         return {
             "schema": _record.SCHEMA,
             "params": _record.plain(self.params),
@@ -259,13 +256,18 @@ class FittedModel:
             "evolution": self.evolution.to_dict(self.graph.n_neurons),
             "modules": self.modules.labels,
             "history": self.history.set_axis(self.history.index.astype(str), axis="index"),
-            "model": {
-                "config": json.dumps({"network": self.network.config.to_dict()}),
-                "arrays": {**weights, **scaling, **self.modules.to_arrays(), **reference, **explainable},
-            },
+            "model": {"config": json.dumps({"network": self.network.config.to_dict()}), "arrays": self._arrays()},
             "features": np.array(self.features, dtype=object),
             "versions": dict(self.versions),
         }
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Return the weights of the network, and what else is known by numbers."""
+        weights = {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        scaling = {"mean": self.mean, "scale": self.scale, "cofactor": self.cofactor}
+        known = {**self.modules.to_arrays(), "explainable_r2": np.array(self.explainable_r2)}
+        reference = {} if self.novelty_reference is None else self.novelty_reference.to_arrays()
+        return {**weights, **scaling, **known, **reference}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> FittedModel:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from scgsr import _checks, _ranks
+from scgsr._checks import about
 from scgsr._model._front import PrincipalFront
 from scgsr._random import seeded_init
 from scgsr.graphs import Atoms, NeuronGraph
@@ -33,6 +34,7 @@ class AutoencoderConfig:
     atoms: Atoms | None = None
     least: float = 0.5  # how strongly the strongest neuron of each cell fires at least
     n_components: int | None = None  # principal components that stand for the features; None: the features themselves
+    origins: tuple[str, ...] = ()  # names of the batches that cells come from, which the decoder is told
 
     def __post_init__(self) -> None:
         _checks.positive_int("n_features", self.n_features)
@@ -54,6 +56,15 @@ class AutoencoderConfig:
         """Widths of the encoder's hidden layers."""
         return tuple(self.hidden)  # type: ignore[arg-type]  # a tuple since __post_init__
 
+    def origin(self, batch: str | None) -> int | None:
+        """Return the number of the batch of this name; None for none."""
+        if batch is None:
+            return None
+        if not self.origins:
+            msg = f"`batch`={batch!r} needs a fit that was told batches; call `scgsr.tl.fit(adata, batch_key=...)`."
+            raise about("batch", ValueError(msg))
+        return self.origins.index(_checks.one_of("batch", batch, self.origins))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""
         return asdict(self)
@@ -64,11 +75,18 @@ class AutoencoderConfig:
         noise, atoms = stored["noise"], stored.get("atoms")
         noise = FixedNoise(**noise) if isinstance(noise, Mapping) else noise
         # Networks before form 5 could leave a cell without any neuron.
-        return cls(**{"least": 0.0, **stored, "noise": noise, "atoms": None if atoms is None else Atoms(**atoms)})
+        origins = tuple(stored.get("origins", ()))
+        atoms = None if atoms is None else Atoms(**atoms)
+        return cls(**{"least": 0.0, **stored, "noise": noise, "atoms": atoms, "origins": origins})
 
 
 class Autoencoder(nn.Module):
-    """features (-> components) -> hidden widths -> structured layer -> mirrored widths (-> components) -> features."""
+    """features (-> components) -> hidden widths -> structured layer -> mirrored widths (-> components) -> features.
+
+    The decoder may be told the batches that cells come from, their origins: each adds a vector to its first layer, as
+    if the layer took one column more for it, and another one to the output. What batches do to the values then need not
+    be in the activations, and the encoder takes any cell. Without an origin a reconstruction is the mean over all.
+    """
 
     def __init__(self, config: AutoencoderConfig, graph: NeuronGraph) -> None:
         super().__init__()
@@ -82,6 +100,10 @@ class Autoencoder(nn.Module):
         mirrored = [graph.n_neurons, *config.widths[::-1]]
         self.decoder = _stack(mirrored)
         self.output = nn.Linear(mirrored[-1], n_inputs)
+        # Zero at first: told nothing, the network starts from the same weights as one that knows no origins.
+        n_origins = len(config.origins)
+        self.origin = nn.Parameter(torch.zeros(n_origins, mirrored[1])) if n_origins and config.widths else None
+        self.shift = nn.Parameter(torch.zeros(n_origins, n_inputs)) if n_origins else None
 
     @property
     def n_neurons(self) -> int:
@@ -115,13 +137,21 @@ class Autoencoder(nn.Module):
         """Whether :meth:`coordinates` are the features themselves, neither combined nor rotated."""
         return self.front is None and len(self.output.weight) <= self.output.weight.shape[1]
 
+    @property
+    def first_weight(self) -> Tensor:
+        """The weights that the inputs meet first, (n_units, n_inputs)."""
+        return next(self.encoder.parameters()) if self.config.widths else self.layer.linear.weight
+
     def inputs(self, features: Tensor) -> Tensor:
         """Return what the first layer takes: (batch, n_features) -> (batch, n_inputs)."""
         return features if self.front is None else self.front(features)
 
-    def outputs(self, activations: Tensor) -> Tensor:
+    def outputs(self, activations: Tensor, origins: Tensor | None = None) -> Tensor:
         """Return the reconstruction of the inputs: (batch, n_neurons) -> (batch, n_inputs)."""
-        return self.output(self.decoder(activations))
+        outputs = self.output(self.hidden_back(activations, origins))
+        if self.shift is None:
+            return outputs
+        return outputs + (self.shift.mean(dim=0) if origins is None else nn.functional.embedding(origins, self.shift))
 
     def hidden(self, features: Tensor) -> Tensor:
         """Return what the structured layer takes: (batch, n_features) -> (batch, n_hidden)."""
@@ -131,9 +161,21 @@ class Autoencoder(nn.Module):
         """Return the activations: (batch, n_features) -> (batch, n_neurons)."""
         return self.layer(self.hidden(features))
 
-    def decode(self, activations: Tensor) -> Tensor:
-        """Return the reconstruction: (batch, n_neurons) -> (batch, n_features)."""
-        outputs = self.outputs(activations)
+    def hidden_back(self, activations: Tensor, origins: Tensor | None = None) -> Tensor:
+        """Return what the last layer takes: (batch, n_neurons) -> (batch, n_units), of origins (batch,) or their mean.
+
+        The last layer is linear: its output from the mean is the mean of its outputs.
+        """
+        if self.origin is None:
+            return self.decoder(activations)
+        first = self.decoder[0](activations)
+        if origins is not None:
+            return self.decoder[1:](first + nn.functional.embedding(origins, self.origin))
+        return torch.stack([self.decoder[1:](first + added) for added in self.origin]).mean(dim=0)
+
+    def decode(self, activations: Tensor, origins: Tensor | None = None) -> Tensor:
+        """Return the reconstruction: (batch, n_neurons) -> (batch, n_features), of origins (batch,) or their mean."""
+        outputs = self.outputs(activations, origins)
         return outputs if self.front is None else self.front.back(outputs)
 
     def coordinates(self, activations: Tensor) -> Tensor:
@@ -143,16 +185,16 @@ class Autoencoder(nn.Module):
         They are the reconstructed inputs, or, where there are more of them than units in the last hidden layer, as many
         numbers as units: the linear layer after it adds no dimension.
         """
-        hidden = self.decoder(activations)  # (batch, n_units)
+        hidden = self.hidden_back(activations)  # (batch, n_units)
         weight = self.output.weight  # (n_inputs, n_units)
         if len(weight) <= weight.shape[1]:
             return self.output(hidden)
         return hidden @ torch.linalg.qr(weight, mode="r").R.T
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, origins: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return activations and reconstruction, (batch, n_neurons) and (batch, n_features)."""
         activations = self.encode(features)
-        return activations, self.decode(activations)
+        return activations, self.decode(activations, origins)
 
     def noisy(self, activations: Tensor, rng: torch.Generator) -> Tensor:
         """Return the activations as the decoder sees them in training: (batch, n_neurons) -> (batch, n_neurons)."""

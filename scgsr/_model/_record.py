@@ -18,8 +18,8 @@ from scgsr.graphs import NeuronGraph
 # Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates. Form 3
 # named a likelihood beside the settings of the network. Form 4 does not, and new fits record `start` and `anneal`.
 # Form 5 may have principal components in front of the network, and new fits record `balance`. Form 6 has templates of
-# pieces of the cells, where older forms had one for each neuron.
-SCHEMA = 6
+# pieces of the cells, where older forms had one for each neuron. Form 7 may have a decoder that is told batches.
+SCHEMA = 7
 _OLDEST = 2
 
 _PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")

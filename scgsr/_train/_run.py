@@ -22,7 +22,7 @@ from scgsr._train._regularizer import Regularizer, factors_of
 from scgsr._train._rounds import Rounds
 from scgsr._train._state import arrays_to_tensors, load_optimiser, optimiser_to_dict, tensors_to_arrays
 from scgsr._train._step import Stepper
-from scgsr._values import Part, rows_at_once, slices
+from scgsr._values import Minibatch, Part, rows_at_once, slices
 from scgsr.graphs import LearnedGraph, NeuronGraph
 from scgsr.nn import StructuredLayer, unit_pictures
 
@@ -146,10 +146,10 @@ class Run:
         self.regularizer.train()
         sums = torch.zeros(2, device=self.device)
         n_steps, learner = 0, self.learner
-        for features in self._batches(epoch):
+        for batch in self._batches(epoch):
             if learner is not None and learner.is_due(self.stepper.n_done):
                 self._refresh(learner, epoch)
-            sums += torch.stack(self.stepper.step(features, self.noise_rng))
+            sums += torch.stack(self.stepper.step(batch, self.noise_rng))
             n_steps += 1
             if learner is not None and learner.is_over(self.stepper.n_done):
                 break
@@ -173,7 +173,7 @@ class Run:
         learner.load_state(state)
         self.set_graph(graph)
 
-    def _batches(self, epoch: int) -> Iterator[torch.Tensor]:
+    def _batches(self, epoch: int) -> Iterator[Minibatch]:
         """Yield the cells of a round in random order, drawn by weight, in batches."""
         for part in self.rounds.parts(epoch):
             yield from part.batches.shuffled(part.drawn(self.order_rng), self.config.batch_size, self.order_rng)
@@ -199,8 +199,9 @@ class Run:
         """Return mean squared error and penalty on these cells, and R2 on the scale of the input."""
         weight = self.network.layer.linear.weight
         penalty, sums = np.zeros(1), np.zeros((3, self.network.config.n_features))
-        for _, features in self._own_blocks(self.judged, rows):
-            activations, reconstruction = self.network(features)
+        for block, features in self._own_blocks(self.judged, rows):
+            activations = self.network.encode(features)
+            reconstruction = self.network.decode(activations, self.judged.batches.origins(rows[block]))
             penalty += len(features) * float(self.regularizer(activations, weight))
             parts = (reconstruction.sub_(features).square_(), features.square(), features)
             sums += torch.stack([part.sum(dim=0) for part in parts]).cpu().double().numpy()
@@ -211,10 +212,10 @@ class Run:
         r2 = 1 - float(in_units @ error) / len(rows) / variance if varies else float("nan")
         return float(error.mean()) / len(rows), float(penalty[0]) / len(rows), r2
 
-    def _own_blocks(self, part: Part, rows: np.ndarray) -> Iterator[tuple[int, torch.Tensor]]:
-        """Yield rows of a part in blocks, and the place of the first of each; several ranks take turns."""
+    def _own_blocks(self, part: Part, rows: np.ndarray) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield rows of a part in blocks, and where in `rows` each block is; several ranks take turns."""
         for block in _ranks.own_turns(slices(len(rows), rows_at_once(part.batches.shape[1]))):
-            yield block.start, part.batches.rows(rows[block])
+            yield block, part.batches.rows(rows[block])
 
     def sample(self, n_cells: int) -> torch.Tensor:
         """Return some training cells as the network sees them, (at most n_cells, n_features), drawn by weight."""
@@ -243,9 +244,9 @@ class Run:
         self.network.eval()
         weights = np.ones(len(self.known.rows)) if self.known.weights is None else self.known.weights
         sums = np.zeros((2, layer.linear.out_features))
-        for start, features in self._own_blocks(self.known, self.known.rows):
+        for block, features in self._own_blocks(self.known, self.known.rows):
             inputs = layer.linear(self.network.hidden(features)).cpu().double()
-            share = torch.from_numpy(weights[start : start + len(inputs)] / weights.sum())
+            share = torch.from_numpy(weights[block] / weights.sum())
             sums += torch.stack([share @ inputs, share @ inputs.square()]).numpy()
         mean, square = torch.from_numpy(_ranks.summed(sums))
         moments = {"running_mean": mean, "running_var": square - mean.square()}

@@ -5,6 +5,9 @@ ring folds or winds twice, a sheet creases. Here the neurons first become protot
 move together at first and ever more freely as the neighbourhood shrinks (Kohonen's map, in batches, with the heat
 kernel of the graph as neighbourhood); each neuron's weights then respond to its prototype's direction.
 
+Where the decoder is told which batch a cell comes from, it knows from the start by how much batches shift like cells,
+and neurons start without a view of that: they would keep what they see at first, though nobody needs it from them.
+
 References
 ----------
 Kohonen, *Essentials of the self-organizing map*, https://doi.org/10.1016/j.neunet.2012.09.018
@@ -17,11 +20,18 @@ import torch
 from torch import Tensor
 
 from scgsr._model import Autoencoder
+from scgsr._train._shifts import shifts_of
+from scgsr._values import Part
 from scgsr.graphs import NeuronGraph, fourier_basis
 
-# Cells from which the start is made, and principal components in which they are compared.
+# Cells from which the start is made, and principal components in which they are compared; cells from which shifts are
+# estimated.
 CELLS = 1500
 _COMPONENTS = 50
+_CELLS_COMPARED = 4000
+# Of the directions of the inputs, first weights are turned away from at most this share, and from no direction in which
+# batches differ less than this share of how much they differ at most.
+_MOST_TURNED_AWAY, _NO_SHIFT = 0.25, 1e-3
 # The neighbourhood shrinks in so many rounds.
 _ROUNDS = 60
 # It begins with heat that has spread for this share of the time that it takes over the whole graph (1 / lowest
@@ -33,7 +43,52 @@ _RIDGE = 1e-3
 
 
 @torch.no_grad()
-def organise(network: Autoencoder, graph: NeuronGraph, features: Tensor) -> None:
+def begin(network: Autoencoder, graph: NeuronGraph, known: Part, *, ordered: bool, rng: np.random.Generator) -> None:
+    """Set the weights that training starts from.
+
+    Parameters
+    ----------
+    network
+        Freshly initialised.
+    graph
+        The neurons' graph, with edges if neurons are to be in order on it.
+    known
+        Some of the training cells.
+    ordered
+        Whether to put the neurons in order; their weights are random otherwise.
+    rng
+        Draws cells.
+    """
+    (rng_of_shifts,) = rng.spawn(1)
+    shift = network.shift
+    if shift is not None:
+        features, origins = _drawn(known, _CELLS_COMPARED, rng_of_shifts)
+        assert origins is not None, "a network that knows origins is told those of the cells"
+        points = network.inputs(features).cpu().double().numpy()
+        shift.copy_(torch.from_numpy(shifts_of(points, origins.cpu().numpy(), len(shift))))
+    if ordered:
+        features, origins = _drawn(known, CELLS, rng)
+        organise(network, graph, features, None if shift is None else shift[origins])
+    elif shift is not None:
+        _turn_away(network.first_weight, shift)
+
+
+def _drawn(known: Part, n_cells: int, rng: np.random.Generator) -> tuple[Tensor, Tensor | None]:
+    """Return some cells as the network sees them, drawn by weight, and where they come from."""
+    rows = known.some(n_cells, rng)
+    return torch.cat(list(known.batches.in_order(rows))), known.batches.origins(rows)
+
+
+def _turn_away(weight: Tensor, shift: Tensor) -> None:
+    """Take out of weights, (n_units, n_inputs), the directions in which batches differ, (n_batches, n_inputs)."""
+    _, strength, directions = torch.linalg.svd(shift - shift.mean(dim=0), full_matrices=False)
+    most = int(_MOST_TURNED_AWAY * weight.shape[1])
+    seen = directions[:most][strength[:most] > _NO_SHIFT * strength[0]]
+    weight -= (weight @ seen.T) @ seen
+
+
+@torch.no_grad()
+def organise(network: Autoencoder, graph: NeuronGraph, features: Tensor, shift: Tensor | None = None) -> None:
     """Set the weights of the structured layer so that neighbours respond to similar cells.
 
     Parameters
@@ -44,8 +99,11 @@ def organise(network: Autoencoder, graph: NeuronGraph, features: Tensor) -> None
         The neurons' graph, with edges.
     features
         Some cells as the network sees them, (n_cells, n_features).
+    shift
+        What its batch adds to the inputs of each of these cells, (n_cells, n_inputs): neurons are laid out without it.
     """
-    cells = network.inputs(features).cpu().double().numpy()
+    inputs = network.inputs(features)
+    cells = (inputs if shift is None else inputs - shift).cpu().double().numpy()
     points = _principal(cells - cells.mean(axis=0))
     responses = points @ prototypes(points, graph).T  # (n_cells, n_neurons)
     hidden = network.hidden(features).cpu().double().numpy()

@@ -12,6 +12,7 @@ from scgsr._model import Autoencoder
 from scgsr._train._config import TrainConfig, value_at
 from scgsr._train._losses import left_out, squared_error
 from scgsr._train._regularizer import Regularizer
+from scgsr._values import Minibatch
 
 # Devices on which one kernel updates all weights.
 _WITH_FUSED_ADAM = ("cpu", "cuda")
@@ -40,15 +41,15 @@ class Stepper:
         self.schedule = config.schedule(self.optimiser, n_steps)
         self.n_done = 0
 
-    def step(self, features: Tensor, noise_rng: torch.Generator) -> Losses:
-        """Update the weights by a batch, (batch, n_features), and return the losses before the update.
+    def step(self, batch: Minibatch, noise_rng: torch.Generator) -> Losses:
+        """Update the weights by a batch, and return the losses before the update.
 
         Of several ranks each gives its own rows of the batch; the losses are those of the whole batch.
         """
         smoothness = self.config.smoothness_at(self.n_done, self.n_steps)
         self.optimiser.zero_grad()
-        with _ranks.one_batch(len(features)):
-            reconstruction, penalty = self._losses(features, noise_rng)
+        with _ranks.one_batch(len(batch.features)):
+            reconstruction, penalty = self._losses(batch, noise_rng)
             torch.add(reconstruction, penalty, alpha=smoothness).backward()
         _ranks.sum_gradients(self.network.parameters())
         self.optimiser.step()
@@ -56,16 +57,16 @@ class Stepper:
         self.n_done += 1
         return Losses(reconstruction.detach(), penalty.detach())
 
-    def _losses(self, features: Tensor, noise_rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _losses(self, batch: Minibatch, noise_rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return reconstruction error and penalty; what makes the layer structured is never of low precision."""
-        network, layer = self.network, self.network.layer
+        network, layer, features = self.network, self.network.layer, batch.features
         inputs = network.inputs(features)  # (batch, n_inputs)
         with _device.low_precision(self.config.precision, features.device):
             responses = layer.linear(network.encoder(inputs))  # (batch, n_neurons)
         activations = layer.respond(responses.to(features.dtype))
         penalty = self.regularizer(activations, layer.linear.weight)
         with _device.low_precision(self.config.precision, features.device):
-            outputs = network.outputs(network.noisy(activations, noise_rng))
+            outputs = network.outputs(network.noisy(activations, noise_rng), batch.origins)
         error = squared_error(inputs, outputs.to(features.dtype))
         if network.front is not None:
             error = error + left_out(features, inputs)

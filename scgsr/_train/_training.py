@@ -86,8 +86,8 @@ def train(
         state = _ranks.on_first(file.read)
     if state is not None:
         run.load_state(state)
-    elif config.start == "ordered":
-        _start.organise(network, first_graph, run.sample(_start.CELLS))
+    else:
+        _start.begin(network, first_graph, known, ordered=config.start == "ordered", rng=run.order_rng)
     run.fit(file, progress)
     run.calibrate()
     if config.uses_graph:

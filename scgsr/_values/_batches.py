@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,13 +17,31 @@ from scgsr._values._matrix import Matrix, dense, n_bytes, rows_at_once, slices
 from scgsr._values._stored import Rows
 
 
+class Minibatch(NamedTuple):
+    """The cells of one step, valid until the next."""
+
+    features: Tensor  # (batch, n_features) float32
+    origins: Tensor | None = None  # (batch,) int64, see :class:`Origins`; None: not told
+
+
 class Batches:
-    """Minibatches of a matrix in memory, (batch, n_features) float32 tensors of (value - mean) / scale."""
+    """Minibatches of a matrix in memory, (batch, n_features) float32 tensors of (value - mean) / scale.
+
+    `origins`, (n_cells,) int64, are the codes of :class:`Origins`; None: not told.
+    """
 
     together = 1  # any cell is at hand
 
-    def __init__(self, matrix: Matrix, mean: np.ndarray, scale: np.ndarray, device: torch.device) -> None:
+    def __init__(
+        self,
+        matrix: Matrix,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        device: torch.device,
+        origins: np.ndarray | None = None,
+    ) -> None:
         self.matrix = matrix
+        self._origins = origins
         self.moments = mean.astype(np.float32), scale.astype(np.float32)
         self.device = device
         self._mean, self._scale = (torch.as_tensor(moment, device=device) for moment in self.moments)
@@ -41,8 +59,8 @@ class Batches:
 
     @property
     def digest(self) -> str:
-        """A short text that differs where the values or the moments do."""
-        return digest(self.matrix, *self.moments)
+        """A short text that differs where the values, the moments or the origins do."""
+        return digest(self.matrix, *self.moments, *([] if self._origins is None else [self._origins]))
 
     def part(self, index: np.ndarray) -> Part:
         """Return the cells `index`, (n_cells,) int, sorted; nothing is copied."""
@@ -53,20 +71,28 @@ class Batches:
         on_device = None if self._resident is None else torch.as_tensor(index, device=self.device)
         return self._standardised(index, on_device, out)
 
-    def shuffled(self, index: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[Tensor]:
-        """Yield the rows `index` in random order, in batches of nearly equal size, each valid until the next.
+    def origins(self, index: np.ndarray) -> Tensor | None:
+        """Return where the rows `index` come from, (n_rows,) int64; None if that is not told."""
+        return None if self._origins is None else torch.as_tensor(self._origins[index], device=self.device)
+
+    def shuffled(self, index: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[Minibatch]:
+        """Yield the rows `index` in random order, in batches of nearly equal size.
 
         Each of several ranks gets its own rows of every batch.
         """
         whole = np.array_split(rng.permutation(index), n_batches(len(index), batch_size))
         parts = [batch[_ranks.own_rows(len(batch))] for batch in whole]
         on_device: Sequence[Tensor | None] = [None] * len(parts)
+        of_parts: Sequence[Tensor | None] = on_device
+        order = np.concatenate(parts)
+        sizes = [len(part) for part in parts]
         if self._resident is not None:  # copied once an epoch, not in every step
-            order = torch.from_numpy(np.concatenate(parts)).to(self.device)
-            on_device = order.split([len(part) for part in parts])
+            on_device = torch.from_numpy(order).to(self.device).split(sizes)
+        if (origins := self.origins(order)) is not None:
+            of_parts = origins.split(sizes)
         buffer = torch.empty(len(parts[0]), self.matrix.shape[1], device=self.device)  # the first part is the largest
-        for part, part_on_device in zip(parts, on_device, strict=True):
-            yield self._standardised(part, part_on_device, buffer)
+        for part, part_on_device, of_part in zip(parts, on_device, of_parts, strict=True):
+            yield Minibatch(self._standardised(part, part_on_device, buffer), of_part)
 
     def in_order(self, index: np.ndarray | slice = slice(None)) -> Iterator[Tensor]:
         """Yield the rows `index` (all by default) in order, in blocks."""

@@ -13,6 +13,7 @@ from scgsr._values._arcsinh import arcsinh
 from scgsr._values._batches import Batches
 from scgsr._values._cells import Cells
 from scgsr._values._on_disk import OnDisk
+from scgsr._values._origins import Origins
 from scgsr._values._statistics import Statistics
 from scgsr._values._stored import Rows, Stored
 
@@ -32,13 +33,16 @@ class MatrixView:
     statistics: Statistics | None = None  # of the values; None: of a view that nobody trains on
     scaling: str = "feature"  # how `scale` came about: "feature", "common", or "pca" for common and then components
     cofactor: np.ndarray | None = None  # (n_features,) of the arcsinh on record, NaN for none; None: nobody asked
+    origins: Origins | None = None  # which batch each cell comes from; None: not told
 
     def cells(self, device: torch.device) -> Cells:
         """Return the cells as the network sees them, for batches on a device."""
+        origins = None if self.origins is None else self.origins.codes
         if not isinstance(self.matrix, Stored):
-            return Batches(self.matrix, self.mean, self.scale, device)
+            return Batches(self.matrix, self.mean, self.scale, device, origins)
         assert self.statistics is not None, "a view to train on knows its statistics"
-        return OnDisk(self.matrix, self.mean, self.scale, device, digest_of_values=self.statistics.digest)
+        moments, values = (self.mean, self.scale), self.statistics.digest
+        return OnDisk(self.matrix, *moments, device, digest_of_values=values, origins=origins)
 
 
 def transformed(view: MatrixView, cofactor: np.ndarray) -> MatrixView:

@@ -30,11 +30,19 @@ class OnDisk:
     """Cells in blocks of neighbours, each feature (value - mean) / scale, (batch, n_features) float32 tensors."""
 
     def __init__(
-        self, matrix: Stored, mean: np.ndarray, scale: np.ndarray, device: torch.device, *, digest_of_values: str
+        self,
+        matrix: Stored,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        device: torch.device,
+        *,
+        digest_of_values: str,
+        origins: np.ndarray | None = None,
     ) -> None:
         self.matrix, self.shape, self.device = matrix, matrix.shape, device
         self.moments = mean.astype(np.float32), scale.astype(np.float32)
-        self.digest = f"{digest_of_values}-{digest(*self.moments)}"
+        self._origins = origins  # (n_cells,) int64, see :class:`Batches`
+        self.digest = f"{digest_of_values}-{digest(*self.moments, *([] if origins is None else [origins]))}"
         of_cell = max(1, matrix.n_bytes // matrix.shape[0])
         self.at_once = max(_BLOCKS_AT_ONCE, min(_CELLS_AT_ONCE, BYTES_AT_ONCE // of_cell))
         stored = min(max(matrix.block, _SMALLEST_BLOCK), _LARGEST_BLOCK)
@@ -45,13 +53,12 @@ class OnDisk:
         rows = self.matrix[index]
         if rows.dtype == np.float64:
             rows = rows.astype(np.float32)
-        return Part(self._batches(rows), np.arange(len(index)), index)
+        origins = None if self._origins is None else self._origins[index]
+        return Part(Batches(rows, *self.moments, self.device, origins), np.arange(len(index)), index)
 
     def in_order(self, index: slice = slice(None)) -> Iterator[Tensor]:
         """Yield neighbouring cells, all by default, in order, in blocks."""
         first, end, _ = index.indices(self.shape[0])
         for rows in slices(end - first, rows_read(self.matrix)):
-            yield from self._batches(self.matrix[first + rows.start : first + rows.stop]).in_order()
-
-    def _batches(self, rows: np.ndarray) -> Batches:
-        return Batches(rows, *self.moments, self.device)
+            matrix = self.matrix[first + rows.start : first + rows.stop]
+            yield from Batches(matrix, *self.moments, self.device).in_order()

@@ -54,7 +54,7 @@ _NEURONS_BY_DEFAULT = 100
 
 # Options that `fit` takes as they are.
 _PASSED_ON = (
-    *("smoothness", "balance", "threshold", "resolution", "scale", "layer", "use_rep"),
+    *("smoothness", "balance", "threshold", "resolution", "scale", "layer", "use_rep", "batch_key"),
     *("n_epochs", "rng", "device", "checkpoint"),
 )
 
@@ -109,6 +109,11 @@ def _add_values(values: Any) -> None:
         "(default: by the number and the units of the features)",
     )
     values.add_argument("--use-rep", metavar="NAME", help="take the values of this entry of .obsm, such as X_pca")
+    values.add_argument(
+        "--batch-key",
+        metavar="COLUMN",
+        help="column of .obs with batches (runs, plates), whose effects are to stay out of the pictures",
+    )
 
 
 def _add_training(training: Any) -> None:

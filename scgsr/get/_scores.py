@@ -32,6 +32,9 @@ def scores(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
       neighbours are elsewhere on the graph, and the smallest share of border cells between two neighbours of a ring.
     - ``modules``: how many; where there is one alone, the confidence of all cells is 0. ``module_cells``: how many lit
       cells they were made from. ``label_halves_ari``: agreement of labels found on two halves of these cells.
+    - ``batch_mixing``: how many batches there are among the 30 neighbours of a cell, by its picture, from 0, one alone,
+      to 1, all alike; its p-value is of mixing as low. ``batch_r2``: share of the variance of the activations that lies
+      between batches. In their null batches change places within each label.
     - ``label_ari``, ``edge_jaccard``: agreement with another seed, whose key stands in the column of groups.
 
     Parameters

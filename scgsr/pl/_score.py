@@ -33,6 +33,8 @@ _NAMES = {
     "circular_resultant": "agreement with the angle",
     "rank_agreement": "agreement with pseudotime",
     "module_auroc": "AUROC of the best module",
+    "batch_mixing": "batches among neighbours",
+    "batch_r2": "variance between batches (low is good)",
 }
 _OBSERVED, _NULL = "#0072B2", "0.8"
 # Inches: a panel, the names on its left, the numbers on its right, what it needs above and below.

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from scgsr import _adata, _checks, _device, _random, _ranks, _values
 from scgsr._adata import DEFAULT_KEY, UNSET, Keys, Unset
-from scgsr._checks import about
-from scgsr._model import AutoencoderConfig
 from scgsr._train import TrainConfig, learn
-from scgsr.graphs import LearnedGraph, NeuronGraph, grid
+from scgsr.tl._network import THRESHOLD, as_graph, network_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import torch
     from anndata import AnnData
 
     from scgsr._random import Rng
-    from scgsr.graphs import Atoms
+    from scgsr.graphs import Atoms, LearnedGraph, NeuronGraph
     from scgsr.nn import Decay, FixedNoise
-
-# The default, which a spectral bottleneck takes as not given.
-_THRESHOLD = 0.5
-_SHEET = (10, 10)
 
 
 def fit(
@@ -42,8 +34,9 @@ def fit(
     layer: str | None = None,
     use_rep: str | None = None,
     mask_var: np.ndarray | str | Unset | None = UNSET,
+    batch_key: str | None = None,
     hidden: int | Sequence[int] = (256,),
-    threshold: float | None = _THRESHOLD,
+    threshold: float | None = THRESHOLD,
     noise: float | FixedNoise = 0.25,
     diffusion: int = 0,
     atoms: Atoms | None = None,
@@ -108,6 +101,12 @@ def fit(
     mask_var
         Features to use: a boolean array or the name of a boolean column of `.var`. Unset: ``"highly_variable"``
         where it exists. None: all.
+    batch_key
+        Column of `.obs` with the batch of each cell (run, plate, protocol). The decoder alone is told it, so what a
+        batch does to the values need not be in the pictures; what a batch has more of stays. Neither pictures nor
+        labels of new cells need a batch. Batches are mixed in part, as :func:`scgsr.tl.score` measures: where they
+        differ strongly, correct the values first (``harmonypy``, ``cyCombine``), which can take away populations that
+        one batch has alone, and fit to the result.
     hidden
         Widths of the hidden layers of the encoder; the decoder mirrors them.
     threshold
@@ -186,7 +185,7 @@ def fit(
     Raises
     ------
     KeyError
-        If `layer`, `use_rep` or `mask_var` names nothing that exists.
+        If `layer`, `use_rep`, `mask_var` or `batch_key` names nothing that exists.
     TypeError
         If an argument has the wrong type.
     ValueError
@@ -207,7 +206,7 @@ def fit(
     >>> adata.obsm["X_gsr"].shape
     (700, 64)
     """
-    keys, neurons, seed, device = Keys(key_added), _as_graph(graph), _random.seed_from(rng), _device.choose(device)
+    keys, neurons, seed, device = Keys(key_added), as_graph(graph), _random.seed_from(rng), _device.choose(device)
     training = TrainConfig(
         smoothness=smoothness,
         start=start,
@@ -224,17 +223,17 @@ def fit(
     ).on(neurons)
     with _ranks.joined(device):
         _check(adata, keys, neurons.n_neurons, resolution=resolution, scale=scale, copy=copy)
-        view = _adata.view(adata, layer=layer, use_rep=use_rep, mask_var=mask_var, scale=scale)
-        network = _network_config(neurons, view, hidden, threshold, noise, diffusion, atoms)
+        source = {"layer": layer, "use_rep": use_rep, "batch_key": batch_key}
+        view = _adata.view(adata, **source, mask_var=mask_var, scale=scale)
         learned = learn(
             view,
             neurons,
-            network,
+            network_config(neurons, view, hidden, threshold, noise, diffusion, atoms),
             training.weighing(components=use_rep is not None or view.scaling == "pca"),
             resolution=resolution,
             seed=_ranks.on_first(lambda: seed),
             device=device,
-            source={"layer": layer, "use_rep": use_rep, "scale": view.scaling},
+            source={**source, "scale": view.scaling},
             checkpoint=checkpoint,
             progress=progress,
         )
@@ -242,15 +241,6 @@ def fit(
     target = adata.copy() if copy else adata
     _adata.write(target, keys, learned.fitted, learned.activations, learned.labels, held_out=learned.held_out)
     return target if copy else None
-
-
-def _as_graph(graph: NeuronGraph | LearnedGraph | tuple[int, int] | None) -> NeuronGraph | LearnedGraph:
-    graph = _SHEET if graph is None else graph
-    if isinstance(graph, tuple) and len(graph) == 2:
-        return grid(*graph)
-    hint = "Make one with scgsr.graphs, or give (height, width) for a grid."
-    _checks.instance("graph", graph, (NeuronGraph, LearnedGraph), hint=hint)
-    return graph
 
 
 def _check(adata: AnnData, keys: Keys, n_neurons: int, *, resolution: float, scale: object, copy: bool) -> None:
@@ -263,38 +253,3 @@ def _check(adata: AnnData, keys: Keys, n_neurons: int, *, resolution: float, sca
     _adata.check_copy(adata, copy)
     _adata.check_free(adata, keys)
     _adata.check_room(adata, n_neurons)
-
-
-def _network_config(
-    graph: NeuronGraph | LearnedGraph,
-    view: _values.MatrixView,
-    hidden: int | Sequence[int],
-    threshold: float | None,
-    noise: float | FixedNoise,
-    diffusion: int,
-    atoms: Atoms | None,
-) -> AutoencoderConfig:
-    """Return the settings of the network; what has no meaning together with atoms is refused, and left out."""
-    n_features = len(view.features)
-    config = AutoencoderConfig(
-        n_features=n_features,
-        hidden=hidden,
-        threshold=threshold,
-        noise=noise,
-        diffusion=diffusion,
-        atoms=atoms,
-        n_components=min(_values.N_COMPONENTS, n_features) if view.scaling == "pca" else None,
-    )
-    if config.atoms is None:
-        return config
-    if isinstance(graph, LearnedGraph):
-        msg = (
-            "`atoms` need a given graph, such as (10, 10): a graph learned from activations that are made of its own "
-            "atoms would only confirm itself."
-        )
-        raise about("atoms", ValueError(msg))
-    for name, value, default in (("threshold", config.threshold, _THRESHOLD), ("diffusion", config.diffusion, 0)):
-        if value != default:
-            msg = f"`{name}`={value!r} has no meaning with `atoms`, whose layer has none; leave it out."
-            raise about(name, ValueError(msg))
-    return replace(config, threshold=None)

@@ -13,6 +13,7 @@ from scgsr._checks import about, log
 from scgsr._model import FittedModel
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
     from scgsr._random import Rng
@@ -28,6 +29,7 @@ def score(
     groupby: str | None = None,
     angle: str | None = None,
     pseudotime: str | None = None,
+    batch_key: str | None = None,
     baseline: str | None = None,
     others: Sequence[str] = (),
     n_permutations: int = 1000,
@@ -60,6 +62,10 @@ def score(
         Column of `.obs` with a known angle in radians, for neurons on a ring: how well cells go around it.
     pseudotime
         Column of `.obs` with a known order of the cells, for a path, or another graph that runs in one direction.
+    batch_key
+        Column of `.obs` with batches: do their cells lie among each other inside the modules, and how much of the
+        activations do batches explain? Both depend on which cells a batch has: compare them with their null, in which
+        batches change places within each label of the fit. They do not touch the verdict.
     baseline
         Key of a fit of the same network without a penalty and from random weights: ``smoothness=0`` (and
         ``diffusion=0``). Its neurons are put in their best order on this graph afterwards: what the ordered start and
@@ -121,17 +127,17 @@ def score(
     _checks.positive_int("n_permutations", n_permutations)
     _adata.check_copy(adata, copy)
     _checks.instance("others", others, (list, tuple), hint="Put the keys into a list.")
-    generator = _random.generator(rng)
     model = _adata.read_model(adata, key)
     labels = Keys(key).labels if groupby is None else groupby
     groups = _adata.groups(adata, "groupby", labels, least=1 if groupby is None else 2, most=_MOST_GROUPS)
     fit = _measured(adata, key, model)
     angles = None if angle is None else _adata.numbers(adata, "angle", angle)
     times = None if pseudotime is None else _adata.numbers(adata, "pseudotime", pseudotime)
+    batches = None if batch_key is None else _batches(adata, batch_key)
     control = None if baseline is None else _baseline(adata, baseline, fit)
     rivals = {name: _rival(adata, "others", name, fit)[0] for name in others}
 
-    table = _measures.Table(fit, n_permutations=n_permutations, rng=generator)
+    table = _measures.Table(fit, n_permutations=n_permutations, rng=_random.generator(rng))
     # What can fail comes first.
     if angles is not None:
         table.add_angle(angles)
@@ -141,17 +147,27 @@ def score(
     table.add_pictures()
     table.add_regions(groups, own_labels=groupby is None)
     table.add_shape()
+    if batches is not None:
+        table.add_batches(batches)
     if control is not None:
         table.add_baseline(control)
     for name, rival in rivals.items():
         table.add_other(name, rival)
     table.add_labels()
-    scores = _judged(table, model, own_labels=groupby is None)
-    scores["groupby"] = labels
+    scores = {**_judged(table, model, own_labels=groupby is None), "groupby": labels}
     log.info("%s: %s. %s", key, scores["verdict"], scores["advice"])
     target = adata.copy() if copy else adata
     _adata.write_scores(target, key, scores)
     return target if copy else None
+
+
+def _batches(adata: AnnData, batch_key: str) -> pd.Categorical:
+    """Return the batch of each cell; every cell has one."""
+    batches = _adata.groups(adata, "batch_key", batch_key, least=2, most=_MOST_GROUPS)
+    if n_unknown := int((batches.codes < 0).sum()):
+        msg = f"`batch_key`={batch_key!r} must name the batch of every cell, got none for {n_unknown}; leave them out."
+        raise about("batch_key", ValueError(msg))
+    return batches
 
 
 def _measured(adata: AnnData, key: str, model: FittedModel) -> _measures.Fit:

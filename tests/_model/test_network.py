@@ -49,6 +49,50 @@ def test_permuting_neurons_and_graph_together_permutes_the_activations(features)
     torch.testing.assert_close(same, reconstruction)
 
 
+def told(hidden, *, origins=("a", "b", "c"), n_components=None):
+    config = AutoencoderConfig(
+        n_features=6,
+        hidden=hidden,
+        threshold=0.5,
+        noise=0.0,
+        diffusion=0,
+        n_components=n_components,
+        origins=origins,
+    )
+    return Autoencoder.initialised(config, graphs.grid(3, 4), 0).eval()
+
+
+@pytest.mark.parametrize("hidden", [(), (8,), (20, 10)])
+def test_origins_are_told_to_the_decoder_alone(hidden, features):
+    network, untold = told(hidden), told(hidden, origins=())
+    untold_weights = untold.state_dict()
+    assert all(
+        torch.equal(value, untold_weights[name])
+        for name, value in network.state_dict().items()
+        if name in untold_weights
+    )
+    origins = torch.arange(64) % 3
+    assert torch.equal(network(features, origins)[1], untold(features)[1])  # nothing is known of them yet
+    with torch.no_grad():
+        for parameter in (network.shift, network.origin):
+            if parameter is not None:
+                parameter.normal_(generator=torch.Generator().manual_seed(0))
+    activations, of_own = network(features, origins)
+    assert torch.equal(activations, untold.encode(features))
+    of_each = torch.stack([network.decode(activations, torch.full((64,), code)) for code in range(3)])
+    torch.testing.assert_close(of_own, of_each[origins, torch.arange(64)])
+    assert (of_each.std(dim=0) > 1e-3).any()
+    torch.testing.assert_close(network.decode(activations), of_each.mean(dim=0))
+    # Distances in the coordinates are those of the mean reconstructions.
+    wanted, found = (torch.pdist(points) for points in (of_each.mean(dim=0), network.coordinates(activations)))
+    torch.testing.assert_close(found / found.max(), wanted / wanted.max(), atol=1e-3, rtol=1e-3)
+
+
+def test_origins_survive_json():
+    config = told((8,)).config
+    assert AutoencoderConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
 def test_noise_is_in_units_of_each_neurons_spread(features):
     activations = make(graphs.ring(12), noise=0).encode(features).detach()
     network, noise = make(graphs.ring(12), noise=0.5), torch.Generator().manual_seed(0)

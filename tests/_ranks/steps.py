@@ -20,6 +20,7 @@ from scgsr._ranks import _batch
 from scgsr._train import TrainConfig
 from scgsr._train._regularizer import PENALTIES, Regularizer, uses_graph
 from scgsr._train._step import Stepper
+from scgsr._values import Minibatch
 from scgsr.nn import Decay, FixedNoise
 
 N_STEPS, N_ROWS, N_FEATURES = 20, 256, 9
@@ -34,6 +35,7 @@ BEYOND = [
     {"atoms": graphs.Atoms(), "threshold": None},
     {"laplacian": "symmetric"},
     {"hidden": ()},
+    {"origins": ("one", "two", "three")},
 ]
 
 
@@ -90,12 +92,15 @@ def trained(own, *, seed=0, penalty="correlation", laplacian="combinatorial", ex
         early_stopping=False,
         precision=None,
     )
+    # In the order of the cells, so that the ranks have other batches of the laboratory.
+    codes = torch.arange(N_ROWS) * len(model.config.origins) // N_ROWS if model.config.origins else None
     stepper, noise, losses = Stepper(model, regularizer, config, N_STEPS), torch.Generator().manual_seed(1), []
     for number, features in enumerate(batches()):
         if exchanged and number == N_STEPS // 2:
             model.layer.set_graph(OTHER_GRAPH)
             regularizer.set_graph(OTHER_GRAPH)
-        losses.append(torch.stack(stepper.step(features[own].to(dtype), noise)))
+        batch = Minibatch(features[own].to(dtype), None if codes is None else codes[own])
+        losses.append(torch.stack(stepper.step(batch, noise)))
     return model, regularizer, torch.stack(losses)
 
 

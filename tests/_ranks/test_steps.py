@@ -24,7 +24,7 @@ def test_every_penalty_threshold_and_graph_is_there(results):
     for of_rank in results:
         assert of_rank["nothing"].keys() == {"even", "uneven"}
         for found in of_rank["nothing"].values():
-            assert len(found) == 44
+            assert len(found) == 45
             assert "penalty=weight_cosine, threshold=None, exchanged=True" in found
 
 

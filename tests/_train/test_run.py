@@ -87,7 +87,9 @@ def test_progress_is_shown_when_asked_or_in_a_terminal(cells, run, capsys, progr
 def test_an_epoch_trains_on_every_training_cell_once_and_on_no_other(cells, new_run, monkeypatch):
     run = new_run(cells)
     batches, step = [], run.stepper.step
-    monkeypatch.setattr(run.stepper, "step", lambda rows, rng: batches.append(rows.clone()) or step(rows, rng))
+    monkeypatch.setattr(
+        run.stepper, "step", lambda batch, rng: batches.append(batch.features.clone()) or step(batch, rng)
+    )
     before = {name: value.clone() for name, value in run.network.named_parameters()}
     row = run.train_epoch(0)
     seen = torch.cat(batches).numpy()

@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 from scgsr import graphs
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._train import _start
+from scgsr._values import Batches
 
 
 def network(graph, n_features):
@@ -52,6 +53,44 @@ def test_every_neuron_responds_on_any_graph(graph, n_features):
     responses = model.layer.linear(model.encoder(features)).detach().numpy()
     assert np.isfinite(responses).all()
     assert (responses.std(axis=0) > 1e-3).all()
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("hidden", [(), (64,)])
+def test_neurons_start_without_a_view_of_batches(ordered, hidden):
+    rng = np.random.default_rng(0)
+    codes, moved = rng.integers(0, 2, 1200), rng.normal(0, 2, 12)
+    values = (rng.normal(size=(1200, 12)) * np.geomspace(3, 1, 12) + codes[:, None] * moved).astype(np.float32)
+    graph = graphs.grid(5, 6)
+
+    def of_batch(told):
+        """Share of the variance of the neurons' responses that lies between batches."""
+        names = ("a", "b") if told else ()
+        config = AutoencoderConfig(n_features=12, hidden=hidden, threshold=0.5, noise=0.0, diffusion=0, origins=names)
+        model = Autoencoder.initialised(config, graph, 0)
+        moments = np.zeros(12), np.ones(12)
+        part = Batches(values, *moments, torch.device("cpu"), codes if told else None).part(np.arange(1200))
+        _start.begin(model, graph, part, ordered=ordered, rng=np.random.default_rng(0))
+        responses = model.layer.linear(model.encoder(torch.from_numpy(values))).detach().numpy()
+        means = np.stack([responses[codes == code].mean(axis=0) for code in (0, 1)])
+        if told:
+            shift = (model.shift[1] - model.shift[0]).detach().numpy()
+            assert np.linalg.norm(shift - moved) < 0.4 * np.linalg.norm(moved)
+        return (((means - responses.mean(axis=0)) ** 2).mean(axis=0) / responses.var(axis=0)).mean()
+
+    assert of_batch(told=True) < 0.25 * of_batch(told=False)
+
+
+def test_only_some_directions_are_turned_away():
+    weight, shift = (
+        torch.randn(7, 8, generator=torch.Generator().manual_seed(0)),
+        torch.eye(6, 8) * torch.arange(6, 0, -1)[:, None],
+    )
+    before = weight.clone()
+    _start._turn_away(weight, shift)
+    assert np.linalg.matrix_rank((weight - before).numpy(), tol=1e-4) == 2  # a quarter of eight
+    _start._turn_away(same := before.clone(), torch.zeros(3, 8))
+    assert torch.equal(same, before)
 
 
 def test_neighbours_start_alike():

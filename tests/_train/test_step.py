@@ -11,6 +11,7 @@ from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._train._config import TrainConfig
 from scgsr._train._regularizer import PENALTIES, Regularizer
 from scgsr._train._step import Stepper
+from scgsr._values import Minibatch
 from scgsr.nn import Decay, FixedNoise
 
 GRAPH = graphs.grid(3, 4)
@@ -121,7 +122,8 @@ def test_steps_lower_the_objective_on_a_batch(settings, penalty):
     step = stepper(**settings, penalty=penalty)
     features = cells(40)
     objectives = [
-        losses.reconstruction + 0.3 * losses.penalty for losses in (step.step(features, noise()) for _ in range(40))
+        losses.reconstruction + 0.3 * losses.penalty
+        for losses in (step.step(Minibatch(features), noise()) for _ in range(40))
     ]
     assert objectives[-1] < objectives[0]
     assert step.n_done == 40
@@ -130,18 +132,18 @@ def test_steps_lower_the_objective_on_a_batch(settings, penalty):
 
 def test_features_stay_as_they_are():
     step, features = stepper(), cells(40)
-    step.step(features, noise())
+    step.step(Minibatch(features), noise())
     assert torch.equal(features, cells(40))
 
 
 def test_a_step_follows_the_gradient_of_its_own_batch_alone():
     """Gradients of the batch before are forgotten."""
     one, two = stepper(noise=0.0), stepper(noise=0.0)
-    two.step(cells(40, seed=5), noise())
+    two.step(Minibatch(cells(40, seed=5)), noise())
     two.network.load_state_dict(one.network.state_dict())
     two.regularizer.load_state_dict(one.regularizer.state_dict())
     for each in (one, two):
-        each.step(cells(40), noise())
+        each.step(Minibatch(cells(40)), noise())
     for parameter, other in zip(one.network.parameters(), two.network.parameters(), strict=True):
         torch.testing.assert_close(parameter.grad, other.grad)
 
@@ -149,7 +151,7 @@ def test_a_step_follows_the_gradient_of_its_own_batch_alone():
 def test_in_bfloat16_the_gradient_is_nearly_the_same_and_the_weights_stay_float32():
     exact, rounded = (stepper(noise=0.0, precision=precision) for precision in (None, "bf16"))
     for some in (exact, rounded):
-        some.step(cells(40), noise())
+        some.step(Minibatch(cells(40)), noise())
     for parameter, expected in zip(rounded.network.parameters(), exact.network.parameters(), strict=True):
         assert parameter.dtype == parameter.grad.dtype == torch.float32
         assert not torch.equal(parameter.grad, expected.grad)
@@ -164,7 +166,7 @@ def test_a_step_never_touches_the_host(settings, penalty, precision):
     step = stepper(**settings, penalty=penalty, precision=precision, device="meta")
     features = torch.empty(40, 7, device="meta")
     for _ in range(2):
-        losses = step.step(features, torch.Generator())
+        losses = step.step(Minibatch(features), torch.Generator())
     assert {value.device.type for value in losses} == {"meta"}
     assert {parameter.grad.device.type for parameter in step.network.parameters()} == {"meta"}
 
@@ -172,6 +174,6 @@ def test_a_step_never_touches_the_host(settings, penalty, precision):
 def test_a_value_that_is_read_back_is_noticed():
     """The test above can fail: a step that looks at its loss does."""
     step = stepper(device="meta")
-    losses = step.step(torch.empty(40, 7, device="meta"), torch.Generator())
+    losses = step.step(Minibatch(torch.empty(40, 7, device="meta")), torch.Generator())
     with pytest.raises(RuntimeError, match="meta"):
         float(losses.reconstruction)

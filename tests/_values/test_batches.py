@@ -81,7 +81,7 @@ def test_data_on_a_device_comes_in_the_same_batches(matrix, moments, kind, monke
     for resident in (False, True):
         monkeypatch.setattr(_device, "has_room_for", lambda n_bytes, device, is_there=resident: is_there)
         shuffled = Batches(kind(matrix), *moments, CPU).shuffled(np.arange(3, 90), 16, np.random.default_rng(0))
-        by_place.append(torch.cat([part.clone() for part in shuffled]))
+        by_place.append(torch.cat([part.features.clone() for part in shuffled]))
     assert torch.equal(*by_place)
 
 
@@ -107,9 +107,8 @@ def test_blocks_in_order_make_the_whole(matrix, moments, rows_at_once, monkeypat
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 32, 33, 63, 64, 65, 101])
 def test_shuffled_batches_hold_every_row_once_and_never_a_single_cell(matrix, moments, n, batch_size):
     index = np.arange(n)
-    parts = [
-        part.clone() for part in Batches(matrix, *moments, CPU).shuffled(index, batch_size, np.random.default_rng(0))
-    ]
+    batches = Batches(matrix, *moments, CPU)
+    parts = [part.features.clone() for part in batches.shuffled(index, batch_size, np.random.default_rng(0))]
     rows = torch.cat(parts)
     expected = Batches(matrix, *moments, CPU).rows(index)
     assert torch.equal(rows.sort(dim=0).values, expected.sort(dim=0).values)
@@ -120,8 +119,8 @@ def test_shuffled_batches_hold_every_row_once_and_never_a_single_cell(matrix, mo
 def test_the_order_changes_with_every_epoch_and_repeats_with_the_seed(matrix, moments):
     batches, index = Batches(matrix, *moments, CPU), np.arange(101)
     rng = np.random.default_rng(0)
-    first, second = (next(batches.shuffled(index, 32, rng)) for _ in range(2))
-    same = next(batches.shuffled(index, 32, np.random.default_rng(0)))
+    first, second = (next(batches.shuffled(index, 32, rng)).features for _ in range(2))
+    same = next(batches.shuffled(index, 32, np.random.default_rng(0))).features
     assert not torch.equal(first, second)
     assert torch.equal(first, same)
 

@@ -88,7 +88,7 @@ def test_batches_of_a_sorted_file_are_as_mixed_as_theory_says(share):
     # Within a part each batch is a plain sample of it, and adds less than the blocks would if they were cells.
     rng = np.random.default_rng(1)
     batches = [
-        float(batch.mean()) - of_part
+        float(batch.features.mean()) - of_part
         for part, of_part in zip(parts[:20], of_parts, strict=False)
         for batch in part.batches.shuffled(part.drawn(rng), 256, rng)
     ]

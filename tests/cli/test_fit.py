@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from scgsr import cli, io, pp, tl
+from scgsr import cli, get, io, pp, tl
 
 QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 WEIGHTS = ["--balance", "1", "--scale", "feature"]
@@ -48,6 +48,16 @@ def test_use_rep_mask_and_checkpoint(cells, paths):
     assert (paths / "run" / "checkpoint.safetensors").exists()
     cli.main([*start, "--mask-var", "chosen", "--graph", "learned:30"])
     assert len(ad.read_h5ad(paths / "out.h5ad").uns["gsr"]["features"]) == 5
+
+
+def test_batches(cells, paths):
+    cells.obs["run"] = np.where(np.arange(cells.n_obs) % 2, "one", "two")
+    cells.write_h5ad(paths / "cells.h5ad")
+    start = ["fit", str(paths / "cells.h5ad"), str(paths / "out.h5ad"), *QUICK, "--overwrite", "--batch-key"]
+    cli.main([*start, "run"])
+    assert get.model(ad.read_h5ad(paths / "out.h5ad")).batches == ("one", "two")
+    with pytest.raises(SystemExit, match="fit: --batch-key='walk' is not in"):
+        cli.main([*start, "walk"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgsr import FittedModel, graphs, pp, tl
+from scgsr import FittedModel, pp, tl
 
 QUICK = {"n_epochs": 5, "hidden": 16}
 
@@ -115,24 +115,6 @@ def test_an_index_with_the_name_of_a_slot_is_refused(cells, name):
     cells.obs.index.name = name
     with pytest.raises(ValueError, match="choose another name"):
         tl.fit(cells, (4, 5), **QUICK)
-
-
-@pytest.mark.parametrize(
-    ("graph", "arguments", "message"),
-    [
-        (graphs.learned(25), {}, "`atoms` need a given graph"),
-        ((5, 5), {"threshold": 1.0}, "`threshold`=1.0 has no meaning with `atoms`"),
-        ((5, 5), {"threshold": None}, "`threshold`=None has no meaning"),
-        ((5, 5), {"diffusion": 2}, "`diffusion`=2 has no meaning with `atoms`"),
-    ],
-)
-def test_what_makes_no_sense_with_atoms_is_refused(cells, graph, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        tl.fit(cells, graph, atoms=graphs.Atoms(), **arguments)
-    assert "gsr" not in cells.uns
-    for wrong in ("heat", {"kernel": "heat"}):
-        with pytest.raises(TypeError, match="`atoms`"):
-            tl.fit(cells, (5, 5), atoms=wrong)
 
 
 def test_not_an_anndata():
