@@ -5,9 +5,11 @@ the order and the units of the fit, with missing features filled in. Networks, g
 """
 
 from scgsr._adata._answers import (
+    read_compare,
     read_programs,
     read_saliency,
     read_scores,
+    write_compare,
     write_programs,
     write_saliency,
     write_scores,
@@ -46,6 +48,7 @@ from scgsr._adata._fit import (
 from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
 from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
 from scgsr._adata._query import pending_cofactors, query, query_of_results
+from scgsr._adata._samples import samples
 from scgsr._adata._view import UNSET, Unset, columns, features, mask, representation, rows, view
 
 __all__ = [
@@ -86,6 +89,7 @@ __all__ = [
     "read_cells",
     "read_cofactors",
     "read_colors",
+    "read_compare",
     "read_evolution",
     "read_graph",
     "read_held_out",
@@ -101,11 +105,13 @@ __all__ = [
     "representation",
     "room_for_activations",
     "rows",
+    "samples",
     "says_log1p",
     "to_transform",
     "view",
     "write",
     "write_arcsinh",
+    "write_compare",
     "write_mapping",
     "write_new",
     "write_programs",

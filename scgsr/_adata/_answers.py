@@ -52,6 +52,16 @@ def read_saliency(adata: AnnData, key: str) -> dict[str, Any]:
     return _read(adata, key, "saliency", "saliency", "there is no saliency")
 
 
+def write_compare(adata: AnnData, key: str, compared: dict[str, Any]) -> None:
+    """Put the tests of samples into the record of a fit."""
+    _write(adata, key, "compare", compared)
+
+
+def read_compare(adata: AnnData, key: str) -> dict[str, Any]:
+    """Return the tests that `compare` has written."""
+    return _read(adata, key, "compare", "compare", "samples were not compared by the modules")
+
+
 def _write(adata: AnnData, key: str, name: str, value: dict[str, Any]) -> None:
     """Add an entry to the record, by a new record, so that a view is copied and its parent stays as it is."""
     tell_of_view(adata)

@@ -8,14 +8,18 @@
 - `_null`: the same measure after neurons have been permuted, and the best order of neurons found after training.
 - `_table`: the measures of one fit, each with its null.
 - `_halves`: whether labels found on one half of the cells are those found on the other.
+- `_mixing`: whether batches lie among each other.
 - `_tears`: whether cells have the shape of a graph without branches.
 - `_faults`: what speaks against reading pictures that are smooth and local.
 - `_verdict`: one verdict from all measures, with advice.
+- `_compare`: whether samples of one condition differ from others; `_design`, `_moderated`: the linear models behind it.
 - `_programs`: which features rise or fall with a module, and what would change its activation.
 """
 
 from scgsr._measures._agreement import circular_agreement, match_neurons, rank_agreement
+from scgsr._measures._compare import abundance, neurons, state
 from scgsr._measures._correlation import feature_correlation
+from scgsr._measures._design import Design, design_of
 from scgsr._measures._faults import faults, remarks
 from scgsr._measures._halves import Search
 from scgsr._measures._null import p_value, permutation_null, reorder
@@ -29,11 +33,14 @@ from scgsr._measures._verdict import Context, judge
 __all__ = [
     "FEWEST_CELLS",
     "Context",
+    "Design",
     "Evidence",
     "Fit",
     "Search",
     "Table",
+    "abundance",
     "circular_agreement",
+    "design_of",
     "effects",
     "evidence",
     "faults",
@@ -45,6 +52,7 @@ __all__ = [
     "mean_cosine",
     "morans_i",
     "neighbour_correlation",
+    "neurons",
     "owners",
     "p_value",
     "permutation_null",
@@ -56,4 +64,5 @@ __all__ = [
     "segment_connectivity",
     "segments",
     "shares",
+    "state",
 ]

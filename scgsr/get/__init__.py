@@ -1,8 +1,20 @@
 """Stored results as AnnData, DataFrame or arrays. Never writes to the object that is asked."""
 
+from scgsr.get._compare import compare
 from scgsr.get._fit import activations, images, model, neurons
 from scgsr.get._programs import programs, saliency
 from scgsr.get._samples import frequencies, medians
 from scgsr.get._scores import scores
 
-__all__ = ["activations", "frequencies", "images", "medians", "model", "neurons", "programs", "saliency", "scores"]
+__all__ = [
+    "activations",
+    "compare",
+    "frequencies",
+    "images",
+    "medians",
+    "model",
+    "neurons",
+    "programs",
+    "saliency",
+    "scores",
+]

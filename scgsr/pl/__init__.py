@@ -6,6 +6,7 @@ that a notebook does not draw it twice: ``show=False`` always returns it, ready 
 
 from scgsr.pl._activation_heatmap import activation_heatmap
 from scgsr.pl._activation_map import activation_map
+from scgsr.pl._compare import compare
 from scgsr.pl._correlation_heatmap import correlation_heatmap
 from scgsr.pl._evolution import evolution
 from scgsr.pl._history import history
@@ -19,6 +20,7 @@ from scgsr.pl._spectrum import spectrum
 __all__ = [
     "activation_heatmap",
     "activation_map",
+    "compare",
     "correlation_heatmap",
     "evolution",
     "history",

@@ -78,6 +78,20 @@ class Sheet:
         ax.set(xticks=[], yticks=[], frame_on=False)
         return artist
 
+    def border(self, ax: Axes, chosen: np.ndarray, **style: Any) -> None:
+        """Draw a border around each of the chosen neurons, (n,) bool."""
+        from matplotlib.collections import PolyCollection
+
+        polygons = self.polygons if self.image_shape is None else _pixels(*self.image_shape)
+        drawn = [polygon for polygon, one in zip(polygons, chosen, strict=True) if one]
+        ax.add_collection(PolyCollection(drawn, facecolors="none", edgecolors="black", linewidths=1.0, **style))
+
+
+def _pixels(height: int, width: int) -> list[np.ndarray]:
+    """Return the corners of each pixel, (4, 2), in the order of the neurons."""
+    corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    return [corners + np.array([column, -row]) for row in range(height) for column in range(width)]
+
 
 def _cells(graph: NeuronGraph) -> tuple[list[np.ndarray], np.ndarray]:
     """Return one convex polygon per node, counter-clockwise, and the outline segments (m, 2, 2)."""

@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "scgsr"
 PUBLIC_MODULES = ["tl", "get", "pl", "pp", "graphs", "nn", "datasets", "io"]
 
+# How many arguments besides the data may be positional, where it is not one: no question without both columns.
+MORE_BY_PLACE = {"tl.compare": 2}
+
 # Arguments in the order of the design; before the star positional, after it keyword-only, "..." leaves the rest open.
 # Arguments that are not built yet may be missing.
 SIGNATURES = {
@@ -104,13 +107,14 @@ def public(module: str) -> dict[str, Callable]:
 
 def signature_faults(name: str, function: Callable) -> Iterator[str]:
     """Data first, one more positional at most, flags by name, everything annotated, familiar defaults."""
+    most = 1 + MORE_BY_PLACE.get(name, 1)
     signature = inspect.signature(function)
     by_place = [
         parameter
         for parameter in signature.parameters.values()
         if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
     ]
-    if len(by_place) > 2 and not dataclasses.is_dataclass(function):  # a value has its fields
+    if len(by_place) > most and not dataclasses.is_dataclass(function):  # a value has its fields
         yield f"{len(by_place)} positional arguments"
     if name.split(".")[0] in {"tl", "get", "pl"} and [*signature.parameters][:1] != ["adata"]:
         yield "the first argument is not `adata`"

@@ -1,0 +1,173 @@
+"""Compare: where on the sheet, in which modules and in which of their markers samples of two conditions differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scgsr import _adata
+from scgsr._adata import DEFAULT_KEY
+from scgsr.pl import _axes, _scale
+from scgsr.pl._sheet import Sheet
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+# What is found at this false discovery rate is marked.
+_FOUND = 0.05
+# Columns of the heat map: the features with the smallest p-values.
+_MOST_FEATURES = 30
+# Inches: the width of the page, below which panels stand one below the other, the height of a level and of a row.
+_WIDTH, _NARROW, _LEVEL_HEIGHT, _ROW_HEIGHT, _BETWEEN = 7.1, 5.0, 2.4, 0.16, 0.8
+_SIDE_BY_SIDE = (1.0, 1.0, 1.5)
+# In units of a panel's width.
+_BETWEEN_PANELS = 0.1
+_CMAP = "RdBu_r"
+_INK, _FAINT, _RELATIVE = "0.15", "0.6", "#D55E00"
+
+
+def compare(
+    adata: AnnData,
+    *,
+    key: str = DEFAULT_KEY,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
+) -> Figure | None:
+    """Draw what :func:`scgsr.tl.compare` has found: three panels for each level of the condition.
+
+    Left, the sheet: the moderated t of each neuron's mean picture, red where it is brighter in the level than in the
+    reference, blue where it is darker; neurons at a false discovery rate of 5 % have a black border. Middle, the
+    modules: how the log odds of their shares differ, with 95 % intervals; filled at 5 %, and an orange tick for the
+    change relative to the median one. Right, the moderated t of the medians of markers in modules, with a dot at 5 %.
+
+    The sheet is a picture. Claims rest on the tables behind the other two panels (:func:`scgsr.get.compare`).
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.compare` has been run on.
+    key
+        The fit's `key_added`.
+    figsize
+        Width and height in inches; below 5 inches the panels stand one below the other. None: 180 mm wide.
+    show
+        Show the picture instead of returning it; ``None`` as in Scanpy.
+
+    Returns
+    -------
+    Figure; ``None`` if it was shown.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`, or samples were not compared.
+
+    Examples
+    --------
+    >>> import numpy as np, scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> adata.obs["donor"] = [f"d{number}" for number in np.arange(700) % 6]
+    >>> adata.obs["treated"] = np.where(np.arange(700) % 2, "yes", "no")
+    >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
+    >>> scgsr.tl.compare(adata, "treated", "donor", names=["CD3D", "LYZ"])
+    >>> figure = scgsr.pl.compare(adata, show=False)
+    >>> figure.axes[0].get_title().split()
+    ['yes', 'against', 'no']
+    """
+    found, graph = _adata.read_compare(adata, key), _adata.read_graph(adata, key)
+    neurons, abundance, state = found["neurons"], found["abundance"], found["state"]
+    state = state[state["names"].isin(_shown(state))]
+    levels, reference = list(dict.fromkeys(abundance["level"])), str(found["params"]["reference"])
+    rows = _panels(len(levels), abundance["module"].nunique(), figsize)
+    norms = [_symmetric(table["t"].to_numpy()) for table in (neurons, state)]
+    sheet = Sheet.of_graph(graph)
+    for level, (picture, bars, heat) in zip(levels, rows, strict=True):
+        of_level = [table[table["level"] == level] for table in (neurons, abundance, state)]
+        _draw_sheet(picture, sheet, of_level[0], norms[0])
+        names = [_axes.shortened(name) for name in (level, reference) if name]
+        picture.set_title("\nagainst ".join(names), fontsize="medium", parse_math=False)
+        _draw_modules(bars, of_level[1])
+        # Beside the shares, rows are named once.
+        _draw_state(heat, of_level[2], norms[1], named=picture.get_position().x0 == heat.get_position().x0)
+    for panel, title in zip(rows[0][1:], ("share of each module", "markers in each module"), strict=True):
+        panel.set_title(title, fontsize="medium")
+    for column, label in ((0, "moderated t\nof mean pictures"), (2, "moderated t of medians")):
+        panels = [row[column] for row in rows]
+        artist = (panels[0].images or panels[0].collections)[0]
+        _axes.colorbar(artist, panels, label, widen=False)
+    return _axes.finish([panel for row in rows for panel in row], ax=None, show=show)  # type: ignore[return-value]
+
+
+def _panels(n_levels: int, n_modules: int, figsize: tuple[float, float] | None) -> list[list[Axes]]:
+    """Return the three panels of each level."""
+    import matplotlib.pyplot as plt
+
+    height = max(_LEVEL_HEIGHT, _ROW_HEIGHT * n_modules + _BETWEEN)
+    width = _WIDTH if figsize is None else figsize[0]
+    if width < _NARROW:
+        figure = plt.figure(figsize=figsize or (width, 3 * n_levels * height), layout="constrained")
+        panels = figure.subplots(3 * n_levels, 1, squeeze=False)
+        return panels.reshape(n_levels, 3).tolist()
+    figure = plt.figure(figsize=figsize or (width, n_levels * height))
+    figure.set_layout_engine("constrained", wspace=_BETWEEN_PANELS)
+    return figure.subplots(n_levels, 3, squeeze=False, width_ratios=_SIDE_BY_SIDE).tolist()
+
+
+def _shown(state: pd.DataFrame) -> list[str]:
+    """Return the features of the heat map."""
+    least = state.groupby("names", sort=False)["p"].min()
+    return list(least.index) if len(least) <= _MOST_FEATURES else list(least.nsmallest(_MOST_FEATURES).index)
+
+
+def _symmetric(values: np.ndarray) -> Normalize:
+    """Return a scale that is symmetric about zero."""
+    known = values[np.isfinite(values)]
+    return _scale.norm(known if len(known) else np.zeros(1), vcenter=0)
+
+
+def _draw_sheet(panel: Axes, sheet: Sheet, table: pd.DataFrame, norm: Normalize) -> None:
+    """Draw the t of each neuron, with a border around those that are found."""
+    import matplotlib as mpl
+
+    colors = mpl.colormaps[_CMAP].with_extremes(bad=_scale.DEAD)
+    sheet.draw(panel, np.ma.masked_invalid(table["t"].to_numpy()), cmap=colors, norm=norm)
+    sheet.border(panel, table["q"].to_numpy() <= _FOUND)
+
+
+def _draw_modules(panel: Axes, table: pd.DataFrame) -> None:
+    """Draw how the shares of the modules differ, the first module on top."""
+    rows, found = np.arange(len(table)), table["q"].to_numpy() <= _FOUND
+    panel.axvline(0, color=_FAINT, linewidth=0.8)
+    panel.hlines(rows, table["low"], table["high"], color=_INK, linewidth=1)
+    panel.scatter(table["effect"], rows, s=18, color=np.where(found, _INK, "white"), edgecolors=_INK, zorder=3)
+    panel.scatter(table["relative_effect"], rows, s=50, marker="|", color=_RELATIVE, zorder=2)
+    panel.set_ylim(len(table) - 0.5, -0.5)
+    panel.set_xlabel("difference of log odds", fontsize="small")
+    panel.tick_params(axis="x", labelsize="small")
+    panel.spines[["top", "right"]].set_visible(False)
+    _axes.name_rows(panel, [_axes.shortened(str(name), rows=len(table)) for name in table["module"]], rows)
+
+
+def _draw_state(panel: Axes, table: pd.DataFrame, norm: Normalize, *, named: bool) -> None:
+    """Draw the t of each marker in each module, with a dot where it is found."""
+    import matplotlib as mpl
+
+    modules, names = list(dict.fromkeys(table["module"])), list(dict.fromkeys(table["names"]))
+    shape = len(modules), len(names)
+    colors = mpl.colormaps[_CMAP].with_extremes(bad=_scale.UNDEFINED)
+    image = np.ma.masked_invalid(table["t"].to_numpy().reshape(shape))
+    panel.imshow(image, aspect="auto", cmap=colors, norm=norm, interpolation="nearest")
+    row, column = np.nonzero((table["q"].to_numpy() <= _FOUND).reshape(shape))
+    panel.scatter(column, row, s=9, color="black", edgecolors="white", linewidths=0.5)
+    shown = [_axes.shortened(name, rows=len(modules)) for name in modules] if named else []
+    _axes.name_rows(panel, shown, np.arange(len(shown)))
+    size = min(8.0, 180 / max(len(names), 1))
+    panel.set_xticks(
+        range(len(names)), [_axes.shortened(name) for name in names], rotation=90, fontsize=size, parse_math=False
+    )
+    panel.tick_params(axis="x", length=0)

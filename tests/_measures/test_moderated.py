@@ -1,0 +1,89 @@
+"""The moderated t: limma's numbers, and what must hold for any values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from scgsr._measures._moderated import moderated_tests, squeeze
+
+CASES = json.loads((Path(__file__).parents[1] / "fixtures" / "limma_cases.json").read_text())
+RNG = np.random.default_rng(0)
+TWO_GROUPS = np.column_stack([np.ones(10), np.repeat([0.0, 1.0], 5)])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_the_numbers_are_those_of_limma(case):
+    design, values = np.array(case["design"]), np.array(case["values"])
+    found = moderated_tests(values, design, [1])
+    for name in ("effect", "t", "df", "p", "low", "high"):
+        np.testing.assert_allclose(getattr(found, name)[:, 0], case[name], rtol=1e-6, err_msg=name)
+    np.testing.assert_allclose(stats.false_discovery_control(found.p[:, 0]), case["q"], rtol=1e-6)
+    fitted = np.linalg.lstsq(design, values, rcond=None)[0]
+    df = len(design) - design.shape[1]
+    variances = ((values - design @ fitted) ** 2).sum(axis=0) / df
+    _, df_prior = squeeze(variances, np.full(len(variances), float(df)))
+    assert df_prior == pytest.approx(float(case["df_prior"]), rel=1e-6)
+
+
+def test_ten_cases_are_there():
+    assert len(CASES) == 10
+
+
+def test_one_unit_alone_has_the_ordinary_t():
+    values = RNG.normal(size=(10, 1))
+    found = moderated_tests(values, TWO_GROUPS, [1])
+    expected = stats.ttest_ind(values[5:, 0], values[:5, 0])
+    assert found.t[0, 0] == pytest.approx(expected.statistic)
+    assert found.p[0, 0] == pytest.approx(expected.pvalue)
+    low, high = expected.confidence_interval()
+    assert (found.low[0, 0], found.high[0, 0]) == pytest.approx((low, high))
+
+
+def test_pairs_are_the_t_of_their_differences():
+    values, pair = RNG.normal(size=(10, 1)), np.tile(np.arange(5), 2)
+    design = np.hstack([TWO_GROUPS, (pair[:, None] == np.arange(1, 5)).astype(float)])
+    found = moderated_tests(values, design, [1])
+    expected = stats.ttest_1samp(values[5:, 0] - values[:5, 0], 0)
+    assert found.t[0, 0] == pytest.approx(expected.statistic)
+    assert found.p[0, 0] == pytest.approx(expected.pvalue)
+
+
+def test_a_scale_makes_variances_comparable():
+    spread = np.geomspace(1, 100, 30)
+    values = RNG.normal(size=(10, 30)) * spread
+    found = moderated_tests(values, TWO_GROUPS, [1], scale=1 / spread**2)
+    alike = moderated_tests(values / spread, TWO_GROUPS, [1])
+    np.testing.assert_allclose(found.t, alike.t)
+    np.testing.assert_allclose(found.effect, alike.effect * spread[:, None])
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10**6), n_units=st.integers(1, 12), missing=st.floats(0, 0.9))
+def test_what_is_missing_is_left_out_and_never_guessed(seed, n_units, missing):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(10, n_units))
+    values[rng.random(values.shape) < missing] = np.nan
+    found = moderated_tests(values, TWO_GROUPS, [1])
+    for unit, column in enumerate(values.T):
+        groups = [column[:5][np.isfinite(column[:5])], column[5:][np.isfinite(column[5:])]]
+        testable = min(map(len, groups)) >= 1 and sum(map(len, groups)) >= 3
+        assert np.isfinite(found.effect[unit, 0]) == testable
+        if testable:
+            assert found.effect[unit, 0] == pytest.approx(groups[1].mean() - groups[0].mean())
+            assert 0 <= found.p[unit, 0] <= 1
+
+
+def test_units_that_do_not_vary_are_no_certainty():
+    values = RNG.normal(size=(10, 5))
+    values[:, 2] = 3.0
+    found = moderated_tests(values, TWO_GROUPS, [1])
+    assert found.t[2, 0] == pytest.approx(0, abs=1e-6)
+    constant = moderated_tests(np.ones((10, 3)), TWO_GROUPS, [1])
+    assert not np.nanmin(constant.p, initial=1.0) < 0.05
