@@ -55,4 +55,4 @@ def samples(adata: AnnData, sample_key: str, columns: Sequence[tuple[str, str]])
         left_out = listed([str(name) for name in table.index[unknown]])
         log.warning("samples of which something is not known are left out: %s", left_out)
     table = table[~unknown]
-    return pd.Categorical(of_cells, categories=list(table.index)), table
+    return of_cells.set_categories(list(table.index)), table
