@@ -46,6 +46,7 @@ def abundance(counts: pd.DataFrame, design: Design, *, min_cells: int, min_sampl
     enough = (cells >= min_cells).sum(axis=0)
     tested = enough >= min_samples
     odds = np.log((cells + _HALF) / (total - cells + _HALF))
+    odds[:, (cells == total).all(axis=0)] = np.nan  # the share is 1 in all samples: the odds would tell their sizes
     share = (cells.sum(axis=0) + _HALF) / (total.sum() + 2 * _HALF)
     scale = share * (1 - share)
     plain, relative = _plain_and_relative(np.where(tested, odds, np.nan), design, scale)

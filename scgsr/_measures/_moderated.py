@@ -20,6 +20,8 @@ import scipy
 _CONFIDENCE = 0.95
 # A variance below this share of the median one is rounding.
 _ROUNDING = 1e-5
+# So is a difference below this share of the values.
+_SAME = 1e-12
 _NEWTON_STEPS, _NEWTON_DONE = 50, 1e-12
 
 
@@ -54,7 +56,8 @@ def moderated_tests(
 
     Returns
     -------
-    Tests. A unit is NaN if a term cannot be told from others with its samples, or no degree of freedom is left.
+    Tests. A unit is NaN if it is the same in all samples, if a term cannot be told from others with its samples, or if
+    no degree of freedom is left.
     """
     n_units = values.shape[1]
     effect, unscaled = np.full((2, n_units, len(terms)), np.nan)
@@ -63,8 +66,8 @@ def moderated_tests(
         known = np.isfinite(column)
         rows = design[known]
         left = len(rows) - np.linalg.matrix_rank(rows) if len(rows) else 0
-        if left < 1 or not _estimable(rows, terms):
-            continue
+        if left < 1 or not _estimable(rows, terms) or np.ptp(column[known]) <= _SAME * np.abs(column[known]).max():
+            continue  # if all samples are the same, what differs is rounding
         inverse = np.linalg.pinv(rows.T @ rows, hermitian=True)
         fitted = inverse @ rows.T @ column[known]
         residual = column[known] - rows @ fitted

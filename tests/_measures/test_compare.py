@@ -44,6 +44,13 @@ def test_a_module_that_triples_is_found_and_no_other_relative_to_the_median():
     assert tables[0].loc["2", "effect"] == pytest.approx(np.log(3), abs=0.5)
 
 
+def test_one_module_alone_has_no_share_that_could_differ():
+    sizes = pd.DataFrame({"0": np.repeat([1000, 3000], 5) + np.arange(10)})
+    found = abundance(sizes, design_of(FIVE, []), **FEW).iloc[0]
+    assert np.isnan([found["p"], found["relative_p"]]).all()
+    assert found["note"] == "not testable with these samples"
+
+
 def test_effects_are_differences_of_mean_log_odds():
     table, design = counts(np.random.default_rng(0)), design_of(FIVE, [])
     found = abundance(table, design, **FEW)
