@@ -77,6 +77,9 @@ def _condition(condition: pd.Series, reference: str | None) -> tuple[np.ndarray,
                 "categorical to compare its values."
             )
             raise about("reference", ValueError(msg))
+        if not np.isfinite(condition.to_numpy(dtype=np.float64)).all():
+            msg = f"`condition_key`: {condition.name!r} must have finite numbers, got infinite ones."
+            raise about("condition_key", ValueError(msg))
         if condition.nunique() < 2:
             msg = f"`condition_key`: {condition.name!r} is the same in all samples."
             raise about("condition_key", ValueError(msg))

@@ -54,8 +54,8 @@ def compare(
     - neurons: the mean picture of all cells, neuron by neuron. It is there to be drawn (:func:`scgsr.pl.compare`):
       claims rest on the other two.
 
-    Where nothing differs, something is found at 5 % in 4 to 7 of 100 cohorts of five against five, in 7 to 10 of three
-    against three, and in 7 to 11 of two against two, which are too few (``tests/benchmarks/compare.py``).
+    Where nothing differs, something is found at 5 % in some 5 of 100 cohorts of five against five or more, in up to 13
+    of three against three, and in up to 17 of two against two, which are too few (``tests/benchmarks/compare.py``).
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def compare(
     Returns
     -------
     None, or the copy. Written is ``.uns["gsr"]["compare"]``, a dict with the tables ``"abundance"``, ``"state"``,
-    ``"neurons"`` of :func:`scgsr.get.compare`, and the arguments.
+    ``"neurons"`` of :func:`scgsr.get.compare`, and ``"params"``, what was asked.
 
     Raises
     ------
@@ -136,11 +136,18 @@ def compare(
         index=table.index, columns=groups.categories, fill_value=0
     )
     _warn_of_small_samples(counts)
+    asked = {"condition_key": condition_key, "sample_key": sample_key, "reference": design.reference, **enough}
+    more = {
+        "block_key": block_key,
+        "groupby": groupby,
+        "layer": layer,
+        "covariates": np.array(covariates, dtype=object),
+    }
     compared: dict[str, Any] = {
         "abundance": _measures.abundance(counts, design, **enough),
         "state": _state(adata, samples, groups, design, names, layer or model.params.get("layer"), **enough),
         "neurons": _neurons(adata, samples, design, key),
-        "params": {"condition_key": condition_key, "sample_key": sample_key, "reference": design.reference, **enough},
+        "params": asked | {name: value for name, value in more.items() if value is not None},  # files know no None
     }
     _report(compared, design, condition_key)
     target = adata.copy() if copy else adata

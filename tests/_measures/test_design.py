@@ -47,6 +47,7 @@ def test_blocks_and_covariates_come_after_the_condition():
         (["a", "a", "b"], [], None, r"fewer than two samples in b\. Samples are the replicates"),
         (["a"] * 4, [], None, r"two levels or more, got \['a'\]"),
         ([3, 3, 3], [], None, "is the same in all samples"),
+        ([1, 2, np.inf, 4], [], None, "`condition_key`: 'dose' must have finite numbers"),
         (["a", "a", "b", "b"], [], "z", r"`reference`='z' must be one of the levels \['a', 'b'\]"),
         ([1, 2, 3, 4], [], "1", "has no meaning for numbers"),
         (["a", "a", "b", "b"], [("covariates", ["x", "x", "y", "y"])], None, "cannot be told apart"),

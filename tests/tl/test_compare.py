@@ -98,13 +98,14 @@ def test_the_order_of_cells_does_not_matter(cohort):
 @pytest.mark.filterwarnings("ignore:Writing zarr v2:UserWarning")  # anndata 0.12 tells of a coming default
 @pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
 def test_files_keep_the_tables(cohort, suffix, tmp_path):
-    tl.compare(cohort, "treated", "sample")
+    tl.compare(cohort, "treated", "sample", covariates=["age"])
     path = tmp_path / f"cohort.{suffix}"
     getattr(cohort, f"write_{suffix}")(path)
     back = getattr(ad, f"read_{suffix}")(path)
     for what in ("abundance", "state", "neurons"):
         pd.testing.assert_frame_equal(get.compare(back, what), get.compare(cohort, what), check_dtype=False)
     assert pl.compare(back, show=False) is not None
+    assert list(back.uns["gsr"]["compare"]["params"]["covariates"]) == ["age"]
 
 
 def test_mapped_cells_are_compared_too(cohort):
