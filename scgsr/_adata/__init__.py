@@ -18,6 +18,7 @@ from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, record_arcsinh, 
 from scgsr._adata._cells import groups, numbers, read_cells
 from scgsr._adata._cofactors import ToTransform, to_transform
 from scgsr._adata._colors import group_colors, module_colors, palette
+from scgsr._adata._consensus import check_consensus, read_consensus, view_again, write_consensus
 from scgsr._adata._copy import copied, write_new
 from scgsr._adata._file import (
     UnreadableError,
@@ -62,6 +63,7 @@ __all__ = [
     "UnreadableError",
     "Unset",
     "cells_of",
+    "check_consensus",
     "check_copy",
     "check_free",
     "check_mapping",
@@ -90,6 +92,7 @@ __all__ = [
     "read_cofactors",
     "read_colors",
     "read_compare",
+    "read_consensus",
     "read_evolution",
     "read_graph",
     "read_held_out",
@@ -109,9 +112,11 @@ __all__ = [
     "says_log1p",
     "to_transform",
     "view",
+    "view_again",
     "write",
     "write_arcsinh",
     "write_compare",
+    "write_consensus",
     "write_mapping",
     "write_new",
     "write_programs",

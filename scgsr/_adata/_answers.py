@@ -1,4 +1,4 @@
-"""Scores, programs and saliency in the record of a fit."""
+"""What verbs answer about a fit, in its record: scores, programs, saliency."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 def write_scores(adata: AnnData, key: str, scores: dict[str, Any]) -> None:
     """Put the scores into the record of a fit."""
-    _write(adata, key, "scores", scores)
+    write_answer(adata, key, "scores", scores)
 
 
 def read_scores(adata: AnnData, key: str) -> dict[str, Any]:
     """Return the table, verdict and advice that `score` has written."""
-    return _read(adata, key, "scores", "score", "there are no scores")
+    return read_answer(adata, key, "scores", "score", "there are no scores")
 
 
 def write_programs(adata: AnnData, key: str, effect: np.ndarray, programs: dict[str, Any]) -> None:
     """Write the effects to `.varm` and the tests to the record of a fit; a failure leaves all as it was."""
     undo = snapshot(adata, Keys(key))
     try:
-        _write(adata, key, "programs", programs)
+        write_answer(adata, key, "programs", programs)
         adata.varm[Keys(key).programs] = np.ascontiguousarray(effect, dtype=np.float32)
     except BaseException:
         undo()
@@ -38,37 +38,39 @@ def write_programs(adata: AnnData, key: str, effect: np.ndarray, programs: dict[
 def read_programs(adata: AnnData, key: str) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the effects, (n_vars, n_modules) float32, and the tests that `programs` has written."""
     complete = Keys(key).programs in adata.varm
-    tests = _read(adata, key, "programs", "programs", "there are no programs", complete=complete)
+    tests = read_answer(adata, key, "programs", "programs", "there are no programs", complete=complete)
     return np.asarray(adata.varm[Keys(key).programs]), tests
 
 
 def write_saliency(adata: AnnData, key: str, saliency: dict[str, Any]) -> None:
     """Put the gradients into the record of a fit."""
-    _write(adata, key, "saliency", saliency)
+    write_answer(adata, key, "saliency", saliency)
 
 
 def read_saliency(adata: AnnData, key: str) -> dict[str, Any]:
     """Return the gradients that `saliency` has written."""
-    return _read(adata, key, "saliency", "saliency", "there is no saliency")
+    return read_answer(adata, key, "saliency", "saliency", "there is no saliency")
 
 
 def write_compare(adata: AnnData, key: str, compared: dict[str, Any]) -> None:
     """Put the tests of samples into the record of a fit."""
-    _write(adata, key, "compare", compared)
+    write_answer(adata, key, "compare", compared)
 
 
 def read_compare(adata: AnnData, key: str) -> dict[str, Any]:
     """Return the tests that `compare` has written."""
-    return _read(adata, key, "compare", "compare", "samples were not compared by the modules")
+    return read_answer(adata, key, "compare", "compare", "samples were not compared by the modules")
 
 
-def _write(adata: AnnData, key: str, name: str, value: dict[str, Any]) -> None:
+def write_answer(adata: AnnData, key: str, name: str, value: dict[str, Any]) -> None:
     """Add an entry to the record, by a new record, so that a view is copied and its parent stays as it is."""
     tell_of_view(adata)
     adata.uns[Keys(key).record] = {**read_record(adata, key), name: value}
 
 
-def _read(adata: AnnData, key: str, name: str, verb: str, missing: str, *, complete: bool = True) -> dict[str, Any]:
+def read_answer(
+    adata: AnnData, key: str, name: str, verb: str, missing: str, *, complete: bool = True
+) -> dict[str, Any]:
     """Return an entry of the record; without it, or if what belongs to it elsewhere is not there, name the call."""
     record = read_record(adata, key)
     if name not in record or not complete:

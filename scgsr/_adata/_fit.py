@@ -231,7 +231,8 @@ def _owned(adata: AnnData, keys: Keys) -> Iterable[tuple[Any, str]]:
     yield adata.varm, keys.programs
     yield adata.uns, keys.record
     yield adata.uns, keys.colors
-    for column in (keys.labels, keys.confidence, keys.held_out, keys.novelty):
+    yield adata.uns, keys.consensus_colors
+    for column in (keys.labels, keys.confidence, keys.held_out, keys.novelty, keys.consensus, keys.stability):
         yield adata.obs, column
 
 

@@ -56,6 +56,16 @@ class Keys:
         return f"{self.key}_novelty"
 
     @property
+    def consensus(self) -> str:
+        """In `.obs`: the module that the fits of several seeds agree on."""
+        return f"{self.key}_consensus"
+
+    @property
+    def stability(self) -> str:
+        """In `.obs`: the share of these fits that agree."""
+        return f"{self.key}_stability"
+
+    @property
     def record(self) -> str:
         """In `.uns`: parameters, graphs, modules, history, model."""
         return self.key
@@ -64,6 +74,11 @@ class Keys:
     def colors(self) -> str:
         """In `.uns`: one hex colour per label, Scanpy's convention."""
         return colors_of(self.labels)
+
+    @property
+    def consensus_colors(self) -> str:
+        """In `.uns`: one hex colour per module that the fits agree on."""
+        return colors_of(self.consensus)
 
     @property
     def programs(self) -> str:

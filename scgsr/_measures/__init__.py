@@ -4,6 +4,7 @@
 - `_spectrum`: at which frequencies of the graph the pictures vary.
 - `_regions`: whether groups of cells light regions of their own.
 - `_agreement`: with a known angle or pseudotime, and with a fit of another seed.
+- `_sameness`: whether another fit draws the same pictures, turned or mirrored.
 - `_correlation`: of features with neurons.
 - `_null`: the same measure after neurons have been permuted, and the best order of neurons found after training.
 - `_table`: the measures of one fit, each with its null.
@@ -26,6 +27,7 @@ from scgsr._measures._null import p_value, permutation_null, reorder
 from scgsr._measures._pictures import localisation, morans_i, neighbour_correlation
 from scgsr._measures._programs import FEWEST_CELLS, Evidence, effects, evidence, planes, saliency
 from scgsr._measures._regions import mean_cosine, owners, segment_connectivity, segments, shares
+from scgsr._measures._sameness import sameness
 from scgsr._measures._spectrum import graph_spectrum
 from scgsr._measures._table import Fit, Table
 from scgsr._measures._verdict import Context, judge
@@ -61,6 +63,7 @@ __all__ = [
     "remarks",
     "reorder",
     "saliency",
+    "sameness",
     "segment_connectivity",
     "segments",
     "shares",

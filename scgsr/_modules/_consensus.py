@@ -47,7 +47,7 @@ def agree(points: np.ndarray, piece: np.ndarray, most_pieces: int, *, features: 
     for _ in range(_SEARCHES):
         shared += _same_module(piece, _search(points, most_pieces, features=features, rng=rng)) / _SEARCHES
     module = median_partition(shared, n_cells, _seed_from(rng))
-    module = _without_crumbs(module, shared, n_cells)
+    module = without_crumbs(module, shared, n_cells)
     merges = _merges(means, n_cells, module)
     measured = _separations(_growth.Grown(points, piece, features=features, rng=rng), merges)
     n_agreed = len(means) - (module.max() + 1)
@@ -123,7 +123,7 @@ def median_partition(shared: np.ndarray, n_cells: np.ndarray, seed: int) -> np.n
     return np.unique(partition.membership, return_inverse=True)[1]
 
 
-def _without_crumbs(module: np.ndarray, shared: np.ndarray, n_cells: np.ndarray) -> np.ndarray:
+def without_crumbs(module: np.ndarray, shared: np.ndarray, n_cells: np.ndarray) -> np.ndarray:
     """Return the module of each piece, (n_pieces,), where those of too few cells are part of one they were found with.
 
     `shared` and `n_cells` are those of :func:`median_partition`.

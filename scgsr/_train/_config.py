@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -126,6 +126,18 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values; a decay of nothing is no smoothness."""
         return asdict(self) if self.penalises else {**asdict(self), "smoothness": 0.0}
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> TrainConfig:
+        """Return the settings that `to_dict` has made values of, among other parameters of a fit.
+
+        Raises KeyError, with the name, if one is missing, as in fits of older versions.
+        """
+        stored = {field.name: params[field.name] for field in fields(cls)}
+        for name in ("smoothness", "learning_rate"):
+            if isinstance(stored[name], Mapping):
+                stored[name] = Decay(**stored[name])
+        return cls(**stored)
 
     def smoothness_at(self, step: int, n_steps: int) -> float:
         """Return the smoothness at a step: `anneal` times as much at first, as much as asked for from half-way on."""

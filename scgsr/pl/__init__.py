@@ -7,6 +7,7 @@ that a notebook does not draw it twice: ``show=False`` always returns it, ready 
 from scgsr.pl._activation_heatmap import activation_heatmap
 from scgsr.pl._activation_map import activation_map
 from scgsr.pl._compare import compare
+from scgsr.pl._consensus import consensus
 from scgsr.pl._correlation_heatmap import correlation_heatmap
 from scgsr.pl._evolution import evolution
 from scgsr.pl._history import history
@@ -21,6 +22,7 @@ __all__ = [
     "activation_heatmap",
     "activation_map",
     "compare",
+    "consensus",
     "correlation_heatmap",
     "evolution",
     "history",

@@ -75,9 +75,9 @@ def test_consistent_separations_are_the_measured_ones_where_nothing_speaks_again
 
 def test_a_module_of_too_few_cells_joins_the_one_it_was_found_with():
     shared = np.array([[8, 1, 3], [1, 8, 4], [3, 4, 8]]) / 8
-    module = _consensus._without_crumbs(np.array([0, 1, 2]), shared, np.array([100, 90, 1]))
+    module = _consensus.without_crumbs(np.array([0, 1, 2]), shared, np.array([100, 90, 1]))
     assert module.tolist() == [0, 1, 1]
-    assert _consensus._without_crumbs(np.array([0]), np.ones((1, 1)), np.array([2])).tolist() == [0]
+    assert _consensus.without_crumbs(np.array([0]), np.ones((1, 1)), np.array([2])).tolist() == [0]
 
 
 def disagreement(module, partitions, n_cells):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from scgsr import graphs
-from scgsr._train._config import annealing, patience, value_at
+from scgsr._train._config import TrainConfig, annealing, patience, value_at
 from scgsr.nn import Decay
 
 GRID, EDGELESS = graphs.grid(3, 4), graphs.from_adjacency(np.zeros((12, 12)))
@@ -239,3 +239,23 @@ def test_more_cells_never_get_more_epochs(train_config):
     config = train_config(n_epochs=None)
     chosen = [config.epochs(n_train) for n_train in (2, 10, 100, 1000, 10**4, 10**5, 10**6)]
     assert chosen == sorted(chosen, reverse=True)
+
+
+# --- Back from the record of a fit -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"smoothness": Decay(0.1, factor=0.5, every=3)}, {"learning_rate": Decay(0.1)}, {"penalty": {"l1": 2.0}}],
+    ids=str,
+)
+def test_settings_come_back_from_the_parameters_of_a_fit(train_config, settings):
+    config = train_config(**settings)
+    assert TrainConfig.from_params({**config.to_dict(), "layer": None}) == config
+
+
+def test_a_setting_that_is_missing_is_named(train_config):
+    stored = train_config().to_dict()
+    del stored["balance"]
+    with pytest.raises(KeyError, match="balance"):
+        TrainConfig.from_params(stored)

@@ -1,0 +1,108 @@
+"""Consensus: which modules the fits of several seeds find again, which are split, which are lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scgsr import _adata
+from scgsr._adata import DEFAULT_KEY
+from scgsr.pl import _axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Inches: a column and a row, what stands beside them and below.
+_COLUMN_WIDTH, _ROW_HEIGHT, _BESIDE, _BELOW = 0.38, 0.22, 2.2, 1.3
+# Below so many fits each can be named.
+_MOST_NAMED = 20
+_COLORS = "Blues"
+# From this overlap on, writing is white on the colour.
+_DARK = 0.6
+_SIGNS = {"split": "/", "lost": "×"}
+
+
+def consensus(
+    adata: AnnData, *, key: str = DEFAULT_KEY, ax: Axes | None = None, show: bool | None = None
+) -> Axes | Figure | None:
+    """Draw which modules the fits of several seeds agree on, as :func:`scgsr.tl.consensus` has found.
+
+    A row is a module of the consensus, with how many cells it has, and on the right what becomes of it and the mean
+    stability of its cells. A column is a fit, the first the one that is kept. The colour says how many of the cells
+    that a module or its match there holds are in both; the number is the label of the match. A stroke is a module
+    whose cells are split among modules that are mostly of it, a cross one whose cells are lost among others.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.consensus` has been run on.
+    key
+        The fit's `key_added`.
+    ax
+        Draw into these axes.
+    show
+        Show the picture instead of returning it; ``None`` as in Scanpy.
+
+    Returns
+    -------
+    Axes; ``None`` if it was shown. The page is laid out anew for another width, from 85 mm on.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`, or no consensus of it.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, (6, 8), n_epochs=5)
+    >>> scgsr.tl.consensus(adata, n_fits=3)
+    >>> ax = scgsr.pl.consensus(adata, show=False)
+    >>> ax.images[0].get_array().shape[1]
+    3
+    """
+    found = _adata.read_consensus(adata, key)
+    modules, fits = found["modules"], found["fits"]
+    n_fits = len(found["n_modules"])
+    shape = len(modules), n_fits
+    width, height = _COLUMN_WIDTH * n_fits + _BESIDE, _ROW_HEIGHT * len(modules) + _BELOW
+    panel = _axes.resizable(width, height)[0] if ax is None else ax
+    overlaps = fits["overlap"].to_numpy().reshape(shape)
+    artist = panel.imshow(overlaps, cmap=_COLORS, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    _write_matches(panel, fits, shape)
+    names = [f"{m} ({n:,})" for m, n in zip(modules["module"], modules["n_cells"], strict=True)]
+    _axes.name_rows(panel, names, np.arange(len(modules)))
+    _write_verdicts(panel, modules)
+    panel.set_xticks(np.arange(n_fits) if n_fits <= _MOST_NAMED else [0, n_fits - 1])
+    panel.tick_params(axis="x", length=0, labelsize="small")
+    panel.set_xlabel("fit (0: the one kept)", fontsize="small")
+    panel.set_title("modules of the consensus (cells)", fontsize="small")
+    panel.spines[:].set_visible(False)
+    label = "cells shared with the match (Jaccard)\nnumber: its label   /: split   ×: lost"
+    bar = panel.figure.colorbar(artist, ax=panel, location="bottom", shrink=0.7, aspect=24)
+    bar.set_label(label, fontsize="small")
+    bar.ax.tick_params(labelsize="small")
+    bar.outline.set_visible(False)
+    return _axes.finish([panel], ax=ax, show=show)
+
+
+def _write_matches(panel: Axes, fits: pd.DataFrame, shape: tuple[int, int]) -> None:
+    """Write the label of the match, or what became of the module, on each place."""
+    for place, row in zip(np.ndindex(shape), fits.itertuples(), strict=True):
+        text = _SIGNS.get(str(row.outcome), str(row.match))
+        color = "white" if float(row.overlap) >= _DARK else "black"
+        panel.text(place[1], place[0], text, ha="center", va="center", fontsize="small", color=color)
+
+
+def _write_verdicts(panel: Axes, modules: pd.DataFrame) -> None:
+    """Write what becomes of each module on the right of its row."""
+    right = panel.secondary_yaxis("right")
+    verdicts = [f"{v} {s:.2f}" for v, s in zip(modules["verdict"], modules["stability"], strict=True)]
+    right.set_yticks(np.arange(len(modules)), verdicts, fontsize="small")
+    right.tick_params(axis="y", length=0)
+    right.spines[:].set_visible(False)
