@@ -74,9 +74,9 @@ class AutoencoderConfig:
         """Return the settings that `to_dict` has made values of."""
         noise, atoms = stored["noise"], stored.get("atoms")
         noise = FixedNoise(**noise) if isinstance(noise, Mapping) else noise
-        # Networks before form 5 could leave a cell without any neuron.
         origins = tuple(stored.get("origins", ()))
         atoms = None if atoms is None else Atoms(**atoms)
+        # Networks before form 5 could leave a cell without any neuron.
         return cls(**{"least": 0.0, **stored, "noise": noise, "atoms": atoms, "origins": origins})
 
 
