@@ -16,6 +16,7 @@ import sklearn.decomposition  # noqa: F401 (its first import draws from `random`
 import torch
 
 mpl.use("Agg")
+sys.path.insert(0, str(Path(__file__).parent))  # for `_fits`, which test files share: they are no package
 
 DATA_VARIABLE = "SCGSR_DATA"
 PUBLISHED = ["thymus_masscyt", "paul15"]

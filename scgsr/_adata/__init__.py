@@ -29,11 +29,12 @@ from scgsr._adata._file import (
     put,
     room_for_activations,
 )
-from scgsr._adata._fit import (
-    check_copy,
-    check_free,
-    check_room,
-    may_be_results_of,
+from scgsr._adata._fit import check_copy, check_free, check_room, write
+from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
+from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
+from scgsr._adata._query import pending_cofactors, query, query_of_results
+from scgsr._adata._results import (
+    check_cells,
     read_activations,
     read_colors,
     read_evolution,
@@ -44,11 +45,8 @@ from scgsr._adata._fit import (
     read_model_that_fires,
     read_novelty,
     read_record,
-    write,
+    results_of,
 )
-from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
-from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
-from scgsr._adata._query import pending_cofactors, query, query_of_results
 from scgsr._adata._samples import samples
 from scgsr._adata._view import UNSET, Unset, columns, features, mask, representation, rows, view
 
@@ -63,6 +61,7 @@ __all__ = [
     "UnreadableError",
     "Unset",
     "cells_of",
+    "check_cells",
     "check_consensus",
     "check_copy",
     "check_free",
@@ -76,7 +75,6 @@ __all__ = [
     "is_current",
     "map_cells",
     "mask",
-    "may_be_results_of",
     "module_colors",
     "new_table",
     "numbers",
@@ -106,6 +104,7 @@ __all__ = [
     "read_scores",
     "record_arcsinh",
     "representation",
+    "results_of",
     "room_for_activations",
     "rows",
     "samples",

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scgsr._adata._fit import read_record, snapshot, tell_of_view
+from scgsr._adata._fit import snapshot, tell_of_view
 from scgsr._adata._keys import Keys
+from scgsr._adata._results import read_record
 from scgsr._checks import about
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+
+# What belongs to each answer.
+_PARTS = {
+    "scores": ("table", "verdict", "advice"),
+    "programs": ("names", "scores", "pvals", "pvals_adj"),
+    "saliency": ("values", "groups", "groupby", "names"),
+    "compare": ("abundance", "state", "neurons", "params"),
+    "consensus": ("modules", "fits", "n_modules"),
+}
 
 
 def write_scores(adata: AnnData, key: str, scores: dict[str, Any]) -> None:
@@ -71,9 +82,9 @@ def write_answer(adata: AnnData, key: str, name: str, value: dict[str, Any]) -> 
 def read_answer(
     adata: AnnData, key: str, name: str, verb: str, missing: str, *, complete: bool = True
 ) -> dict[str, Any]:
-    """Return an entry of the record; without it, or if what belongs to it elsewhere is not there, name the call."""
+    """Return an entry of the record; without it, or if parts of it are not there, name the call that makes it."""
     record = read_record(adata, key)
-    if name not in record or not complete:
+    if name not in record or not complete or not set(_PARTS[name]) <= set(record[name]):
         msg = f"`key`={key!r}: {missing} of this fit; call `scgsr.tl.{verb}(adata, key={key!r})` first."
         raise about("key", KeyError(msg))
     return record[name]

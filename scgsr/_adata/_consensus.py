@@ -9,8 +9,9 @@ import pandas as pd
 
 from scgsr._adata._answers import read_answer, write_answer
 from scgsr._adata._colors import palette
-from scgsr._adata._fit import read_colors, read_record, snapshot
+from scgsr._adata._fit import snapshot
 from scgsr._adata._keys import Keys
+from scgsr._adata._results import read_colors, read_record
 from scgsr._adata._view import view
 from scgsr._checks import about
 from scgsr._model import FittedModel
@@ -37,7 +38,7 @@ def view_again(adata: AnnData, key: str, fitted: FittedModel) -> MatrixView:
     """Return the values that a fit was made of; refused if these are others."""
     params = fitted.params
     chosen: np.ndarray | None = None
-    if params["use_rep"] is None:
+    if params.get("use_rep") is None:
         chosen = np.isin(adata.var_names.astype(str), fitted.features)
         n_there = int(chosen.sum())
         if n_there != len(fitted.features):
@@ -48,8 +49,8 @@ def view_again(adata: AnnData, key: str, fitted: FittedModel) -> MatrixView:
             raise about("key", ValueError(msg))
     again = view(
         adata,
-        layer=params["layer"],
-        use_rep=params["use_rep"],
+        layer=params.get("layer"),
+        use_rep=params.get("use_rep"),
         mask_var=chosen,
         scale=params["scale"],
         batch_key=params.get("batch_key"),

@@ -1,34 +1,31 @@
-"""A fit -> AnnData and back."""
+"""A fit -> AnnData: whole or not at all, and nothing that is somebody else's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks, _device, _model
+from scgsr import _checks, _device
 from scgsr._adata._colors import palette
 from scgsr._adata._keys import Keys
+from scgsr._adata._results import is_record, lost_its_record
 from scgsr._checks import about, log
 from scgsr._model import FittedModel
 from scgsr._modules import Labels
-from scgsr.graphs import Evolution, NeuronGraph
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from scipy import sparse
 
 
 def check_free(adata: AnnData, keys: Keys) -> None:
     """Raise ValueError if `keys` would overwrite what no fit has written."""
-    record = adata.uns.get(keys.record)
-    if adata.obs.index.name in (keys.labels, keys.confidence, keys.held_out, keys.novelty):
+    if adata.obs.index.name in (keys.labels, keys.confidence, keys.held_out, keys.novelty, keys.fit):
         msg = f"`key_added`={keys.key!r}: the index of `.obs` is named {adata.obs.index.name!r}; choose another name."
         raise about("key_added", ValueError(msg))
-    earlier_fit = isinstance(record, Mapping) and {"schema", "model", "modules"} <= set(record)
-    if earlier_fit or _lost_its_record(adata, keys):
+    if is_record(adata.uns.get(keys.record)) or lost_its_record(adata, keys):
         return
     taken = list(dict.fromkeys(name for mapping, name in _owned(adata, keys) if name in mapping))
     if taken:
@@ -54,17 +51,6 @@ def check_room(adata: AnnData, n_neurons: int) -> None:
             "model, and map all cells into a file: `scgsr transform INPUT OUTPUT.zarr --reference MODEL`."
         )
         raise about("adata", MemoryError(msg))
-
-
-def _lost_its_record(adata: AnnData, keys: Keys) -> bool:
-    """Whether the slots look like those of a fit without `.uns`, which concatenation drops."""
-    if keys.activations not in adata.obsm or keys.confidence not in adata.obs or keys.record in adata.uns:
-        return False
-    # An outer join turns them into float64.
-    return all(
-        np.issubdtype(values.dtype, np.floating)
-        for values in (adata.obsm[keys.activations], adata.obs[keys.confidence])
-    )
 
 
 def tell_of_view(adata: AnnData) -> None:
@@ -118,111 +104,13 @@ def write(
         for column, values in ((keys.held_out, held_out), (keys.novelty, novelty)):
             if values is not None:
                 adata.obs[column] = values
-        adata.uns[keys.record] = fitted.to_record()
+        record = fitted.to_record()
+        adata.obs[keys.fit] = pd.Categorical.from_codes(np.zeros(adata.n_obs, dtype=np.int8), categories=[record["id"]])
+        adata.uns[keys.record] = record
         adata.uns[keys.colors] = palette(n_labels) if colors is None or len(colors) != n_labels else colors
     except BaseException:
         undo()
         raise
-
-
-def read_record(adata: AnnData, key: str) -> dict[str, Any]:
-    """Return `.uns[key]`."""
-    from anndata import AnnData
-
-    _checks.instance("adata", adata, AnnData)
-    if _lost_its_record(adata, Keys(key)):
-        msg = (
-            f"`key`={key!r}: .uns[{key!r}] is missing, though the activations are there; concatenation drops `.uns` "
-            "unless told `uns_merge='same'`. Concatenate again, or call `scgsr.tl.fit`."
-        )
-        raise about("key", KeyError(msg))
-    return _slot(adata.uns, Keys(key).record, "uns", key)
-
-
-def read_activations(adata: AnnData, key: str) -> np.ndarray:
-    """Return the activations, (n_obs, n_neurons) float32."""
-    from anndata import AnnData
-
-    _checks.instance("adata", adata, AnnData)
-    return _slot(adata.obsm, Keys(key).activations, "obsm", key)
-
-
-def read_labels(adata: AnnData, key: str) -> np.ndarray:
-    """Return the label of each cell, (n_obs,) of objects."""
-    labels = Keys(key).labels
-    _checks.existing_key("key", labels, adata.obs, where="`adata.obs`", hint="Call `scgsr.tl.cluster` to label again.")
-    return adata.obs[labels].to_numpy(dtype=object)
-
-
-def read_held_out(adata: AnnData, key: str) -> np.ndarray | None:
-    """Return which cells the network was not trained on, (n_obs,) bool; None if nobody knows."""
-    column = adata.obs.get(Keys(key).held_out)
-    # After an outer join the column may be of objects, with missing values: of such cells nobody knows.
-    return None if column is None else column.isin([True]).to_numpy()
-
-
-def may_be_results_of(adata: AnnData, key: str, fitted: FittedModel) -> bool:
-    """Return whether the results under a key come from this network; True if the record in `.uns` is missing."""
-    record = adata.uns.get(Keys(key).record)
-    if record is None:
-        return True
-    stored = record["model"]["arrays"]
-    weights = fitted.network.state_dict().items()
-    return all(name in stored and np.array_equal(stored[name], value.cpu().numpy()) for name, value in weights)
-
-
-def read_colors(adata: AnnData, key: str) -> np.ndarray | None:
-    """Return the colours of the labels; None if there are none."""
-    colors = adata.uns.get(Keys(key).colors)
-    return None if colors is None else np.array(colors, dtype=object)
-
-
-def read_novelty(adata: AnnData, key: str) -> np.ndarray | None:
-    """Return the novelty of mapped cells, (n_obs,) float32; None for those of a fit."""
-    column = adata.obs.get(Keys(key).novelty)
-    return None if column is None else column.to_numpy(dtype=np.float32)
-
-
-def read_graph(adata: AnnData, key: str) -> NeuronGraph:
-    """Return the neuron graph."""
-    return _model.graph_from_dict(read_record(adata, key)["graph"])
-
-
-def read_model(adata: AnnData, key: str) -> FittedModel:
-    """Return the fitted model."""
-    record = read_record(adata, key)
-    _model.check_schema(record, where=f"`key`={key!r}")
-    return FittedModel.from_record(_model.in_current_form(record))
-
-
-def read_model_that_fires(adata: AnnData, key: str) -> FittedModel:
-    """Return the fitted model, refused if no neuron ever fires."""
-    model = read_model(adata, key)
-    if model.modules.n_modules == 0:
-        msg = f"`key`={key!r}: this fit has no modules, as no neuron fires; call `scgsr.tl.fit` with other settings."
-        raise about("key", ValueError(msg))
-    return model
-
-
-def read_evolution(adata: AnnData, key: str) -> list[tuple[int, sparse.csr_matrix]]:
-    """Return the estimates of a learned graph in the order they were made: the epoch and the adjacency of each."""
-    record = read_record(adata, key)
-    evolution = Evolution.from_dict(record["evolution"]) if "evolution" in record else Evolution()
-    if not evolution.epochs:
-        msg = (
-            f"`key`={key!r}: no estimates of the neuron graph are stored, as only `scgsr.graphs.learned` graphs "
-            f"evolve; call `scgsr.tl.fit(adata, scgsr.graphs.learned(), key_added={key!r})`."
-        )
-        raise about("key", ValueError(msg))
-    return list(zip(evolution.epochs, evolution.adjacencies, strict=True))
-
-
-def _slot(mapping: Any, name: str, where: str, key: str) -> Any:
-    if name not in mapping:
-        call = f"scgsr.tl.fit(adata, key_added={key!r})"
-        msg = f"`key`={key!r}: .{where}[{name!r}] is missing (found {list(mapping)}); call `{call}` first."
-        raise about("key", KeyError(msg))
-    return mapping[name]
 
 
 def _owned(adata: AnnData, keys: Keys) -> Iterable[tuple[Any, str]]:
@@ -232,7 +120,7 @@ def _owned(adata: AnnData, keys: Keys) -> Iterable[tuple[Any, str]]:
     yield adata.uns, keys.record
     yield adata.uns, keys.colors
     yield adata.uns, keys.consensus_colors
-    for column in (keys.labels, keys.confidence, keys.held_out, keys.novelty, keys.consensus, keys.stability):
+    for column in (keys.labels, keys.confidence, keys.held_out, keys.novelty, keys.fit, keys.consensus, keys.stability):
         yield adata.obs, column
 
 

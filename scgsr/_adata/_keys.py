@@ -56,6 +56,11 @@ class Keys:
         return f"{self.key}_novelty"
 
     @property
+    def fit(self) -> str:
+        """In `.obs`: which fit and which modules each cell has its results from."""
+        return f"{self.key}_fit"
+
+    @property
     def consensus(self) -> str:
         """In `.obs`: the module that the fits of several seeds agree on."""
         return f"{self.key}_consensus"

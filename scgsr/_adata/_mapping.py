@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scgsr._adata import _fit, _query, _view
+from scgsr._adata import _fit, _query, _results, _view
 from scgsr._adata._keys import Keys
 from scgsr._checks import about, log
 from scgsr._model import FittedModel, mapped
@@ -34,7 +34,7 @@ class Reference:
     @property
     def colors(self) -> np.ndarray | None:
         """The colours of the labels, if they are known."""
-        return None if self.cells is None else _fit.read_colors(self.cells, self.key)
+        return None if self.cells is None else _results.read_colors(self.cells, self.key)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -122,10 +122,10 @@ def _on_record(adata: AnnData, reference: Reference, keys: Keys) -> np.ndarray:
     Those that are stay so, as those of the reference do in a union.
     """
     own = reference.key if reference.cells is adata else keys.key
-    marks = _fit.read_held_out(adata, own)
-    if marks is not None and _fit.may_be_results_of(adata, own, reference.fitted):
-        return marks.copy()
-    return np.ones(adata.n_obs, dtype=bool)
+    marks = _results.read_held_out(adata, own)
+    if marks is None:
+        return np.ones(adata.n_obs, dtype=bool)
+    return np.where(_results.results_of(adata, own, reference.fitted), marks, True)
 
 
 class _TrainedCells:
@@ -133,12 +133,12 @@ class _TrainedCells:
 
     def __init__(self, reference: Reference, adata: AnnData) -> None:
         self._row_in_reference = np.full(adata.n_obs, -1)
-        held_out = None if reference.cells is None else _fit.read_held_out(reference.cells, reference.key)
+        held_out = None if reference.cells is None else _results.read_held_out(reference.cells, reference.key)
         if reference.cells is None or held_out is None or not reference.cells.obs_names.is_unique:
             return
         row = reference.cells.obs_names.get_indexer(adata.obs_names)  # -1: not there
         self._row_in_reference = np.where((row >= 0) & ~held_out[row], row, -1)
-        _fit.read_activations(reference.cells, reference.key)  # refused with advice if they are missing
+        _results.stored_activations(reference.cells, reference.key)  # refused with advice if they are missing
         self._activations, _ = _view.representation(reference.cells, Keys(reference.key).activations)
 
     def among(self, rows: slice, activations: np.ndarray) -> np.ndarray:

@@ -4,16 +4,18 @@ from scgsr._model._apply import coordinates, encode, errors, module_space
 from scgsr._model._files import digest, pack, unpack
 from scgsr._model._fitted import FittedModel
 from scgsr._model._front import PrincipalFront
+from scgsr._model._identity import Identity
 from scgsr._model._mapped import MappedCells, mapped
 from scgsr._model._network import Autoencoder, AutoencoderConfig
 from scgsr._model._novelty import NoveltyReference
-from scgsr._model._record import check_schema, graph_from_dict, graph_to_dict, in_current_form, versions
+from scgsr._model._record import check_schema, graph_from_dict, graph_to_dict, in_current_form, versions, with_identity
 from scgsr._model._whole import replace_file, written_whole
 
 __all__ = [
     "Autoencoder",
     "AutoencoderConfig",
     "FittedModel",
+    "Identity",
     "MappedCells",
     "NoveltyReference",
     "PrincipalFront",
@@ -31,5 +33,6 @@ __all__ = [
     "replace_file",
     "unpack",
     "versions",
+    "with_identity",
     "written_whole",
 ]

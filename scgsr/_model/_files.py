@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,12 @@ from scgsr._checks import about
 from scgsr._model._whole import replace_file
 
 _JSON = "model.json"
-_ARRAYS = r"arrays-[0-9a-f]{16}\.safetensors"
+# The file of arrays is named by its content and, lest two writers share one, by chance.
+_ARRAYS = r"arrays-(?P<content>[0-9a-f]{16})(-[0-9a-f]{8})?\.safetensors"
 # How arrays, and what is made of them, are written into the JSON.
 _KIND = "__kind__"
+# Nobody is still writing a model whose arrays are so many seconds old.
+_ABANDONED_AFTER = 3600
 
 
 def write_folder(record: Mapping[str, Any], folder: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -45,15 +51,40 @@ def write_folder(record: Mapping[str, Any], folder: str | os.PathLike[str], *, o
         raise about("folder", FileExistsError(msg))
     tree, arrays = pack(record)
     content = save(arrays)
-    # The arrays' file is named by its content, and the JSON, which names it, comes last and at once.
-    name = f"arrays-{digest(content)}.safetensors"
+    name = f"arrays-{digest(content)}-{uuid.uuid4().hex[:8]}.safetensors"
+    text = json.dumps({"format": "scgsr model", "arrays": name, "record": tree}, indent=1, allow_nan=False).encode()
     target.mkdir(parents=True, exist_ok=True)
-    replace_file(target / name, content)
-    text = json.dumps({"format": "scgsr model", "arrays": name, "record": tree}, indent=1, allow_nan=False)
-    replace_file(target / _JSON, text.encode())
-    for stale in target.iterdir():
-        if stale.name != name and re.fullmatch(_ARRAYS, stale.name):
-            stale.unlink(missing_ok=True)
+    # The JSON comes last, and at once; of several writers the last one wins. Each removes the arrays that were named
+    # when it began, which no writer after it names again, and its own where it fails.
+    replaced = _arrays_named(target)
+    try:
+        replace_file(target / name, content)
+        replace_file(target / _JSON, text)
+    except BaseException:
+        if _arrays_named(target) != name:
+            (target / name).unlink(missing_ok=True)
+        raise
+    if replaced is not None:
+        (target / replaced).unlink(missing_ok=True)
+    _remove_litter(target)
+
+
+def _arrays_named(folder: Path) -> str | None:
+    """Return the name of the file of arrays that the JSON of a folder names; None if it names none."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        name = str(json.loads((folder / _JSON).read_text("utf-8"))["arrays"])
+        return name if re.fullmatch(_ARRAYS, name) else None
+    return None
+
+
+def _remove_litter(folder: Path) -> None:
+    """Remove old files of arrays that nothing names: writers that were killed, or overtaken, have left them."""
+    named = _arrays_named(folder)
+    for file in folder.iterdir():
+        if file.name != named and re.fullmatch(_ARRAYS, file.name):
+            with contextlib.suppress(OSError):  # another writer may be faster
+                if time.time() - file.stat().st_mtime > _ABANDONED_AFTER:
+                    file.unlink()
 
 
 def read_folder(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -87,7 +118,8 @@ def _read(folder: Path) -> dict[str, Any]:
 
     outer = json.loads((folder / _JSON).read_text("utf-8"))
     name = str(outer["arrays"])
-    if not re.fullmatch(_ARRAYS, name):
+    parts = re.fullmatch(_ARRAYS, name)
+    if parts is None:
         msg = f"{name!r} is no name of a file of arrays"
         raise ValueError(msg)
     try:
@@ -96,7 +128,7 @@ def _read(folder: Path) -> dict[str, Any]:
         if name in (folder / _JSON).read_text("utf-8"):
             raise
         return _read(folder)  # another process has just replaced the model
-    if name != f"arrays-{digest(content)}.safetensors":
+    if parts["content"] != digest(content):
         msg = f"{name} has other content than when it was written"
         raise ValueError(msg)
     return unpack(outer["record"], load(content))

@@ -38,13 +38,11 @@ class FittedModel:
     modules
         The neurons' modules.
     cofactor
-        Of the inverse hyperbolic sine that the columns had been transformed with, as :func:`scgsr.pp.arcsinh`
-        recorded it, (n_features,); NaN: none on record.
+        Of the transform of the columns that :func:`scgsr.pp.arcsinh` recorded, (n_features,); NaN: none on record.
     novelty_reference
         How the cells of the fit look, which novelty is measured against; None in fits stored by older versions.
     explainable_r2
-        Explained variance of held-out cells by ten principal components of the training cells, 0 if the features have
-        nothing in common; NaN if it is not known.
+        Explained variance of held-out cells by ten principal components of the training cells; NaN if not known.
     coactivation
         How many cells two neurons share, (n_neurons, n_neurons).
     evolution
@@ -52,7 +50,7 @@ class FittedModel:
     history
         One row per epoch.
     params, versions
-        The arguments of the fit, and of which packages.
+        The arguments of the fit that were not None; of which packages.
 
     Examples
     --------
@@ -80,8 +78,8 @@ class FittedModel:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        of_each = [self.features, self.mean, self.scale, self.cofactor]
-        if {len(values) for values in of_each} != {self.network.config.n_features}:
+        of_each = {len(values) for values in (self.features, self.mean, self.scale, self.cofactor)}
+        if of_each != {self.network.config.n_features}:
             msg = "`features`, `mean`, `scale` and `cofactor` must have one entry for each feature of the network."
             raise ValueError(msg)
         if len(set(self.features)) < len(self.features):
@@ -90,9 +88,9 @@ class FittedModel:
         if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all() and (self.scale > 0).all()):
             msg = "`mean` must be finite, and `scale` finite and above 0."
             raise ValueError(msg)
-        n_neurons = self.graph.n_neurons
-        if self.coactivation.shape != (n_neurons, n_neurons) or self.modules.labels.shape != (n_neurons,):
-            msg = f"`coactivation` and `modules` must be of the {n_neurons} neurons of the graph."
+        n = self.graph.n_neurons
+        if self.coactivation.shape != (n, n) or self.modules.labels.shape != (n,):
+            msg = f"`coactivation` and `modules` must be of the {n} neurons of the graph."
             raise ValueError(msg)
 
     def __repr__(self) -> str:
@@ -242,13 +240,13 @@ class FittedModel:
         record = _files.read_folder(folder)
         _record.check_schema(record, where=f"`folder`={os.fspath(folder)!r}")
         try:
-            return cls.from_record(_record.in_current_form(record))
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+            return cls.from_record(record)
+        except ValueError as error:
             raise _files.damaged(folder, error) from error
 
     def to_record(self) -> dict[str, Any]:
         """Return all of the model as values that h5ad, zarr and safetensors with JSON can hold."""
-        return {
+        record = {
             "schema": _record.SCHEMA,
             "params": _record.plain(self.params),
             "graph": _record.graph_to_dict(self.graph),
@@ -260,6 +258,7 @@ class FittedModel:
             "features": np.array(self.features, dtype=object),
             "versions": dict(self.versions),
         }
+        return _record.with_identity(record)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """Return the weights of the network, and what else is known by numbers."""
@@ -271,28 +270,31 @@ class FittedModel:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> FittedModel:
-        """Return the model that `to_record` made a record of."""
-        config = AutoencoderConfig.from_dict(json.loads(str(record["model"]["config"]))["network"])
-        graph = _record.graph_from_dict(record["graph"])
-        arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
-        scaling = {name: arrays.pop(name) for name in ("mean", "scale", "cofactor")}
-        explainable = float(arrays.pop("explainable_r2", np.nan))  # not in older records
-        modules = Modules.from_arrays(np.array(record["modules"]), arrays)
-        reference = NoveltyReference.from_arrays(arrays)
-        return cls(
-            network=Autoencoder.with_weights(config, graph, arrays),  # what is left in `arrays`
-            graph=graph,
-            features=tuple(str(name) for name in record["features"]),
-            **scaling,
-            modules=modules,
-            coactivation=sparse.csr_matrix(record["coactivation"]),
-            novelty_reference=reference,
-            explainable_r2=explainable,
-            evolution=Evolution.from_dict(record["evolution"]),
-            history=record["history"].copy(),
-            params=dict(record["params"]),
-            versions=dict(record["versions"]),
-        )
+        """Return the model that `to_record` has made a record of; ValueError if the record is not whole."""
+        with _record.whole():
+            record = _record.in_current_form(record)
+            _record.check_identity(record)
+            config = AutoencoderConfig.from_dict(json.loads(str(record["model"]["config"]))["network"])
+            graph = _record.graph_from_dict(record["graph"])
+            arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
+            scaling = {name: arrays.pop(name) for name in ("mean", "scale", "cofactor")}
+            explainable = float(arrays.pop("explainable_r2", np.nan))  # not in older records
+            modules = Modules.from_arrays(np.array(record["modules"]), arrays)
+            reference = NoveltyReference.from_arrays(arrays)
+            return cls(
+                network=Autoencoder.with_weights(config, graph, arrays),  # what is left in `arrays`
+                graph=graph,
+                features=tuple(str(name) for name in record["features"]),
+                **scaling,
+                modules=modules,
+                coactivation=sparse.csr_matrix(record["coactivation"]),
+                novelty_reference=reference,
+                explainable_r2=explainable,
+                evolution=Evolution.from_dict(record["evolution"]),
+                history=record["history"].copy(),
+                params=dict(record["params"]),
+                versions=dict(record["versions"]),
+            )
 
     def _batches(self, matrix: Any) -> Batches:
         return Batches(checked(matrix, len(self.features)), self.mean, self.scale, self.network.device)

@@ -6,21 +6,24 @@ is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from scgsr._model._identity import Identity
 from scgsr.graphs import NeuronGraph
 
 # Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates. Form 3
 # named a likelihood beside the settings of the network. Form 4 does not, and new fits record `start` and `anneal`.
 # Form 5 may have principal components in front of the network, and new fits record `balance`. Form 6 has templates of
-# pieces of the cells, where older forms had one for each neuron. Form 7 may have a decoder that is told batches.
-SCHEMA = 7
-_OLDEST = 2
+# pieces of the cells, where older forms had one for each neuron. Form 7 may have a decoder that is told batches. Form 8
+# has an identity, and no nulls, which some readers of files do not know: an argument that was None is left out.
+SCHEMA = 8
+_OLDEST, _FIRST_WITH_IDENTITY = 2, 8
 
 _PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
 
@@ -35,6 +38,31 @@ def check_schema(record: Mapping[str, Any], *, where: str) -> None:
         raise ValueError(msg)
 
 
+@contextmanager
+def whole() -> Iterator[None]:
+    """Raise ValueError for whatever is raised where a record that is not whole is read."""
+    try:
+        yield
+    except KeyError as error:
+        msg = f"its part {error} is missing"
+        raise ValueError(msg) from error
+    except (TypeError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
+        msg = f"its parts do not fit together: {error}"
+        raise ValueError(msg) from error
+
+
+def with_identity(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record with the text that says which fit it is of."""
+    return {**record, "id": str(Identity.of_record(record))}
+
+
+def check_identity(record: Mapping[str, Any]) -> None:
+    """Raise ValueError if parts of a record in the current form are of another fit."""
+    if str(record["id"]) != str(Identity.of_record(record)):
+        msg = "its parts are of several fits, or were changed"
+        raise ValueError(msg)
+
+
 def in_current_form(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a record in the current form: an older one is completed."""
     record = dict(record)
@@ -46,7 +74,7 @@ def in_current_form(record: Mapping[str, Any]) -> dict[str, Any]:
     if record["schema"] < 6:
         arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
         record["model"] = {**record["model"], "arrays": _with_pieces(np.array(record["modules"]), arrays)}
-    return record
+    return record if record["schema"] >= _FIRST_WITH_IDENTITY else with_identity(record)
 
 
 def _with_pieces(modules: np.ndarray, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -82,10 +110,11 @@ def versions() -> dict[str, str]:
 
 
 def plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments as values that files can hold: they know no tuples."""
+    """Return arguments as values that files can hold: they know no tuples, and None is to be left out."""
     return {
         name: plain(value) if isinstance(value, Mapping) else np.array(value) if isinstance(value, tuple) else value
         for name, value in params.items()
+        if value is not None
     }
 
 

@@ -31,6 +31,8 @@ _ANNEALED_BY = 0.5
 _STRONGEST = 1e30
 # Early stopping compares epochs from this share of the training on, when the rate has come down from its peak.
 EARLY_STOP_FROM = 0.5
+# What may be None once the data are known.
+_LEFT_OPEN = ("n_epochs", "precision")
 # It stops after this share of the epochs, or so many, without improvement.
 _PATIENCE, _LEAST_PATIENCE = 0.2, 3
 
@@ -131,9 +133,11 @@ class TrainConfig:
     def from_params(cls, params: Mapping[str, Any]) -> TrainConfig:
         """Return the settings that `to_dict` has made values of, among other parameters of a fit.
 
-        Raises KeyError, with the name, if one is missing, as in fits of older versions.
+        What was left open is not among them. Raises KeyError, with the name, if another one is missing, as in fits of
+        older versions.
         """
-        stored = {field.name: params[field.name] for field in fields(cls)}
+        names = [field.name for field in fields(cls)]
+        stored: dict[str, Any] = {name: params.get(name) if name in _LEFT_OPEN else params[name] for name in names}
         for name in ("smoothness", "learning_rate"):
             if isinstance(stored[name], Mapping):
                 stored[name] = Decay(**stored[name])

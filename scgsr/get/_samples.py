@@ -157,6 +157,8 @@ def medians(
 def _columns(adata: AnnData, sample_key: str, groupby: str | None, key: str) -> tuple[pd.Categorical, pd.Categorical]:
     """Return the sample and the group of each cell, missing together; samples without cells are no categories."""
     _adata.read_record(adata, key)
+    if groupby is None:
+        _adata.check_cells(adata, key)
     samples = _adata.groups(adata, "sample_key", sample_key)
     groups = _adata.groups(adata, "groupby", Keys(key).labels if groupby is None else groupby)
     missing = (samples.codes < 0) | (groups.codes < 0)

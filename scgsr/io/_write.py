@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 # Rows in a block, and values in one of many columns.
 _ROWS_AT_ONCE, _VALUES_AT_ONCE = 65536, 1 << 23
 
+# Stands where a cell has no novelty: a file of floats for other programs had better hold no NaN.
+_NO_NOVELTY = -10
+
 
 def write_fcs(
     adata: AnnData,
@@ -51,7 +54,8 @@ def write_fcs(
     - the activations, one parameter per neuron, "gsr_n0", "gsr_n1", ...;
     - the labels, "gsr": the number of the module. If the categories were renamed they are numbered in their order, and
       the keywords GSR_LABEL_0, ... say what the numbers mean;
-    - "gsr_confidence", and "gsr_novelty" where :func:`scgsr.tl.fit` or a mapping has written it.
+    - "gsr_confidence", and "gsr_novelty" where a mapping has written it. Cells of the fit beside mapped ones have none:
+      there -10 stands for it, below any that is measured, and the keyword GSR_NOVELTY_MISSING says so.
 
     Keywords in ``.uns["meta"]``, as :func:`read_fcs` writes them, are carried over if they describe the sample; for
     cells of a folder of files, where each has its own, none are. The gain of a channel ($PnG) is carried over while its
@@ -118,7 +122,7 @@ def write_fcs(
         raise about("adata", ValueError(msg))
     matrix = rows(adata, layer=layer)
     samples, meaning_of_samples = sample_numbers(adata, {*map(str, adata.var_names), *_channels(adata)})
-    results, meaning_of_labels = ({}, {}) if key is None else _results(adata, key)
+    results, meaning_of_results = ({}, {}) if key is None else _results(adata, key)
     blocks = [matrix, *samples.values(), *results.values()]
     names = [str(name) for name in adata.var_names], *map(list, samples), *map(list, results)
     for block, columns in zip(blocks, names, strict=True):
@@ -126,7 +130,7 @@ def write_fcs(
     largest = np.concatenate([_largest(block) for block in blocks])
     parameters = _parameters(adata, names[1:], largest)
     kept = carried(adata, layer, [parameter.channel for parameter in parameters])
-    keywords = {"$FIL": tidy(file.name), **kept, **meaning_of_samples, **meaning_of_labels}
+    keywords = {"$FIL": tidy(file.name), **kept, **meaning_of_samples, **meaning_of_results}
     head = header_and_text(adata.n_obs, parameters, keywords)
     with written_whole(file) as unfinished, unfinished.open("wb") as handle:
         handle.write(head)
@@ -135,10 +139,9 @@ def write_fcs(
 
 
 def _results(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], Rows], dict[str, str]]:
-    """Return what a fit has written, blocks of columns by their names, and keywords that explain renamed labels."""
+    """Return what a fit has written, blocks of columns by their names, and keywords that explain them."""
     _checks.instance("key", key, str, hint="None writes no results of a fit.")
     keys = Keys(key)
-    _adata.read_record(adata, key)
     _adata.read_activations(adata, key)  # refused with advice if they are missing
     activations, _ = _adata.representation(adata, keys.activations)
     for column in (keys.labels, keys.confidence):
@@ -152,13 +155,17 @@ def _results(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], Rows], dic
     names = [str(name) for name in labels.categories]
     renamed = not all(re.fullmatch("[0-9]{1,7}", name) for name in names)  # Float32 lacks some larger ones.
     numbers = np.arange(len(names)) if renamed else np.array(names, dtype=int)
-    per_cell = {keys.labels: numbers[labels.codes]}
-    per_cell |= {name: adata.obs[name].to_numpy() for name in (keys.confidence, keys.novelty) if name in adata.obs}
+    per_cell = {keys.labels: numbers[labels.codes], keys.confidence: adata.obs[keys.confidence].to_numpy()}
+    keywords = {f"{key}_label_{n}".upper(): tidy(name) or "_" for n, name in enumerate(names) if renamed}
+    if (novelty := _adata.read_novelty(adata, key)) is not None:
+        per_cell[keys.novelty] = np.where(np.isnan(novelty), _NO_NOVELTY, novelty)
+        if np.isnan(novelty).any():
+            keywords[f"{keys.novelty}_missing".upper()] = str(_NO_NOVELTY)
     columns: dict[tuple[str, ...], Rows] = {
         tuple(f"{key}_n{i}" for i in range(activations.shape[1])): activations,
         tuple(per_cell): np.column_stack([values.astype(np.float32) for values in per_cell.values()]),
     }
-    return columns, {f"{key}_label_{n}".upper(): tidy(name) or "_" for n, name in enumerate(names) if renamed}
+    return columns, keywords
 
 
 def _channels(adata: AnnData) -> list[str]:

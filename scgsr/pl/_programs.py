@@ -101,7 +101,7 @@ def programs(
         msg = f"`names` must be 1 to {MOST_GROUPS} markers, got {len(chosen)}."
         raise about("names", ValueError(msg))
     model = _adata.read_model(adata, key)
-    layer = model.params["layer"] if layer is None else layer
+    layer = model.params.get("layer") if layer is None else layer
     features, markers = _adata.columns(adata, list(chosen), layer=layer)
     markers = arcsinh(markers, _adata.pending_cofactors(adata, model, layer, features))
     images = _measures.planes(markers, activations)

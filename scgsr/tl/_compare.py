@@ -123,7 +123,7 @@ def compare(
     """
     _adata.check_copy(adata, copy)
     min_cells = _checks.positive_int("min_cells", min_cells)
-    model = _adata.read_model(adata, key)
+    model, activations = _adata.read_model(adata, key), _adata.read_activations(adata, key)
     covariates = _checks.names("covariates", covariates)
     others = [("covariates", column) for column in covariates]
     others += [] if block_key is None else [("block_key", block_key)]
@@ -146,7 +146,7 @@ def compare(
     compared: dict[str, Any] = {
         "abundance": _measures.abundance(counts, design, **enough),
         "state": _state(adata, samples, groups, design, names, layer or model.params.get("layer"), **enough),
-        "neurons": _neurons(adata, samples, design, key),
+        "neurons": _neurons(activations, samples, design),
         "params": asked | {name: value for name, value in more.items() if value is not None},  # files know no None
     }
     _report(compared, design, condition_key)
@@ -218,9 +218,8 @@ def _state(
     )
 
 
-def _neurons(adata: AnnData, samples: pd.Categorical, design: _measures.Design, key: str) -> pd.DataFrame:
+def _neurons(activations: np.ndarray, samples: pd.Categorical, design: _measures.Design) -> pd.DataFrame:
     """Return the tests of the mean pictures, all cells equally bright."""
-    activations = _adata.read_activations(adata, key)
     sums = np.zeros((len(samples.categories), activations.shape[1]))
     for rows in slices(len(activations), _CELLS_AT_ONCE):
         pictures = unit_pictures(torch.from_numpy(np.asarray(activations[rows], dtype=np.float32))).numpy()

@@ -184,7 +184,7 @@ def consensus(
 
 def _prepared(adata: AnnData, key: str, device: torch.device, folder: Path | None) -> _Again:
     """Return what repeats a fit; refused where that is not possible."""
-    fitted = _adata.read_model_that_fires(adata, key)
+    fitted, activations = _adata.read_model_that_fires(adata, key), _adata.read_activations(adata, key)
     config = _config(fitted, key)
     _adata.check_consensus(adata, key)
     rows = np.unique(np.linspace(0, adata.n_obs - 1, min(adata.n_obs, _CELLS_COMPARED)).astype(int))
@@ -194,7 +194,7 @@ def _prepared(adata: AnnData, key: str, device: torch.device, folder: Path | Non
         config=config,
         device=device,
         rows=rows,
-        activations=_adata.read_activations(adata, key)[rows],
+        activations=activations[rows],
         folder=folder,
     )
 

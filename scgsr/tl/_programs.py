@@ -112,7 +112,7 @@ def programs(
     seed = _random.seed_from(rng)
     model = _adata.read_model_that_fires(adata, key)
     params = model.params
-    layer = params["layer"] if layer is None else layer
+    layer = params.get("layer") if layer is None else layer
     view, varies = _adata.features(adata, layer)
     pending = _adata.pending_cofactors(adata, model, layer, view.features)
     if np.isfinite(pending).any():
@@ -124,7 +124,7 @@ def programs(
     unseen = np.zeros(adata.n_obs, dtype=bool) if held_out is None else held_out
     rows = _choice(unseen, n_cells, _random.generator(choice_seed))
     names = np.array(view.features, dtype=object)[varies]
-    columns = pd.Index(model.features if params["use_rep"] is None else []).get_indexer(names)
+    columns = pd.Index(model.features if params.get("use_rep") is None else []).get_indexer(names)
     if unseen.sum() < _measures.FEWEST_CELLS:
         log.warning(_TOO_FEW, unseen.sum(), _measures.FEWEST_CELLS)
         evidence = _measures.Evidence(*np.full((3, len(names), model.modules.n_modules), np.nan))

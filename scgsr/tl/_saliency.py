@@ -69,6 +69,8 @@ def saliency(
     _adata.check_copy(adata, copy)
     model = _adata.read_model_that_fires(adata, key)
     column = Keys(key).labels if groupby is None else groupby
+    if groupby is None:
+        _adata.check_cells(adata, key)
     groups = _adata.groups(adata, "groupby", column, least=1, most=_MOST_GROUPS)
     blocks = (
         (values, groups.codes[rows]) for rows, values in _adata.query_of_results(adata, model).blocks(_ROWS_AT_ONCE)

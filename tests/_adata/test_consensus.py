@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from scgsr import _adata, tl
 from scgsr._modules import agreement
 
 QUICK = {"hidden": (8,), "n_epochs": 2, "balance": 0, "progress": False}
+
+
+FOUND = {"modules": "of the consensus", "fits": "that were made", "n_modules": 3}
 
 
 @pytest.fixture
@@ -61,13 +63,13 @@ def test_missing_features_are_refused(fitted):
 def test_what_is_written_is_read_and_has_the_colours_of_the_labels(fitted):
     fitted.uns["gsr_colors"] = np.array(["#111111", "#222222", "#333333", "#444444"][: fitted.obs["gsr"].nunique()])
     agreed = agreed_of(fitted)
-    _adata.write_consensus(fitted, "gsr", agreed, {"modules": pd.DataFrame()})
+    _adata.write_consensus(fitted, "gsr", agreed, FOUND)
     assert fitted.obs["gsr_consensus"].tolist() == [str(i % 3) for i in range(fitted.n_obs)]
     assert fitted.obs["gsr_stability"].dtype == np.float32
     known = min(3, len(fitted.uns["gsr_colors"]))
     assert fitted.uns["gsr_consensus_colors"][:known].tolist() == fitted.uns["gsr_colors"][:known].tolist()
     assert len(fitted.uns["gsr_consensus_colors"]) == 3
-    assert list(_adata.read_consensus(fitted, "gsr")) == ["modules"]
+    assert _adata.read_consensus(fitted, "gsr") == FOUND
 
 
 def test_a_failure_leaves_all_as_it_was(fitted, monkeypatch):
@@ -88,9 +90,9 @@ def test_a_column_of_the_user_is_not_overwritten(fitted):
 
 
 def test_a_second_consensus_replaces_the_first_and_another_fit_takes_it_away(fitted):
-    _adata.write_consensus(fitted, "gsr", agreed_of(fitted), {})
+    _adata.write_consensus(fitted, "gsr", agreed_of(fitted), FOUND)
     _adata.check_consensus(fitted, "gsr")
-    _adata.write_consensus(fitted, "gsr", agreed_of(fitted, moved=1), {})
+    _adata.write_consensus(fitted, "gsr", agreed_of(fitted, moved=1), FOUND)
     assert fitted.obs["gsr_consensus"].iloc[0] == "1"
     tl.cluster(fitted, resolution=2)
     assert not [name for name in (*fitted.obs, *fitted.uns) if "consensus" in name or "stability" in name]

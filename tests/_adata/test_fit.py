@@ -1,4 +1,4 @@
-"""The slots of a fit: written whole or not at all, read back, never anybody else's."""
+"""The slots of a fit: written whole or not at all, and never anybody else's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from scgsr import _adata, tl
 from scgsr._adata import Keys, _fit
-from scgsr.graphs import learned
 
 KEYS = Keys("gsr")
 
@@ -122,39 +121,3 @@ def test_the_name_of_the_index_is_no_free_slot(cells):
     cells.obs.index.name = "gsr_confidence"
     with pytest.raises(ValueError, match=r"the index of `\.obs` is named 'gsr_confidence'"):
         _adata.check_free(cells, KEYS)
-
-
-@pytest.mark.parametrize("read", [_adata.read_record, _adata.read_activations, _adata.read_model, _adata.read_graph])
-def test_a_missing_fit_is_named_with_the_call_that_makes_it(cells, read):
-    with pytest.raises(KeyError, match=r"scgsr\.tl\.fit\(adata, key_added='other'\)") as caught:
-        read(cells, "other")
-    assert caught.value.argument == "key"
-    with pytest.raises(TypeError, match="`adata`"):
-        read(cells.X, "gsr")
-
-
-def test_results_are_those_of_a_network_or_not(fitted, cells):
-    model = _adata.read_model(fitted, "gsr")
-    assert _adata.may_be_results_of(fitted, "gsr", model)
-    assert _adata.may_be_results_of(fitted, "other", model)  # nothing tells
-    other = fitted.copy()
-    tl.fit(other, (4, 5), n_epochs=3, hidden=16, rng=1)
-    assert not _adata.may_be_results_of(other, "gsr", model)
-
-
-def test_only_a_learned_graph_has_estimates(fitted):
-    with pytest.raises(ValueError, match="no estimates of the neuron graph"):
-        _adata.read_evolution(fitted, "gsr")
-    tl.fit(fitted, learned(12, n_neighbors=3), n_epochs=4, hidden=16)
-    estimates = _adata.read_evolution(fitted, "gsr")
-    assert [epoch for epoch, _ in estimates] == sorted(epoch for epoch, _ in estimates)
-    assert {adjacency.shape for _, adjacency in estimates} == {(12, 12)}
-
-
-def test_held_out_marks_after_an_outer_join_are_true_or_not(fitted):
-    column = fitted.obs["gsr_held_out"].astype(object)
-    column.iloc[:5] = None
-    fitted.obs["gsr_held_out"] = column
-    marks = _adata.read_held_out(fitted, "gsr")
-    assert marks.dtype == bool
-    assert not marks[:5].any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,3 +136,36 @@ class TestLoad:
             path.write_text(text[:stop])
             with pytest.raises(ValueError, match="damaged model"):
                 FittedModel.load(folder)
+
+
+def save_many_times(fitted, folder, errors):
+    for _ in range(15):
+        try:
+            fitted.save(folder, overwrite=True)
+        except Exception as error:  # noqa: BLE001 (told to the thread that waits)
+            errors.append(error)
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["of different models", "of one model"])
+def test_two_saves_into_one_folder_at_once_leave_one_of_the_models(model, tmp_path, same):
+    folder, errors = tmp_path / "model", []
+    models = [model, model if same else replace(model, mean=model.mean + 1)]
+    writers = [threading.Thread(target=save_many_times, args=(each, folder, errors)) for each in models]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        if (folder / "model.json").exists():
+            FittedModel.load(folder)  # whole at any time
+    assert errors == []
+    assert any(np.array_equal(FittedModel.load(folder).mean, each.mean) for each in models)
+
+
+def test_arrays_that_nothing_names_go_once_they_are_old(model, folder):
+    young, old = (folder / f"arrays-{16 * letter}-{8 * letter}.safetensors" for letter in "ab")
+    for path in (young, old):
+        path.write_bytes(b"")
+    os.utime(old, (0, 0))
+    model.save(folder, overwrite=True)
+    assert young.exists()  # another writer may be about to name it
+    assert not old.exists()
+    FittedModel.load(folder)

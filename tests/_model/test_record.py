@@ -102,7 +102,11 @@ def test_plain_values_know_no_tuples_at_any_depth():
     stored = _record.plain({"hidden": (8, 4), "penalty": {"l1": 1.0, "inner": (0.5,)}, "layer": None, "n": 3})
     assert stored["hidden"].tolist() == [8, 4]
     assert stored["penalty"]["inner"].tolist() == [0.5]
-    assert (stored["penalty"]["l1"], stored["layer"], stored["n"]) == (1.0, None, 3)
+    assert (stored["penalty"]["l1"], stored["n"]) == (1.0, 3)
+
+
+def test_plain_values_have_no_nulls_at_any_depth():
+    assert _record.plain({"layer": None, "penalty": {"l1": None, "inner": 0}}) == {"penalty": {"inner": 0}}
 
 
 GRAPHS = {

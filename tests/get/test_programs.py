@@ -6,8 +6,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from _fits import whole_record
 
-from scgsr import get
+from scgsr import get, graphs
 
 FEATURES = ["CD3", "CD4", "CD8", "flat", "CD19"]
 TESTED = ["CD3", "CD4", "CD8", "CD19"]
@@ -22,10 +23,12 @@ def adata():
     effect[FEATURES.index("flat")] = np.nan
     tests = {name: rng.random((len(TESTED), len(MODULES))) for name in ("scores", "pvals", "pvals_adj")}
     record = {
+        **whole_record(graphs.path(2)),
         "programs": {"names": np.array(TESTED, dtype=object), **tests},
         "saliency": {
             "values": rng.normal(size=(len(GROUPS), len(MODULES), len(TESTED))),
             "groups": np.array(GROUPS, dtype=object),
+            "groupby": "type",
             "names": np.array(TESTED, dtype=object),
         },
     }

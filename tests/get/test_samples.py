@@ -8,9 +8,10 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from _fits import whole_record
 from scipy import sparse
 
-from scgsr import get, tl
+from scgsr import get, graphs, tl
 from scgsr.get import _samples
 
 N_CELLS = 200
@@ -37,7 +38,7 @@ def fitted(kind=np.asarray):
         layers={"double": kind(2 * values)},
         obsm={"X_gsr": np.ones((N_CELLS, 2), dtype=np.float32)},
     )
-    adata.uns["gsr"] = {"modules": np.arange(2)}
+    adata.uns["gsr"] = whole_record(graphs.path(2), np.arange(2))
     return adata
 
 

@@ -6,14 +6,16 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from _fits import whole_record
 
-from scgsr import get
+from scgsr import get, graphs
 
 
 @pytest.fixture
 def adata():
     table = pd.DataFrame({"metric": ["morans_i", "localisation"], "group": ["", "B"], "value": [0.5, 0.2]})
-    return ad.AnnData(np.zeros((2, 1)), uns={"gsr": {"scores": {"table": table, "verdict": "collapsed"}}})
+    record, scores = whole_record(graphs.path(2)), {"table": table, "verdict": "collapsed", "advice": ""}
+    return ad.AnnData(np.zeros((2, 1)), uns={"gsr": record | {"scores": scores}})
 
 
 def test_the_table_is_a_copy_of_what_is_stored(adata):

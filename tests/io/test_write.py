@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from scgsr import _adata, graphs, tl
+from scgsr import _adata, datasets, graphs, tl
 from scgsr._adata import _view
 from scgsr.io import _write, read_fcs, write_fcs
 
@@ -218,3 +218,20 @@ def test_a_file_is_written_by_rows_as_cells_in_memory_are(fitted, tmp_path, monk
     with _adata.opened(tmp_path / "a.h5ad") as root:
         write_fcs(_adata.cells_of(root), tmp_path / "a.fcs")
     assert (tmp_path / "a.fcs").read_bytes() == (tmp_path / "memory" / "a.fcs").read_bytes()
+
+
+def test_a_cell_of_the_fit_beside_mapped_ones_has_no_novelty(tmp_path):
+    adata = datasets.cytof_panel(400)
+    first, second = adata[:250].copy(), adata[250:].copy()
+    tl.fit(first, graphs.ring(20), n_epochs=2)
+    tl.transform(second, first)
+    both = ad.concat([first, second], join="outer", uns_merge="same", index_unique="-")
+    write_fcs(both, tmp_path / "both.fcs")
+    written = read_fcs(tmp_path / "both.fcs")
+    novelty = written[:, "gsr_novelty"].X.ravel()
+    assert (novelty[:250] == -10).all()
+    np.testing.assert_array_equal(novelty[250:], second.obs["gsr_novelty"])
+    assert novelty[250:].min() > -10
+    assert written.uns["meta"]["gsr_novelty_missing"] == "-10"
+    write_fcs(second, tmp_path / "second.fcs")
+    assert "gsr_novelty_missing" not in read_fcs(tmp_path / "second.fcs").uns["meta"]

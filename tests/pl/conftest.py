@@ -6,6 +6,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from _fits import history, whole_record
 
 from scgsr import graphs
 
@@ -73,8 +74,7 @@ def stored_fit(graph, dead=()):
         obs=pd.DataFrame({"group": group, "gsr": label}, index=[f"cell_{i}" for i in range(N_CELLS)]),
         obsm={"X_gsr": activations},
     )
-    stored = {"adjacency": graph.adjacency, "positions": graph.positions, "name": graph.name}
-    history = {
+    epochs = {
         "epoch": np.arange(4),
         "train_reconstruction": [1.0, 0.5, 0.4, 0.3],
         "validation_reconstruction": [0.9, 0.5, 0.3, 0.2],
@@ -84,11 +84,7 @@ def stored_fit(graph, dead=()):
         "edge_jaccard": [np.nan, 0.2, 0.8, 0.9],
         "kept": [False, False, True, False],
     }
-    adata.uns["gsr"] = {
-        "graph": stored | {"image_shape": np.array(graph.image_shape or (), dtype=int)},
-        "modules": modules,
-        "history": pd.DataFrame(history),
-    }
+    adata.uns["gsr"] = whole_record(graph, modules, history=history(**epochs))
     adata.uns["gsr_colors"] = np.array(["#aa0000", "#00bb00", "#0000cc"][: len(label.categories)], dtype=object)
     return adata
 
@@ -114,9 +110,7 @@ def stored_fit_with_markers(graph, *, dead=(), n_cells=120):
         var=pd.DataFrame(index=["CD4", "CD8", "CD19", "constant"]),
         obsm={"X_gsr": activations},
     )
-    stored = {"adjacency": graph.adjacency, "positions": graph.positions, "name": graph.name}
-    stored["image_shape"] = np.array(graph.image_shape or (), dtype=int)
-    adata.uns["gsr"] = {"graph": stored, "modules": modules}
+    adata.uns["gsr"] = whole_record(graph, modules)
     adata.uns["gsr_colors"] = np.array(["#aa0000", "#00bb00", "#0000cc"][: min(3, n)], dtype=object)
     return adata
 

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from _fits import whole_record
 from matplotlib.colors import same_color, to_rgba_array
 
 from scgsr import graphs, pl, tl
@@ -145,14 +146,15 @@ def test_colours_of_other_groups_are_not_beside_those_of_modules(fitted):
 
 @pytest.mark.parametrize("inches", [1.5, 3, 12])
 def test_numbers_of_modules_have_room_at_every_width(inches, fitted):
-    adata = fitted(GRAPHS["path"])
-    adata.uns["gsr"]["modules"] = np.array([0, 0, 0, 0, 1, 10, 2, 2, 2, 2])
+    graph = graphs.path(25)
+    adata = fitted(graph)
+    adata.uns["gsr"] = whole_record(graph, np.repeat([0, 1, 10, 2, *range(3, 10)], [8, 1, 1, 8, *[1] * 7]))
     ax = pl.activation_heatmap(adata)
     ax.figure.set_figwidth(inches)
     ax.figure.canvas.draw()
     written = [label for label in ax.get_xticklabels() if label.get_text()]
     assert {"0", "2"} <= {label.get_text() for label in written}
-    assert inches < 12 or len(written) == 4
+    assert inches < 12 or len(written) == 11
     boxes = [label.get_window_extent() for label in written]
     assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 

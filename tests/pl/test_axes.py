@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from _fits import whole_record
 
 from scgsr import graphs, pl, tl
 from scgsr.pl import _axes
@@ -114,7 +115,7 @@ def test_everything_is_on_the_page(draw, name, fitted, graph_named):
     graph = graph_named[name]
     adata = fitted(graph)
     adata.obs["group"] = pd.Categorical.from_codes(np.arange(N_CELLS) % 45, [f"{LONG[i % 5]} {i}" for i in range(45)])
-    adata.uns["gsr"]["modules"] = np.arange(graph.n_neurons) % 25
+    adata.uns["gsr"] = whole_record(graph, np.arange(graph.n_neurons) % 25, history=adata.uns["gsr"]["history"])
     draw(adata)
     assert_on_the_page(plt.gcf())
 

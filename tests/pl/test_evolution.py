@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anndata as ad
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from _fits import whole_record
 from matplotlib.colors import same_color, to_rgba
-from scipy import sparse
 
 from scgsr import _adata, graphs, pl
 from scgsr.graphs import edge_jaccard
@@ -30,7 +32,8 @@ def estimates(n):
 
 def fitted(n, *, dead=()):
     adjacencies = estimates(n)
-    graph = graphs.from_adjacency(adjacencies[-1] if n else graphs.path(N).adjacency)
+    adjacency = adjacencies[-1] if n else graphs.path(N).adjacency
+    graph = replace(graphs.from_adjacency(adjacency), name="learned")
     modules = np.arange(N) % 3
     modules[list(dead)] = -1
     obs = {"gsr": pd.Categorical(["0", "1", "2"] * 4)}
@@ -38,13 +41,8 @@ def fitted(n, *, dead=()):
         obs=pd.DataFrame(obs, index=[f"cell_{i}" for i in range(12)]),
         obsm={"X_gsr": np.ones((12, N), dtype=np.float32)},
     )
-    stored = {"adjacency": graph.adjacency, "positions": graph.positions, "name": "learned"}
-    stacked = sparse.vstack(adjacencies).tocsr() if n else sparse.csr_matrix((0, N))
-    adata.uns["gsr"] = {
-        "graph": stored | {"image_shape": np.array((), dtype=int)},
-        "modules": modules,
-        "evolution": {"epoch": 3 * np.arange(n), "adjacency": stacked},
-    }
+    evolution = graphs.Evolution(tuple(range(0, 3 * n, 3)), tuple(adjacencies))
+    adata.uns["gsr"] = whole_record(graph, modules, evolution=evolution)
     adata.uns["gsr_colors"] = np.array(["#aa0000", "#00bb00", "#0000cc"], dtype=object)
     return adata
 
@@ -94,11 +92,8 @@ def test_dead_neurons_are_grey():
     assert same_color(nodes.get_facecolor()[4], DEAD)
 
 
-@pytest.mark.parametrize("absent", [True, False], ids=["no record", "no estimates"])
-def test_a_given_graph_does_not_evolve(absent):
+def test_a_given_graph_does_not_evolve():
     adata = fitted(0)
-    if absent:
-        del adata.uns["gsr"]["evolution"]
     with pytest.raises(ValueError, match=r"`scgsr.graphs.learned` graphs evolve"):
         pl.evolution(adata)
 
@@ -120,6 +115,7 @@ def test_it_survives_a_file(tmp_path):
 def test_the_picture_writes_nothing_and_stays_on_the_page(millimetres, ncols, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: None)
     adata, params = fitted(8), dict(plt.rcParams)
+    before = list(adata.uns["gsr"])
     figure = pl.evolution(adata, ncols=ncols)
     figure.set_figwidth(millimetres / 25.4)
     figure.canvas.draw()
@@ -130,5 +126,5 @@ def test_the_picture_writes_nothing_and_stays_on_the_page(millimetres, ncols, mo
         assert page.x0 <= box.x0 <= box.x1 <= page.x1
         assert box.y1 <= figure.bbox.y1
     assert dict(plt.rcParams) == params
-    assert list(adata.uns["gsr"]) == ["graph", "modules", "evolution"]
+    assert list(adata.uns["gsr"]) == before
     assert pl.evolution(adata, show=True) is None

@@ -34,6 +34,7 @@ def with_tree(adata, pieces, merges=MERGES, separations=SEPARATIONS, sizes=PIECE
     adata.uns["gsr"] = replace(get.model(adata), modules=modules).to_record()
     codes = np.repeat(np.arange(modules.n_modules), np.bincount(pieces, weights=sizes).astype(int))
     adata.obs["gsr"] = pd.Categorical.from_codes(codes, [str(module) for module in range(modules.n_modules)])
+    del adata.obs["gsr_fit"]  # the labels are planted, too
     adata.uns["gsr_colors"] = np.array([COLORS[i % 5] for i in range(modules.n_modules)], dtype=object)
     return adata
 

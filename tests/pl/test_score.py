@@ -19,7 +19,7 @@ def scored(on_grid):
     rows = [("segment_connectivity", group, *numbers) for group, numbers in BY_GROUP.items()]
     rows += [(metric, "", *numbers) for metric, numbers in OVERALL.items()]
     table = pd.DataFrame(rows, columns=["metric", "group", "value", "null_mean", "null_sd"])
-    on_grid.uns["gsr"]["scores"] = {"table": table, "verdict": "structure real", "groupby": "group"}
+    on_grid.uns["gsr"]["scores"] = {"table": table, "verdict": "structure real", "advice": "", "groupby": "group"}
     return on_grid
 
 

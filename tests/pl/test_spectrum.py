@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from _fits import whole_record
 
 from scgsr import graphs, pl, tl
 from scgsr._measures import graph_spectrum, permutation_null
@@ -39,9 +40,7 @@ def fitted(graph):
         "number": rng.random(N_CELLS),
     }
     adata = ad.AnnData(obs=pd.DataFrame(obs, index=[f"cell_{i}" for i in range(N_CELLS)]), obsm={"X_gsr": activations})
-    stored = {"adjacency": graph.adjacency, "positions": graph.positions, "name": graph.name}
-    stored["image_shape"] = np.array(graph.image_shape or (), dtype=int)
-    adata.uns["gsr"] = {"graph": stored, "modules": np.arange(graph.n_neurons) % 3}
+    adata.uns["gsr"] = whole_record(graph, np.arange(graph.n_neurons) % 3)
     adata.uns["gsr_colors"] = np.array(["#aa0000", "#00bb00", "#0000cc"], dtype=object)
     return adata
 

@@ -23,7 +23,7 @@ MAY_TOUCH_SLOTS = {
     "datasets": "fills AnnData objects that it has just made",
     "io": "fills AnnData objects that it has just made, and writes files of those given",
 }
-SUFFIXES = "confidence|held_out|novelty|colors|programs|consensus|stability|consensus_colors"
+SUFFIXES = "confidence|held_out|novelty|fit|colors|programs|consensus|stability|consensus_colors"
 SLOT_NAME = rf"^gsr$|\bX_gsr\b|\bgsr_\w|(^|\W)X_$|^_({SUFFIXES})\b"  # also pieces of f-strings
 SLOTS_OF_A_FIT = {getattr(Keys("gsr"), name) for name, value in vars(Keys).items() if isinstance(value, property)}
 

@@ -13,6 +13,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from scgsr import datasets, get, graphs, pl, tl
+from scgsr._model import with_identity
 from scgsr.graphs import diffusion
 
 N_CELLS, N_GROUPS = 240, 4
@@ -55,12 +56,15 @@ def record(graph, activations, *, r2=0.9, steps=0, **params):
         "silent": np.array(0),
     }
     history = {"epoch": [0, 1], "validation_r2": [0.1, r2], "kept": [False, True]}
-    return stored | {
-        "modules": modules,
-        "coactivation": graph.adjacency,
-        "history": pd.DataFrame(history, index=["0", "1"]),
-        "params": stored["params"] | {"smoothness": 0.1, "diffusion": steps} | params,
-    }
+    return with_identity(
+        stored
+        | {
+            "modules": modules,
+            "coactivation": graph.adjacency,
+            "history": pd.DataFrame(history, index=["0", "1"]),
+            "params": stored["params"] | {"smoothness": 0.1, "diffusion": steps} | params,
+        }
+    )
 
 
 def planted(activations, graph=GRAPH, **known):
@@ -220,7 +224,9 @@ def test_a_graph_must_have_the_shape_of_the_cells(simulate, truth, graph, expect
 
 def test_a_fit_that_does_not_know_what_can_be_explained_is_scored():
     adata = planted(blobs(QUARTERS[GROUP]))
-    adata.uns["gsr"]["model"]["arrays"].pop("explainable_r2")
+    record = adata.uns["gsr"]
+    record["model"]["arrays"].pop("explainable_r2")
+    adata.uns["gsr"] = with_identity(record)
     assert verdict(adata) == "structure real"
     assert np.isnan(overall(adata).loc["explainable_r2", "value"])
 
