@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any
 
 import torch
 
@@ -62,18 +64,56 @@ def check_precision(precision: str | None, device: torch.device) -> str | None:
     return precision
 
 
+class _Shared:
+    """A setting of the whole process that threads change for a while: the last to leave puts back what was there."""
+
+    def __init__(self, get: Callable[[], Any], put: Callable[[Any], Any]) -> None:
+        self._get, self._put = get, put
+        self._lock, self._n_inside, self._before = threading.Lock(), 0, None
+
+    @contextmanager
+    def at(self, value: Any) -> Iterator[None]:
+        """Let the setting have a value, also while other threads do."""
+        with self._lock:
+            if self._n_inside == 0:
+                self._before = self._get()
+            self._n_inside += 1
+            self._put(value)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_inside -= 1
+                if self._n_inside == 0:
+                    self._put(self._before)
+
+
+_PRODUCTS = _Shared(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision)
+_DEFAULT_DTYPE = _Shared(torch.get_default_dtype, torch.set_default_dtype)
+
+
 @contextmanager
-def multiplying(precision: str | None) -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
+    """Let nothing change what is computed that a notebook has set for all of it; also a decorator.
+
+    Inside, numbers are float32 in memory unless told otherwise, gradients are recorded, and nothing is cast.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_DEFAULT_DTYPE.at(torch.float32))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if torch.get_default_device().type != "cpu":  # for its cost not else
+            stack.enter_context(torch.device("cpu"))
+        for kind in ("cpu", "cuda", "mps"):
+            if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+def multiplying(precision: str | None) -> AbstractContextManager[None]:
     """Allow products of float32 matrices to be rounded to TF32 for a while, if that is asked for."""
-    if precision != "tf32":  # even to read the setting fails where torch's newer names of it were used
-        yield
-        return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+    # Even to read the setting fails where torch's newer names of it were used.
+    return _PRODUCTS.at("high") if precision == "tf32" else nullcontext()
 
 
 def low_precision(precision: str | None, device: torch.device) -> AbstractContextManager[object]:

@@ -1,15 +1,15 @@
 """`rng` -> NumPy and torch generators; the only file that seeds anything.
 
-Global random state is never touched: modules are initialised inside `seeded_init`, which puts the state back.
+Global random state is never touched, as all threads of a process share it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 
 import numpy as np
 import torch
+from torch import nn
 
 from scgsr._checks import about
 
@@ -49,9 +49,12 @@ def spawn(seed: int, n: int) -> list[int]:
     return [seed_from(child) for child in np.random.SeedSequence(seed).spawn(n)]
 
 
-@contextmanager
-def seeded_init(seed: int) -> Iterator[None]:
-    """Let torch's own initialisers draw from `seed`, and put the global CPU state back afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+def draw_weights(module: nn.Module, seed: int) -> None:
+    """Draw the weights of all linear layers anew, from the distribution and in the order in which torch does."""
+    rng = torch_generator(seed)
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=rng)
+            if layer.bias is not None:
+                bound = 1 / math.sqrt(layer.in_features)
+                nn.init.uniform_(layer.bias, -bound, bound, generator=rng)

@@ -1,12 +1,15 @@
-"""Records of fits that nobody trained: whole, with any graph and any modules, for tests of what reads them."""
+"""What tests share: records of fits that nobody trained, whole, with any graph and any modules; layers from a seed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from scgsr._model import Autoencoder, AutoencoderConfig, FittedModel
 from scgsr._modules import Modules, ModuleTree
@@ -48,3 +51,11 @@ def history(**columns: Any) -> pd.DataFrame:
     """Return a history with these columns, one row for each epoch."""
     frame = pd.DataFrame(columns)
     return frame.set_axis(frame.index.astype(str), axis="index")
+
+
+@contextmanager
+def seeded_init(seed: int) -> Iterator[None]:
+    """Let torch's own initialisers draw from `seed`, and put the global state back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
+from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import torch
 
-from scgsr import _device
+from scgsr import _device, get, tl
 
 
 def test_best_device_there_is(monkeypatch):
@@ -113,3 +116,75 @@ def test_free_memory_is_what_the_system_tells():
     free = _device.free_memory()
     assert free > 1 << 20
     assert (free == float("inf")) is not sys.platform.startswith("linux")
+
+
+# What a notebook may have set for all of it.
+@contextmanager
+def default_dtype():
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+SETTINGS = {
+    "float64": default_dtype,
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+def test_nothing_that_a_notebook_has_set_changes_what_is_computed(setting, cells):
+    expected = cells.copy()
+    arguments = {"graph": (4, 5), "n_epochs": 3, "hidden": 16}
+    tl.fit(expected, **arguments)
+    with setting():
+        tl.fit(cells, **arguments)
+        tl.saliency(cells)
+        new = cells.copy()
+        tl.transform(new, get.model(cells), key_added="again")
+        reconstructed = get.model(cells).reconstruct(cells.X)
+    tl.saliency(expected)
+    assert cells.obsm["X_gsr"].dtype == np.float32
+    assert np.array_equal(cells.obsm["X_gsr"], expected.obsm["X_gsr"])
+    assert np.array_equal(cells.uns["gsr"]["saliency"]["values"], expected.uns["gsr"]["saliency"]["values"])
+    assert cells.uns["gsr"]["id"] == expected.uns["gsr"]["id"]
+    assert np.array_equal(new.obsm["X_again"], get.model(expected).activations(cells.X))
+    assert np.array_equal(reconstructed, get.model(expected).reconstruct(cells.X))
+
+
+def test_fits_in_threads_are_those_of_one_thread_and_leave_no_trace(cells):
+    torch.set_default_dtype(torch.float64)
+    try:
+        alone, fits = [cells.copy() for _ in range(4)], [cells.copy() for _ in range(4)]
+        for seed, adata in enumerate(alone):
+            tl.fit(adata, (4, 5), n_epochs=4, hidden=16, rng=seed)
+        run = [
+            threading.Thread(target=tl.fit, args=(adata, (4, 5)), kwargs={"n_epochs": 4, "hidden": 16, "rng": seed})
+            for seed, adata in enumerate(fits)
+        ]
+        for thread in run:
+            thread.start()
+        for thread in run:
+            thread.join()
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for one, other in zip(alone, fits, strict=True):
+        assert np.array_equal(one.obsm["X_gsr"], other.obsm["X_gsr"])
+
+
+def test_the_last_thread_to_leave_puts_back_what_the_first_one_found():
+    values = ["before"]
+    shared = _device._Shared(lambda: values[-1], values.append)
+    first, second = shared.at("inside"), shared.at("inside")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert values[-1] == "inside"
+    second.__exit__(None, None, None)
+    assert values[-1] == "before"

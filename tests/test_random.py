@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from _fits import seeded_init
 
 from scgsr import _random
 
@@ -44,14 +45,18 @@ def test_spawned_seeds_differ_and_repeat():
     assert len(set(_random.spawn(5, 10))) == 10
 
 
-def test_seeded_init_repeats_and_puts_the_global_state_back():
+def layers():
+    return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2, bias=False))
+
+
+def test_weights_are_those_that_torch_would_draw_and_its_state_stays():
+    with seeded_init(11):
+        expected = layers().state_dict()
+        drawn = layers()
     before = torch.get_rng_state()
-    weights = []
-    for _ in range(2):
-        with _random.seeded_init(11):
-            weights.append(torch.nn.Linear(4, 3).weight)
-    assert torch.equal(*weights)
+    _random.draw_weights(drawn, 11)
     assert torch.equal(before, torch.get_rng_state())
+    assert all(torch.equal(expected[name], value) for name, value in drawn.state_dict().items())
 
 
 def test_torch_generator_repeats():

@@ -15,6 +15,7 @@ import scipy
 import torch
 from scipy import sparse
 
+from scgsr import _device
 from scgsr._model import FittedModel
 from scgsr._values import Batches, Matrix, dense_rows, standardised
 
@@ -195,6 +196,7 @@ def planes(values: Matrix, activations: np.ndarray) -> np.ndarray:
     return np.divide(product, total, out=np.full(product.shape, np.nan), where=known)
 
 
+@_device.undisturbed()
 def saliency(model: FittedModel, blocks: Iterable[tuple[np.ndarray, np.ndarray]], n_groups: int) -> np.ndarray:
     """Return the mean gradient of each module's activation, (n_groups, n_modules, n_inputs) float32.
 
@@ -218,12 +220,11 @@ def saliency(model: FittedModel, blocks: Iterable[tuple[np.ndarray, np.ndarray]]
         counts += np.bincount(codes[grouped], minlength=n_groups)
         member = one_hot[torch.as_tensor(codes[grouped], dtype=torch.int64, device=device)]  # (batch, n_groups)
         features = Batches(values, model.mean, model.scale, device).rows(grouped).requires_grad_()  # (batch, n_inputs)
-        with torch.enable_grad():
-            activations = network.encode(features)  # (batch, n_neurons)
-            for module, directions in enumerate(templates):
-                response = (activations @ directions.T).max(dim=1).values.sum()
-                (gradient,) = torch.autograd.grad(response, features, retain_graph=True)  # (batch, n_inputs)
-                sums[:, module] += member.T @ gradient.double()
+        activations = network.encode(features)  # (batch, n_neurons)
+        for module, directions in enumerate(templates):
+            response = (activations @ directions.T).max(dim=1).values.sum()
+            (gradient,) = torch.autograd.grad(response, features, retain_graph=True)  # (batch, n_inputs)
+            sums[:, module] += member.T @ gradient.double()
     return (sums.cpu().numpy() / counts[:, None, None]).astype(np.float32)
 
 

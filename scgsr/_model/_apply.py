@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scgsr import _ranks
+from scgsr import _device, _ranks
 from scgsr._model._network import Autoencoder
 from scgsr._values import Cells, filled, rows_at_once, slices
 
 
+@_device.undisturbed()
 @torch.no_grad()
 def encode(network: Autoencoder, cells: Cells) -> np.ndarray:
     """Return the activations of all cells, (n_cells, n_neurons) float32; each of several ranks encodes its own."""
@@ -23,6 +24,7 @@ def encode(network: Autoencoder, cells: Cells) -> np.ndarray:
     return _ranks.gathered(filled(encoded, (own.stop - own.start, network.n_neurons)))
 
 
+@_device.undisturbed()
 @torch.no_grad()
 def decode(network: Autoencoder, activations: np.ndarray, origin: int | None = None) -> np.ndarray:
     """Return the reconstruction of standardised features: (n_cells, n_neurons) -> (n_cells, n_features) float32.
@@ -36,6 +38,7 @@ def decode(network: Autoencoder, activations: np.ndarray, origin: int | None = N
     return filled(decoded, (len(activations), n_features))
 
 
+@_device.undisturbed()
 @torch.no_grad()
 def coordinates(network: Autoencoder, activations: np.ndarray) -> np.ndarray:
     """Return coordinates of the reconstruction, see :meth:`Autoencoder.coordinates`, (n_cells, n_dims) float32."""
@@ -50,6 +53,7 @@ def module_space(network: Autoencoder, params: Mapping[str, Any]) -> tuple[Calla
     return partial(coordinates, network), network.coordinates_are_features and params.get("use_rep") is None
 
 
+@_device.undisturbed()
 @torch.no_grad()
 def errors(network: Autoencoder, blocks: Iterable[Tensor], activations: np.ndarray) -> np.ndarray:
     """Return the mean squared error of each cell's reconstruction, in standardised features, (n_cells,) float32.

@@ -183,8 +183,7 @@ class FittedModel:
         batches = self._batches(matrix)
         if activations is None:
             activations = _apply.encode(self.network, batches)
-        errors = _apply.errors(self.network, batches.in_order(), activations)
-        return self.novelty_reference.novelty(activations, errors)
+        return self.novelty_reference.novelty(activations, _apply.errors(self.network, batches.in_order(), activations))
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the model into a folder, as safetensors and JSON: to be read without the data, and without pickle.
@@ -273,6 +272,7 @@ class FittedModel:
         """Return the model that `to_record` has made a record of; ValueError if the record is not whole."""
         with _record.whole():
             record = _record.in_current_form(record)
+            _record.check_types(record)
             _record.check_identity(record)
             config = AutoencoderConfig.from_dict(json.loads(str(record["model"]["config"]))["network"])
             graph = _record.graph_from_dict(record["graph"])
@@ -287,7 +287,7 @@ class FittedModel:
                 features=tuple(str(name) for name in record["features"]),
                 **scaling,
                 modules=modules,
-                coactivation=sparse.csr_matrix(record["coactivation"]),
+                coactivation=_record.matrix_of(record["coactivation"]),
                 novelty_reference=reference,
                 explainable_r2=explainable,
                 evolution=Evolution.from_dict(record["evolution"]),

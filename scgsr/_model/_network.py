@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from scgsr import _checks, _ranks
+from scgsr import _checks, _device, _ranks
 from scgsr._checks import about
 from scgsr._model._front import PrincipalFront
-from scgsr._random import seeded_init
+from scgsr._random import draw_weights
 from scgsr.graphs import Atoms, NeuronGraph
 from scgsr.nn import FixedNoise, SpectralBottleneck, StructuredLayer
 
@@ -116,19 +116,33 @@ class Autoencoder(nn.Module):
         return self.output.weight.device
 
     @classmethod
+    @_device.undisturbed()
     def initialised(cls, config: AutoencoderConfig, graph: NeuronGraph, seed: int) -> Autoencoder:
         """Return a network whose weights are drawn from `seed`; global random state stays as it was."""
-        with seeded_init(seed):
-            return cls(config, graph)
+        with torch.device("meta"):  # nothing is drawn there
+            network = cls(config, graph)
+        for values in network.to_empty(device="cpu").state_dict().values():
+            values.zero_()
+        draw_weights(network, seed)
+        if isinstance(norm := getattr(network.layer, "norm", None), nn.BatchNorm1d):
+            norm.reset_running_stats()
+        network.layer.set_graph(graph)
+        return network
 
     @classmethod
+    @_device.undisturbed()
     def with_weights(
         cls, config: AutoencoderConfig, graph: NeuronGraph, weights: Mapping[str, np.ndarray]
     ) -> Autoencoder:
-        """Return the network with these weights, in evaluation mode; nothing larger than they are is ever made."""
+        """Return the network with these weights, in evaluation mode; nothing larger than they are is ever made.
+
+        Raises RuntimeError, TypeError or ValueError if they are not those of such a network.
+        """
         with torch.device("meta"):
             network = cls(config, graph)
-        network.load_state_dict({name: torch.tensor(value) for name, value in weights.items()}, assign=True)
+        own = network.state_dict()
+        found = {name: _weight(name, value, own[name]) if name in own else value for name, value in weights.items()}
+        network.load_state_dict(found, assign=True)
         network.layer.set_graph(graph)
         return network.eval()
 
@@ -211,6 +225,19 @@ class Autoencoder(nn.Module):
                 spread = _ranks.centred(activations)[1].sqrt_()  # (n_neurons,)
                 drawn.mul_(spread * noise)
         return activations + drawn
+
+
+def _weight(name: str, value: np.ndarray, own: Tensor) -> Tensor:
+    """Return weights as the network has them; a file may hold floats of another width."""
+    weight = torch.tensor(value)
+    if weight.is_floating_point() != own.is_floating_point():
+        msg = f"weights {name!r} are {weight.dtype}"
+        raise TypeError(msg)
+    weight = weight.to(own.dtype)
+    if not weight.isfinite().all():
+        msg = f"weights {name!r} are not finite"
+        raise ValueError(msg)
+    return weight
 
 
 def _layer(config: AutoencoderConfig, in_features: int, graph: NeuronGraph) -> StructuredLayer | SpectralBottleneck:

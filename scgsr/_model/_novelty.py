@@ -91,6 +91,10 @@ class NoveltyReference:
         if reference.precision.shape != (n_neurons, n_neurons) or n_measures != {2}:
             msg = "what novelty is measured against must be of all neurons and two measures"
             raise ValueError(msg)
+        numbers = (reference.location, reference.precision, reference.middle, reference.limits)
+        if not all(np.isfinite(part).all() for part in numbers) or not (reference.reach > 0).all():
+            msg = "what novelty is measured against must be finite"
+            raise ValueError(msg)
         return reference
 
 

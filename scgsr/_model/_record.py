@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from scgsr._model._identity import Identity
@@ -25,6 +27,17 @@ from scgsr.graphs import NeuronGraph
 SCHEMA = 8
 _OLDEST, _FIRST_WITH_IDENTITY = 2, 8
 
+# What types the parts of a record have, and those of the arguments that are read again.
+_PARTS = dict.fromkeys(("params", "graph", "model", "evolution", "versions"), Mapping) | {"history": pd.DataFrame}
+_NUMBER, _WHOLE, _TEXT = (Real,), (Integral,), (str,)
+_PARAMS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("resolution", "balance", "anneal", "validation_fraction"), _NUMBER),
+    **dict.fromkeys(("diffusion", "seed", "n_clusters", "batch_size", "width"), _WHOLE),
+    **dict.fromkeys(("layer", "use_rep", "batch_key", "start", "laplacian", "precision"), _TEXT),
+    **dict.fromkeys(("smoothness", "learning_rate"), (Real, Mapping)),
+    "scale": (str, bool, np.bool_),
+    "fill": (Real, str),
+}
 _PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
 
 
@@ -131,6 +144,28 @@ def graph_to_dict(graph: NeuronGraph) -> dict[str, Any]:
 def graph_from_dict(stored: Mapping[str, Any]) -> NeuronGraph:
     """Return the graph that `graph_to_dict` made values of."""
     shape = tuple(int(side) for side in stored["image_shape"])
-    return NeuronGraph(
-        stored["adjacency"], np.asarray(stored["positions"]), shape if len(shape) == 2 else None, str(stored["name"])
-    )
+    positions, adjacency = np.asarray(stored["positions"]), matrix_of(stored["adjacency"])
+    return NeuronGraph(adjacency, positions, shape if len(shape) == 2 else None, str(stored["name"]))
+
+
+def matrix_of(stored: Any) -> sparse.csr_matrix:
+    """Return a sparse matrix of a record, whose indices are within its shape."""
+    if not sparse.issparse(stored):
+        msg = f"a sparse matrix is a {type(stored).__name__}"
+        raise TypeError(msg)
+    matrix = sparse.csr_matrix(stored)
+    matrix.check_format(full_check=True)
+    return matrix
+
+
+def check_types(record: Mapping[str, Any]) -> None:
+    """Raise TypeError if a part of a record in the current form, or one of its parameters, is of another type."""
+    for part, kind in _PARTS.items():
+        if not isinstance(record[part], kind):
+            msg = f"its part {part!r} is a {type(record[part]).__name__}"
+            raise TypeError(msg)
+    params = record["params"]
+    for name, kinds in _PARAMS.items():
+        if params.get(name) is not None and not isinstance(params[name], kinds):  # older forms have nulls
+            msg = f"its parameter {name!r} is {params[name]!r}"
+            raise TypeError(msg)

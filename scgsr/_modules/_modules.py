@@ -73,6 +73,9 @@ class Modules:
         if n_neurons != len(self.labels) or not self.pieces.shape == self.n_cells.shape == (n_pieces,):
             msg = f"templates must be of {len(self.labels)} neurons and {len(self.pieces)} pieces"
             raise ValueError(msg)
+        if self.pieces.min(initial=0) < 0 or self.pieces.max(initial=-1) >= n_pieces:
+            msg = f"{n_pieces} pieces cannot be of modules {self.pieces.min()} to {self.pieces.max()}"
+            raise ValueError(msg)
         if not np.array_equal(np.unique(self.pieces), np.arange(self.n_modules)):
             msg = "modules must be numbered from 0 on"
             raise ValueError(msg)
@@ -82,9 +85,10 @@ class Modules:
         if not 0 <= self.silent <= max(0, self.n_modules - 1):
             msg = f"the module of silent cells must be one of {self.n_modules}, got {self.silent}"
             raise ValueError(msg)
-        if len(self.tree.merges) >= max(1, n_pieces) or len(self.tree.separations) != len(self.tree.merges):
-            msg = f"{n_pieces} pieces cannot merge {len(self.tree.merges)} times"
+        if not np.isfinite(self.templates).all() or self.n_cells.min(initial=1) < 1:
+            msg = "templates must be finite, and each of some cells"
             raise ValueError(msg)
+        self.tree.check()
 
     @property
     def n_modules(self) -> int:

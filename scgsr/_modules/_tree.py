@@ -18,6 +18,20 @@ class ModuleTree:
     merges: np.ndarray  # (n_merges, 2) int: the two that merge; merge t makes group n_pieces + t
     separations: np.ndarray  # (n_merges,) float, 0: no valley between the two, 1: no cell between them
 
+    def check(self) -> None:
+        """Raise ValueError unless every merge joins two of what there is by then, each once."""
+        merges, n_merges = np.asarray(self.merges), len(self.merges)
+        if merges.dtype.kind not in "iu" or merges.shape != (n_merges, 2) or self.separations.shape != (n_merges,):
+            msg = f"merges must be pairs of whole numbers, each with one separation, got shape {merges.shape}"
+            raise ValueError(msg)
+        there = self.n_pieces + np.arange(n_merges)[:, None]
+        if ((merges < 0) | (merges >= there)).any() or len(np.unique(merges)) < merges.size:
+            msg = f"{self.n_pieces} pieces cannot merge in this order"
+            raise ValueError(msg)
+        if not np.isfinite(self.separations).all():
+            msg = "separations must be finite"
+            raise ValueError(msg)
+
     @property
     def fewest(self) -> int:
         """How many modules are left after all merges."""

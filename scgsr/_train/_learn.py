@@ -56,6 +56,7 @@ class Learned:
             )
 
 
+@_device.undisturbed()
 def learn(
     view: MatrixView,
     graph: NeuronGraph | LearnedGraph,

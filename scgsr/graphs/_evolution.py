@@ -47,6 +47,10 @@ class Evolution:
         """Return the estimates that `to_dict` has turned into values."""
         epochs, stacked = np.asarray(stored["epoch"]), sparse.csr_matrix(stored["adjacency"])
         n_neurons = stacked.shape[1]
+        if epochs.dtype.kind not in "iu" or epochs.ndim != 1 or stacked.shape[0] != len(epochs) * n_neurons:
+            msg = f"{stacked.shape} are not the estimates of {epochs.shape} epochs"
+            raise ValueError(msg)
+        stacked.check_format(full_check=True)
         blocks = [stacked[start : start + n_neurons] for start in range(0, len(epochs) * n_neurons, n_neurons)]
         return cls(tuple(int(epoch) for epoch in epochs), tuple(blocks))
 

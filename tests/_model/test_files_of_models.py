@@ -139,7 +139,7 @@ class TestLoad:
 
 
 def save_many_times(fitted, folder, errors):
-    for _ in range(15):
+    for _ in range(6):
         try:
             fitted.save(folder, overwrite=True)
         except Exception as error:  # noqa: BLE001 (told to the thread that waits)

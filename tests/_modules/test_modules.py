@@ -168,11 +168,11 @@ def test_arrays_bring_the_same_modules_back(modules, activations):
         ({"silent": np.array(3)}, "must be one of 3, got 3"),
         ({"silent": np.array(-1)}, "must be one of 3, got -1"),
         ({"pieces": np.array([2, 0, 0, 3, 3, 2, 0])}, "numbered from 0 on"),
-        ({"pieces": np.array([2, 0, 0, -1, 1, 2, 0])}, "numbered from 0 on"),
+        ({"pieces": np.array([2, 0, 0, -1, 1, 2, 0])}, "of modules -1 to 2"),
         ({"labels": np.array([0, 1, 1, 0, 0, 1, 0, 3, -1])}, "one of 3 modules"),
         ({"labels": np.array([0, 1, 1, 0, 0, 1, 0, 1, -2])}, "one of 3 modules"),
-        ({"merges": np.array([[0, 1]])}, "1 times"),
-        ({"merges": np.array([[0, 1]] * 7), "separations": np.zeros(7)}, "7 times"),
+        ({"merges": np.array([[0, 1]])}, "each with one separation"),
+        ({"merges": np.array([[0, 1]] * 7), "separations": np.zeros(7)}, "in this order"),
     ],
 )
 def test_arrays_that_do_not_fit_together_are_refused(modules, change, message):

@@ -6,9 +6,9 @@ import json
 
 import pytest
 import torch
+from _fits import seeded_init
 
 from scgsr._model import pack, unpack
-from scgsr._random import seeded_init
 from scgsr._train._best import BestNetwork
 
 OBJECTIVES = [5.0, 3.0, 4.0, 2.0, 2.5, 2.0, 7.0]

@@ -8,9 +8,9 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from _fits import seeded_init
 
 from scgsr import graphs, nn
-from scgsr._random import seeded_init
 from scgsr.nn._checks import LAPLACIANS, check_size, checked_laplacian, warn_of_constant_image
 
 

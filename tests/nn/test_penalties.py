@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from _fits import seeded_init
 
 from scgsr import graphs, nn
-from scgsr._random import seeded_init
 from scgsr.nn._laplacian_product import LaplacianProduct
 from scgsr.nn._penalties import ON_ACTIVATIONS, ON_WEIGHTS
 from scgsr.nn._spectrum import SparseSpectrum

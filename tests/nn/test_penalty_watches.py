@@ -9,10 +9,10 @@ import random
 import numpy as np
 import pytest
 import torch
+from _fits import seeded_init
 from sklearn.datasets import load_digits
 
 from scgsr import graphs, nn
-from scgsr._random import seeded_init
 
 
 def normal(*shape, seed=0, dtype=torch.float32):

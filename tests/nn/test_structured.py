@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from _fits import seeded_init
 
 from scgsr import graphs, nn
-from scgsr._random import seeded_init
 
 
 def make_layer(in_features, graph, **settings):
