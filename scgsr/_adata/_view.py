@@ -29,6 +29,7 @@ from scgsr._values import (
     rows_read,
     scaling_for,
     slices,
+    unmasked,
     varying,
     warn_of_raw_values,
 )
@@ -52,7 +53,7 @@ def view(
     *,
     layer: str | None = None,
     use_rep: str | None = None,
-    mask_var: np.ndarray | str | Unset | None = UNSET,
+    mask_var: np.ndarray | pd.Series | Sequence[str] | str | Unset | None = UNSET,
     scale: str | bool | None = None,
     batch_key: str | None = None,
 ) -> MatrixView:
@@ -148,7 +149,7 @@ def representation(adata: AnnData, use_rep: str, *, hint: str = "") -> tuple[Row
     return matrix, [f"{use_rep}_{column}" for column in getattr(values, "columns", range(matrix.shape[1]))]
 
 
-def mask(adata: AnnData, mask_var: np.ndarray | str | Unset | None) -> np.ndarray | None:
+def mask(adata: AnnData, mask_var: np.ndarray | pd.Series | Sequence[str] | str | Unset | None) -> np.ndarray | None:
     """Return which features `mask_var` chooses, (n_vars,) bool; None for all."""
     by_default = isinstance(mask_var, Unset)
     if mask_var is None or (by_default and HIGHLY_VARIABLE not in adata.var):
@@ -157,12 +158,17 @@ def mask(adata: AnnData, mask_var: np.ndarray | str | Unset | None) -> np.ndarra
     if isinstance(column, str):
         _checks.existing_key("mask_var", column, adata.var.columns, where=".var")
         chosen = adata.var[column].to_numpy()
+    elif isinstance(mask_var, pd.Series):
+        chosen = _by_name(adata, mask_var)
     else:
         chosen = np.asarray(mask_var)
+        if chosen.ndim == 1 and all(isinstance(name, str) for name in chosen) and len(chosen):
+            _refuse_unknown(adata, chosen)
+            chosen = adata.var_names.isin(chosen)
     if chosen.dtype != bool or chosen.shape != (adata.n_vars,):
         msg = (
-            f"`mask_var` (unset: {HIGHLY_VARIABLE!r}) must be {adata.n_vars} booleans or name a column of `.var` "
-            f"of them, got shape {chosen.shape} of dtype {chosen.dtype}."
+            f"`mask_var` (unset: {HIGHLY_VARIABLE!r}) must be {adata.n_vars} booleans, name a column of `.var` "
+            f"of them, or list names of features, got shape {chosen.shape} of dtype {chosen.dtype}."
         )
         raise about("mask_var", ValueError(msg))
     if not chosen.any():
@@ -173,7 +179,26 @@ def mask(adata: AnnData, mask_var: np.ndarray | str | Unset | None) -> np.ndarra
     return chosen
 
 
-def _refuse_two_sources(layer: str | None, use_rep: str | None, mask_var: np.ndarray | str | Unset | None) -> None:
+def _by_name(adata: AnnData, chosen: pd.Series) -> np.ndarray:
+    """Return a series of booleans in the order of the features, which its index names."""
+    if not chosen.index.is_unique or set(chosen.index) != set(adata.var_names):
+        msg = (
+            "`mask_var` is a Series whose index is not `adata.var_names`; give it that index, or `mask_var.to_numpy()` "
+            "if it is in the order of the features."
+        )
+        raise about("mask_var", ValueError(msg))
+    return chosen.reindex(adata.var_names).to_numpy()
+
+
+def _refuse_unknown(adata: AnnData, names: Iterable[str]) -> None:
+    if unknown := [name for name in names if name not in adata.var_names]:
+        msg = f"`mask_var` must list names of `adata.var_names`, got {listed(unknown)}."
+        raise about("mask_var", KeyError(msg))
+
+
+def _refuse_two_sources(
+    layer: str | None, use_rep: str | None, mask_var: np.ndarray | pd.Series | Sequence[str] | str | Unset | None
+) -> None:
     if use_rep is None:
         return
     if layer is not None:
@@ -215,7 +240,7 @@ def _statistics(matrix: Rows, names: tuple[str, ...]) -> tuple[Statistics, np.nd
     """Return what all values tell, and which features vary, once the values are checked."""
     found = Statistics.of(matrix)
     found.check(names)
-    return found, varying(found.mean, found.sd, names)
+    return found, varying(found, names)
 
 
 def _sliceable(values: Any, where: str) -> Rows:
@@ -230,7 +255,7 @@ def _sliceable(values: Any, where: str) -> Rows:
     elif sparse.issparse(values):
         matrix = sparse.csr_matrix(values)
     elif isinstance(values, np.ndarray):
-        matrix = np.asarray(values)
+        matrix = unmasked(values, f"`adata`: {where}")
     else:
         msg = (
             f"`adata`: {where} is a {type(values).__name__}; a NumPy array or a SciPy sparse matrix is needed, or "
@@ -238,7 +263,8 @@ def _sliceable(values: Any, where: str) -> Rows:
         )
         raise about("adata", TypeError(msg))
     if len(matrix.shape) != 2 or not (np.issubdtype(matrix.dtype, np.number) or matrix.dtype == bool):
-        msg = f"`adata`: {where} must be a table of real numbers, got shape {matrix.shape} of dtype {matrix.dtype}."
+        msg = f"`adata`: {where} must be a table of real numbers, got shape {matrix.shape} of dtype {matrix.dtype}"
+        msg += "; `adata.X = adata.X.astype('float32')` makes numbers of objects." if matrix.dtype == object else "."
         raise about("adata", ValueError(msg))
     if np.issubdtype(matrix.dtype, np.complexfloating):
         msg = f"`adata`: {where} must hold real numbers, got dtype {matrix.dtype}."

@@ -13,7 +13,7 @@ from torch import Tensor
 from scgsr import _device, _ranks
 from scgsr._values._cells import Part
 from scgsr._values._digest import digest
-from scgsr._values._matrix import Matrix, dense, n_bytes, rows_at_once, slices
+from scgsr._values._matrix import Matrix, dense, n_bytes, rows_at_once, slices, unmasked
 from scgsr._values._stored import Rows
 
 
@@ -178,13 +178,17 @@ def checked(matrix: Any, n_features: int) -> Matrix:
             "are those of `adata[:, list(model.features)].X`."
         )
         raise TypeError(msg)
+    matrix = unmasked(matrix, "`matrix`") if isinstance(matrix, np.ndarray) else matrix
+    if matrix.dtype.kind not in "biuf":
+        msg = f"`matrix` must hold real numbers, got dtype {matrix.dtype}."
+        raise TypeError(msg)
     if not np.isfinite(matrix.data if sparse.issparse(matrix) else matrix).all():
         msg = "`matrix` has NaN or infinite values; remove or impute them first."
         raise ValueError(msg)
     if matrix.ndim != 2 or matrix.shape[1] != n_features:
         msg = f"`matrix` must have {n_features} columns, one per feature of the model, got {matrix.shape}."
         raise ValueError(msg)
-    return sparse.csr_matrix(matrix) if sparse.issparse(matrix) else np.asarray(matrix)
+    return sparse.csr_matrix(matrix) if sparse.issparse(matrix) else matrix
 
 
 def dense_rows(matrix: Rows, index: np.ndarray | slice) -> np.ndarray:

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from scgsr._checks import about
+
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
 # Rows in a block where nothing is learned, and values in a block of many features: enough to keep the cores busy, few
@@ -18,6 +20,15 @@ _ROWS_AT_ONCE, _VALUES_AT_ONCE = 8192, 1 << 20
 def dense(matrix: Any) -> np.ndarray:
     """Return a matrix as an ndarray."""
     return matrix.toarray() if sparse.issparse(matrix) else matrix
+
+
+def unmasked(matrix: np.ndarray, what: str) -> np.ndarray:
+    """Return an array without a mask; ValueError if some of its values are masked, as they are then no values."""
+    if isinstance(matrix, np.ma.MaskedArray) and np.ma.is_masked(matrix):
+        n_masked = int(np.ma.getmaskarray(matrix).sum())
+        msg = f"{what} has {n_masked} masked values; leave their rows or columns out, or `numpy.ma.filled` them."
+        raise about("adata", ValueError(msg))
+    return np.asarray(matrix)
 
 
 def n_bytes(matrix: Matrix) -> int:

@@ -18,6 +18,8 @@ from scgsr._values._statistics import Statistics
 from scgsr._values._stored import Rows, Stored
 
 # A standard deviation of at most this share of the mean is rounding, which must not be blown up to one.
+# Differences of larger values, or the spread of smaller ones, are no numbers of float32.
+_LARGEST, _SMALLEST = float(np.finfo(np.float32).max) / 16, float(np.finfo(np.float32).tiny)
 _CONSTANT = 1e-6
 
 
@@ -53,15 +55,21 @@ def transformed(view: MatrixView, cofactor: np.ndarray) -> MatrixView:
     return replace(view, matrix=matrix, mean=found.mean, scale=np.where(view.scale > 0, found.sd, 0))
 
 
-def varying(mean: np.ndarray, sd: np.ndarray, features: Sequence[str]) -> np.ndarray:
-    """Return which features vary, (n_features,) bool; constant ones would only dilute the reconstruction error."""
-    largest = np.finfo(np.float32).max
-    too_large = np.flatnonzero(~((np.abs(mean) < largest) & (sd < largest)))
-    if len(too_large):
-        names = listed([features[column] for column in too_large.tolist()])
-        msg = f"`adata` has values too large for float32 in {len(too_large)} features ({names}); rescale them."
+def _refuse_extreme(extreme: np.ndarray, features: Sequence[str], how: str) -> None:
+    if columns := np.flatnonzero(extreme).tolist():
+        names = listed([features[column] for column in columns])
+        msg = f"`adata` has values too {how} for float32 in {len(columns)} features ({names}); rescale them."
         raise about("adata", ValueError(msg))
-    varies = sd > _CONSTANT * np.abs(mean)
+
+
+def varying(found: Statistics, features: Sequence[str]) -> np.ndarray:
+    """Return which features vary, (n_features,) bool; constant ones would only dilute the reconstruction error.
+
+    Raises ValueError if none does, or if float32 cannot hold how far values lie from their mean.
+    """
+    varies = found.sd > _CONSTANT * np.abs(found.mean)
+    _refuse_extreme(~(found.largest < _LARGEST), features, "large")
+    _refuse_extreme(varies & (found.sd < _SMALLEST), features, "small")
     if not varies.any():
         msg = f"`adata`: all {len(features)} features are constant; there is nothing to learn."
         raise about("adata", ValueError(msg))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
+    import pandas as pd
     import torch
     from anndata import AnnData
 
@@ -33,7 +34,7 @@ def fit(
     scale: str | bool | None = None,
     layer: str | None = None,
     use_rep: str | None = None,
-    mask_var: np.ndarray | str | Unset | None = UNSET,
+    mask_var: np.ndarray | pd.Series | Sequence[str] | str | Unset | None = UNSET,
     batch_key: str | None = None,
     hidden: int | Sequence[int] = (256,),
     threshold: float | None = THRESHOLD,
@@ -99,8 +100,8 @@ def fit(
     use_rep
         Key of `.obsm` to train on instead, for example ``"X_pca"``; centred and divided by one common scale.
     mask_var
-        Features to use: a boolean array or the name of a boolean column of `.var`. Unset: ``"highly_variable"``
-        where it exists. None: all.
+        Features to use: names, such as ``["CD3", "CD4"]``, booleans (a Series is read by its index), or a boolean
+        column of `.var`. Unset: ``"highly_variable"`` where it exists. None: all.
     batch_key
         Column of `.obs` with the batch of each cell (run, plate, protocol). The decoder alone is told it, so what a
         batch does to the values need not be in the pictures; what a batch has more of stays. Neither pictures nor

@@ -96,6 +96,24 @@ class TestMask:
         with pytest.raises(ValueError, match=r"`mask_var` \(unset: 'highly_variable'\) must be 12 booleans"):
             _view.view(cells)
 
+    def test_a_series_is_read_by_its_index(self, cells):
+        chosen = pd.Series(np.arange(12) < 5, index=cells.var_names)
+        assert _view.view(cells, mask_var=chosen[::-1]).features == tuple(cells.var_names[:5])
+
+    @pytest.mark.parametrize("index", [range(12), [f"feature_{i}" for i in range(1, 13)], ["feature_0"] * 12])
+    def test_a_series_with_another_index_is_refused(self, cells, index):
+        with pytest.raises(ValueError, match=r"`mask_var` is a Series whose index is not .*to_numpy"):
+            _view.view(cells, mask_var=pd.Series(np.ones(12, dtype=bool), index=list(index)))
+
+    @pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Index])
+    def test_names_choose_features(self, cells, kind):
+        names = ["feature_7", "feature_2"]
+        assert _view.view(cells, mask_var=kind(names)).features == ("feature_2", "feature_7")
+
+    def test_a_name_of_no_feature_is_refused(self, cells):
+        with pytest.raises(KeyError, match=r"`mask_var` must list names of .*got CD3"):
+            _view.view(cells, mask_var=["feature_2", "CD3"])
+
     @pytest.mark.parametrize("mask", [np.zeros(12, dtype=bool), np.ones(11, dtype=bool), np.arange(12)])
     def test_refused(self, cells, mask):
         with pytest.raises(ValueError, match="`mask_var`"):
@@ -118,7 +136,7 @@ def test_values_that_are_not_finite_are_refused_and_the_columns_named(cells, bad
 
 
 def test_values_whose_sum_overflows_are_finite(cells):
-    cells.X[:2, 0] = 0.9 * np.finfo(np.float32).max
+    cells.X[:40, 0] = 0.05 * np.finfo(np.float32).max
     assert np.isfinite(_view.view(cells).scale).all()
 
 
@@ -260,3 +278,30 @@ class TestColumns:
         _view.columns(cells, ["feature_4"])
         with pytest.raises(ValueError, match="feature_3"):
             _view.columns(cells, ["feature_3"])
+
+
+@pytest.mark.parametrize("slot", ["X", "layer", "obsm"])
+def test_masked_values_are_no_values(cells, slot):
+    masked = np.ma.masked_greater(cells.X, 3)
+    where = {"X": {}, "layer": {"layer": "masked"}, "obsm": {"use_rep": "masked"}}[slot]
+    cells.layers["masked"], cells.obsm["masked"] = cells.X.copy(), cells.X.copy()
+    if slot == "X":
+        cells.X = masked
+    else:
+        getattr(cells, "layers" if slot == "layer" else "obsm")["masked"] = masked
+    stored = {"X": cells.X, "layer": cells.layers["masked"], "obsm": cells.obsm["masked"]}[slot]
+    if not isinstance(stored, np.ma.MaskedArray):
+        pytest.skip("this version of anndata keeps no mask")
+    with pytest.raises(ValueError, match=r"has \d+ masked values; leave .* or `numpy.ma.filled` them"):
+        _view.view(cells, **where)
+
+
+def test_a_mask_that_masks_nothing_is_no_obstacle(cells):
+    cells.layers["masked"] = np.ma.array(cells.X)
+    assert _view.view(cells, layer="masked").matrix.shape == (240, 12)
+
+
+def test_numbers_as_objects_are_refused_with_the_cure(cells):
+    cells.layers["objects"] = cells.X.astype(object)
+    with pytest.raises(ValueError, match=r"dtype object; .*astype\('float32'\)"):
+        _view.view(cells, layer="objects")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
 
-from scgsr._values import MatrixView, transformed, varying
+from scgsr._values import MatrixView, Statistics, transformed, varying
 
 NAMES = tuple(f"feature_{i}" for i in range(12))
+
+
+def known(mean, sd):
+    """Return what is known of values with these moments."""
+    return replace(Statistics.of(np.zeros((2, len(mean)))), mean=mean, sd=sd, largest=np.abs(mean) + sd)
 
 
 # --- Which features vary ---------------------------------------------------------------------------------------------
@@ -16,37 +23,36 @@ NAMES = tuple(f"feature_{i}" for i in range(12))
 
 def test_constant_features_are_left_out_and_counted(caplog):
     mean, sd = np.array([1.0, -5.0, 0.0, 1e6]), np.array([1.0, 0.0, 0.0, 0.5])
-    assert varying(mean, sd, NAMES[:4]).tolist() == [True, False, False, False]
+    assert varying(known(mean, sd), NAMES[:4]).tolist() == [True, False, False, False]
     assert "leaving out 3 of 4 features" in caplog.text
 
 
 @pytest.mark.parametrize("value", [0.1, 1e5 / 3, -7.7, 1e-30], ids=str)
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_the_rounding_of_a_constant_is_no_variation(value, kind, moments):
+def test_the_rounding_of_a_constant_is_no_variation(value, kind):
     values = np.column_stack([np.full(1000, value), np.arange(1000) % 7]).astype(np.float32)
-    assert varying(*moments(kind(values)), NAMES[:2]).tolist() == [False, True]
+    assert varying(Statistics.of(kind(values)), NAMES[:2]).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
-def test_the_unit_of_a_feature_does_not_decide_whether_it_varies(scale, caplog, counts, moments):
-    mean, sd = moments(scale * counts()[:, :-1].astype(float))
-    assert varying(mean, sd, NAMES[:-1]).all()
+def test_the_unit_of_a_feature_does_not_decide_whether_it_varies(scale, caplog, counts):
+    assert varying(Statistics.of(scale * counts()[:, :-1].astype(float)), NAMES[:-1]).all()
     assert not caplog.records
 
 
 def test_where_nothing_varies_there_is_nothing_to_learn():
     with pytest.raises(ValueError, match="all 3 features are constant") as caught:
-        varying(np.ones(3), np.zeros(3), NAMES[:3])
+        varying(known(np.ones(3), np.zeros(3)), NAMES[:3])
     assert caught.value.argument == "adata"
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-def test_features_whose_moments_overflow_are_named(kind, counts, moments):
+def test_features_whose_moments_overflow_are_named(kind, counts):
     values = counts().astype(np.float64)
     values[:, 3], values[:, 5] = 1e200, 1e39
     values[::2, 3] *= -1
     with pytest.raises(ValueError, match=r"too large for float32 in 2 features \(feature_3, feature_5\)") as caught:
-        varying(*moments(kind(values)), NAMES)
+        varying(Statistics.of(kind(values)), NAMES)
     assert caught.value.argument == "adata"
 
 
@@ -58,7 +64,16 @@ def test_the_moments_of_the_largest_float32_do_not_overflow(kind, counts, moment
     mean, sd = moments(kind(values))
     assert mean[3] == 0
     assert sd[3] == pytest.approx(3e38)
-    assert varying(mean, sd, NAMES)[3]
+    with pytest.raises(ValueError, match=r"too large for float32 in 1 features \(feature_3\)"):  # their differences do
+        varying(Statistics.of(kind(values)), NAMES)
+
+
+@pytest.mark.parametrize("factor", [1e-60, 1e-46, 1e-39])
+def test_values_whose_spread_float32_cannot_hold_are_named(factor, counts):
+    values = counts().astype(np.float64)
+    values[:, 7] *= factor
+    with pytest.raises(ValueError, match=r"too small for float32 in 1 features \(feature_7\); rescale"):
+        varying(Statistics.of(values), NAMES)
 
 
 # --- A transform of the view -----------------------------------------------------------------------------------------
