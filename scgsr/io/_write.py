@@ -12,8 +12,8 @@ import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys, rows
+from scgsr._atomic import replacing
 from scgsr._checks import about, log
-from scgsr._model import written_whole
 from scgsr._values import check_finite, dense_rows, rows_read, slices
 from scgsr.io._carry import carried
 from scgsr.io._encode import Parameter, header_and_text, tidy, tidy_channels
@@ -84,6 +84,9 @@ def write_fcs(
         If `path` is a folder.
     KeyError
         If there is no fit under `key`, or no such layer.
+    OSError
+        If the disk has too little room, which is compared with the size of the file before anything is written, or the
+        file cannot be written.
     TypeError
         If an argument has a wrong type, or `adata` is a view of cells in a file.
     ValueError
@@ -128,10 +131,11 @@ def write_fcs(
     kept = carried(adata, layer, [parameter.channel for parameter in parameters])
     keywords = {"$FIL": tidy(file.name), **kept, **meaning_of_samples, **meaning_of_labels}
     head = header_and_text(adata.n_obs, parameters, keywords)
-    with written_whole(file) as unfinished, unfinished.open("wb") as handle:
+    n_bytes = len(head) + 4 * adata.n_obs * len(parameters)
+    with replacing(file, n_bytes=n_bytes) as unfinished, unfinished.open("wb") as handle:
         handle.write(head)
         for values in _rows(blocks):
-            values.tofile(handle)
+            handle.write(np.ascontiguousarray(values).data)
 
 
 def _results(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], Rows], dict[str, str]]:
