@@ -14,25 +14,24 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from scgsr._checks import about
-
 # A name that begins with a dot is no sample of a folder that is read meanwhile.
 _PREFIX = ".scgsr-unfinished-"
 _LONGEST_ENDING = 32
+_MAKE_ROOM = "free some space, or name a place on another disk"
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, n_bytes: int = 0, argument: str = "path") -> Iterator[Path]:
+def replacing(path: Path, *, n_bytes: int = 0) -> Iterator[Path]:
     """Yield the path of a new file, which takes the place of `path` in one step once the block has succeeded.
 
     A disk that has fewer than `n_bytes` free is refused before the block begins. A symbolic link stays, and what it
     points to is replaced; a file keeps the permissions of the one that it replaces. An OSError about the new file names
-    `path`, is about `argument`, and says what to do.
+    `path` and says what to do.
     """
     target = Path(os.path.realpath(path))
     unfinished = _spare(target)
-    _check_room(target.parent, path, n_bytes, argument)
+    _check_room(target.parent, path, n_bytes)
     try:
         yield unfinished
         _flush(unfinished)
@@ -43,7 +42,7 @@ def replacing(path: Path, *, n_bytes: int = 0, argument: str = "path") -> Iterat
     except OSError as error:
         if not _is_about(error, unfinished):
             raise
-        raise _cannot_write(path, argument, error, unfinished) from error
+        raise _about_target(error, unfinished, path) from error
     finally:
         with contextlib.suppress(OSError):  # The error that led here matters more.
             unfinished.unlink(missing_ok=True)
@@ -54,15 +53,12 @@ def _spare(target: Path) -> Path:
     return target.with_name(f"{_PREFIX}{secrets.token_hex(16)}{target.suffix[:_LONGEST_ENDING]}")
 
 
-def _check_room(folder: Path, path: Path, n_bytes: int, argument: str) -> None:
+def _check_room(folder: Path, path: Path, n_bytes: int) -> None:
     """Refuse a disk that is too full."""
     free = shutil.disk_usage(folder).free if n_bytes else 0
     if n_bytes > free:
-        msg = (
-            f"`{argument}`: {path} needs {n_bytes:,} bytes, but the disk has {free:,} free; free some space, or name a "
-            "place on another disk."
-        )
-        raise _with_number(about(argument, OSError(msg)), errno.ENOSPC)
+        reason = f"{n_bytes:,} bytes are to be written, and the disk has room for {free:,}; {_MAKE_ROOM}"
+        raise OSError(errno.ENOSPC, reason, str(path))
 
 
 def _flush(file: Path) -> None:
@@ -89,16 +85,10 @@ def _is_about(error: OSError, unfinished: Path) -> bool:
     return error.errno is not None or unfinished.name in str(error)
 
 
-def _cannot_write(path: Path, argument: str, error: OSError, unfinished: Path) -> OSError:
-    """Return an error of the same type that names what the user knows."""
-    reason = (error.strerror or str(error)).replace(str(unfinished), str(path))
-    no_room = error.errno in _NO_ROOM or f"errno = {errno.ENOSPC}" in reason
-    cure = "free some space, or name a place on another disk" if no_room else "name a place where you may write"
-    msg = f"`{argument}`: cannot write {path}: {reason}; {cure}."
-    return _with_number(about(argument, type(error)(msg)), error.errno)
-
-
-def _with_number(error: OSError, number: int | None) -> OSError:
-    """Return an error with the number of the system, which does not change its message."""
-    error.errno = number
-    return error
+def _about_target(error: OSError, unfinished: Path, path: Path) -> OSError:
+    """Return the error as one about the path that the user knows, with the cure."""
+    text = str(error)
+    number = error.errno or (errno.ENOSPC if f"errno = {errno.ENOSPC}" in text else errno.EIO)
+    reason = (error.strerror or text).replace(str(unfinished), str(path))
+    cure = _MAKE_ROOM if number in _NO_ROOM else "name a place where you may write"
+    return OSError(number, f"{reason}; {cure}", str(path))

@@ -150,13 +150,12 @@ def test_a_disk_that_is_too_full_is_refused_before_the_work(tmp_path, monkeypatc
     path = tmp_path / "a.fcs"
     path.write_text("old")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(5000, 4000, 1000))
-    with pytest.raises(OSError, match=r"needs 1,001 bytes") as caught, replacing(path, n_bytes=1001, argument="output"):
+    with pytest.raises(OSError, match=r"1,001 bytes") as caught, replacing(path, n_bytes=1001):
         pytest.fail("the work began")
     assert str(caught.value) == (
-        f"`output`: {path} needs 1,001 bytes, but the disk has 1,000 free; free some space, or name a place on another "
-        "disk."
+        "[Errno 28] 1,001 bytes are to be written, and the disk has room for 1,000; free some space, or name a place "
+        f"on another disk: '{path}'"
     )
-    assert (caught.value.errno, caught.value.argument) == (errno.ENOSPC, "output")
     assert os.listdir(tmp_path) == ["a.fcs"]
     with replacing(path, n_bytes=1000) as unfinished:
         unfinished.write_text("new")
@@ -166,17 +165,16 @@ def test_a_disk_that_is_too_full_is_refused_before_the_work(tmp_path, monkeypatc
 @pytest.mark.parametrize("named", [True, False])
 def test_a_disk_that_fills_up_is_told_with_the_cure(tmp_path, named):
     path = tmp_path / "a.fcs"
-    with pytest.raises(OSError, match="cannot write") as caught, replacing(path) as unfinished:
+    with pytest.raises(OSError, match="No space") as caught, replacing(path) as unfinished:
         raise OSError(errno.ENOSPC, "No space left on device", str(unfinished) if named else None)
     assert str(caught.value) == (
-        f"`path`: cannot write {path}: No space left on device; free some space, or name a place on another disk."
+        f"[Errno 28] No space left on device; free some space, or name a place on another disk: '{path}'"
     )
-    assert (caught.value.errno, caught.value.argument) == (errno.ENOSPC, "path")
 
 
 def test_a_text_of_a_library_about_the_new_file_names_that_of_the_user(tmp_path):
     path = tmp_path / "a.h5ad"
-    with pytest.raises(OSError, match=r"cannot write .*a\.h5ad.*free some space") as caught, replacing(path) as new:  # noqa: PT012
+    with pytest.raises(OSError, match=r"Errno 28.*a\.h5ad.*free some space") as caught, replacing(path) as new:  # noqa: PT012
         msg = f"write failed (filename = '{new}', errno = {errno.ENOSPC}, error message = 'No space left')"
         raise OSError(msg)
     assert "unfinished" not in str(caught.value)
@@ -190,7 +188,7 @@ def test_a_folder_that_is_barred_is_told_with_the_cure(tmp_path, monkeypatch):
     path = tmp_path / "a.fcs"
     with pytest.raises(PermissionError) as caught:
         replace(path, "new")
-    assert str(caught.value) == f"`path`: cannot write {path}: Permission denied; name a place where you may write."
+    assert str(caught.value) == f"[Errno 13] Permission denied; name a place where you may write: '{path}'"
 
 
 def test_an_error_about_something_else_stays_as_it_is(tmp_path):
