@@ -27,6 +27,7 @@ def convert_fcs(
     compensate: bool | pd.DataFrame = False,
     panel: str = "same",
     dtype: DTypeLike = "float32",
+    offsets: str | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> None:
@@ -42,7 +43,7 @@ def convert_fcs(
         The file, or a folder of files.
     output
         The file to write, ending in .h5ad or .zarr.
-    data_set, compensate, panel, dtype
+    data_set, compensate, panel, dtype, offsets
         As in :func:`read_fcs`.
     overwrite
         Whether to replace an output that exists.
@@ -80,7 +81,7 @@ def convert_fcs(
     """
     _checks.instance("overwrite", overwrite, bool)
     target = _target(output, overwrite=overwrite)
-    events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype)
+    events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype, offsets=offsets)
     with written_whole(target) as unfinished:
         _adata.write_new(events.cells(None, []), unfinished)
         with _adata.opened(unfinished, "r+") as root:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,9 +114,10 @@ def unique(names: Iterable[str]) -> list[str]:
     """Append "-1", "-2", ... to the second, third, ... use of a name, passing over names that exist."""
     names = list(names)
     taken, used, result = set(names), set(), []
+    numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
     for name in names:
         if name in used:
-            name = next(new for i in itertools.count(1) if (new := f"{name}-{i}") not in taken)
+            name = next(new for i in numbers[name] if (new := f"{name}-{i}") not in taken)
         taken.add(name)
         used.add(name)
         result.append(name)

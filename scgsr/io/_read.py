@@ -22,15 +22,17 @@ def read_fcs(
     compensate: bool | pd.DataFrame = False,
     panel: str = "same",
     dtype: DTypeLike = "float32",
+    offsets: str | None = None,
 ) -> AnnData:
     """Read the events of an FCS file, or of all FCS files in a folder.
 
     Values are those stored in the file: unless asked for no compensation, no transform, and neither channel gain ($PnG)
     nor amplification ($PnE) nor time step ($TIMESTEP) is applied. A warning is logged where a channel was stored on a
     logarithmic scale, as integer files of old cytometers are. Files of version 2.0, 3.0 and 3.1 are read, and 3.2 as if
-    it were 3.1, which a warning says. Empty values of keywords, offsets that only the header or only the TEXT segment
-    has, and an end that is one byte too far, are accepted, but never a number of events other than the one the file
-    promises ($TOT).
+    it were 3.1, which a warning says. Empty values of keywords, blanks around keywords, offsets that only the header or
+    only the TEXT segment has, and an end that is one byte too far, are accepted, but never a number of events other
+    than the one the file promises ($TOT). Integers of 10 bits and the like are read if the length of the data says that
+    each takes whole bytes, with a warning.
 
     A folder becomes one AnnData: its files ending in .fcs or .FCS, in natural order of their names, without those that
     begin with a dot. Their panels are compared by marker and channel, whose order may differ. Where that would not fit
@@ -51,6 +53,11 @@ def read_fcs(
     dtype
         float32, or float64 for doubles as they are stored and integers up to 2**53: whatever NumPy takes for one of
         them, such as "float64", `np.float64` or `float`.
+    offsets
+        Where the values lie, if the header and the TEXT segment of a file disagree: "header" or "text" takes what that
+        one says. None takes the one that is possible, that is within the file and of the length for all events, and
+        logs a warning; if both or neither are possible, the file is refused. A file of version 2.0 has its offsets in
+        the header.
 
     Returns
     -------
@@ -69,7 +76,8 @@ def read_fcs(
         dict of the keywords as strings; keys are in lower case, without "$", and with "_" for "/". A standard keyword
         wins over a vendor's of the same name. For a folder a dict from sample to such a dict. "spill" is the spillover
         matrix as a DataFrame whose index names the channels of rows and columns (the columns have "_" for "/"),
-        "compensated" whether it was applied.
+        "compensated" whether it was applied. A matrix that names a channel twice is not taken, and of two that differ
+        SPILL is taken before $SPILLOVER; a warning says so.
 
     Raises
     ------
@@ -108,7 +116,7 @@ def read_fcs(
     >>> donors.obs["sample"].value_counts(sort=False).to_dict()
     {'donor_2': 2, 'donor_10': 2}
     """
-    events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype)
+    events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype, offsets=offsets)
     if not events.is_folder:
         [(_, values, _, meta)] = events.read()
         return events.cells(values, [meta])

@@ -147,8 +147,8 @@ def test_what_is_not_a_complete_file_of_events_is_refused_with_its_reason(read, 
 
 
 def test_values_before_the_file_or_beyond_float32_are_refused(read, fcs_bytes):
-    with pytest.raises(ValueError, match=r"file\.fcs.*HEADER"):
-        read(fcs_bytes(VALUES).replace(b"BEGINDATA|1024", b"BEGINDATA|-999"))
+    with pytest.raises(ValueError, match=r"file\.fcs.*must follow the HEADER"):
+        read(fcs_bytes(VALUES, begindata=17, enddata=100).replace(b"    1024    1107", b"       0       0"))
     with pytest.raises(ValueError, match=r"file\.fcs.*32-bit"):
         read(fcs_bytes(VALUES * 1e300, dtype="<f8"))
 
@@ -178,7 +178,7 @@ UNREADABLE = {
     "$NEXTDATA is 'none'": {"nextdata": "none"},
     "$P1B is '*', but must be a whole number": {"dtype": "<u2", "p1b": "*"},
     "$P1R is ' ', but must be a number": {"dtype": "<u2", "p1r": " "},
-    "begin at byte 1024 by the HEADER, but at $BEGINDATA = 1028": {"begindata": 1028},
+    "begin at byte 1024 by the HEADER, but at $BEGINDATA = 1028, and neither": {"begindata": 1028, "tot": 8},
     "has 84 bytes of values, but $TOT = 8 events of 12 bytes need 96": {"tot": 8},
 }
 
