@@ -15,7 +15,7 @@ from scgsr.io._layout import Layout, layout_of
 from scgsr.io._panel import Panel, clean
 from scgsr.io._places import HEADER_SIZE, Choice
 from scgsr.io._scale import decades
-from scgsr.io._text import LARGEST_TEXT, keywords_of, offset_or_zero, whole_number
+from scgsr.io._text import LARGEST_TEXT, MOST_KEYWORDS, keywords_of, offset_or_zero, whole_number
 
 _MAGIC = b"FCS"
 # The first bytes of packed files.
@@ -81,12 +81,16 @@ def data_sets(path: str | os.PathLike[str], offsets: Choice | None = None) -> It
     """Follow $NEXTDATA, which counts from where its data set begins: forwards only, so that no byte is read twice."""
     with Path(path).open("rb") as handle:
         size = handle.seek(0, os.SEEK_END)
-        offset, start = 0, _first_bytes(handle, size, 0)
+        offset, n_keywords, start = 0, 0, _first_bytes(handle, size, 0)
         if not start.startswith(_MAGIC):
             raise DamageError(_other_file(start))
         while start.startswith(_MAGIC):
             header = _header(start)
             keywords = keywords_of(_text_segment(handle, size, offset, *header.text))
+            n_keywords += len(keywords)
+            if n_keywords > MOST_KEYWORDS:
+                msg = f"its data sets have more than {MOST_KEYWORDS:,} keywords, which no file needs"
+                raise DamageError(msg)
             step = whole_number(keywords, "nextdata", 0)
             start = _first_bytes(handle, size, offset + step) if step > 0 else b""
             follows = start.startswith(_MAGIC)

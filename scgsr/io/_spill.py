@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Keywords for a spillover matrix: before FCS 3.1, since then, and in FCS 3.0, where it is only compared.
 _SPILL, _SPILLOVER, _COMP = "spill", "spillover", "comp"
+_MOST_CHANNELS = 1000  # that spill over into each other; no instrument has more
 _IN_FILES = {_SPILL: "SPILL", _SPILLOVER: "$SPILLOVER", _COMP: "$COMP"}
 
 
@@ -56,15 +57,15 @@ def spill_of(keywords: dict[str, str]) -> Spill:
 def parse_spill(text: str) -> pd.DataFrame:
     """Parse "n, n names, n * n numbers", row by row."""
     n, parts = _parts(text, lambda n: n + n * n)
-    numbers = np.array([float(part) for part in parts[n:]])
-    return pd.DataFrame(numbers.reshape(n, n), index=parts[:n], columns=parts[:n])
+    numbers = np.reshape([float(part) for part in parts[n:]], (n, n))
+    return pd.DataFrame(numbers, index=parts[:n], columns=parts[:n])
 
 
 def _parts(text: str, length: Callable[[int], int]) -> tuple[int, list[str]]:
     """Return n, the first part of a text with commas, and the others, if they are as many as `length` says."""
     size, _, rest = text.partition(",")
     n, n_parts = int(size), rest.count(",") + 1
-    if n < 1 or n_parts != length(n):
+    if not 1 <= n <= _MOST_CHANNELS or n_parts != length(n):
         msg = f"a matrix of {shown(n)} channels with {n_parts} names and numbers"
         raise ValueError(msg)
     return n, [part.strip() for part in rest.split(",")]

@@ -13,7 +13,7 @@ from scgsr.io._damage import DamageError, shown
 
 # More than 10,000 channels need; a damaged file must not fill the memory with pieces of text.
 LARGEST_TEXT = 1 << 24  # bytes
-_MOST_KEYWORDS = 500_000
+MOST_KEYWORDS = 500_000
 
 
 def keywords_of(segment: bytes) -> dict[str, str]:
@@ -44,8 +44,8 @@ def _pairs(text: str) -> tuple[list[str], Iterable[str]]:
     of a value it is empty: the standard forbids that, but it is common. A delimiter inside a keyword is not understood.
     """
     delimiter = text[0]
-    if text.count(delimiter) > 2 * _MOST_KEYWORDS:
-        msg = f"its TEXT segment has more than {_MOST_KEYWORDS:,} keywords, which no file needs"
+    if text.count(delimiter) > 2 * MOST_KEYWORDS:
+        msg = f"its TEXT segment has more than {MOST_KEYWORDS:,} keywords, which no file needs"
         raise DamageError(msg)
     if delimiter == "$":  # It precedes standard keywords twice.
         text = text.replace("$$", "$")
