@@ -54,12 +54,15 @@ def write_fcs(
     - "gsr_confidence", and "gsr_novelty" where :func:`scgsr.tl.fit` or a mapping has written it.
 
     Keywords in ``.uns["meta"]``, as :func:`read_fcs` writes them, are carried over if they describe the sample; for
-    cells of a folder of files, where each has its own, none are. The gain of a channel ($PnG) is carried over while its
-    values are as they were read, that is not recorded in ``.uns["arcsinh"]``, and for a folder if all files agree; a
-    warning says where a gain is lost, or a channel was log-amplified ($PnE), which 32-bit floats cannot be. The
-    spillover matrix is carried over only while it applies: values that are compensated, or recorded in
-    ``.uns["arcsinh"]`` as transformed, must not be compensated again by the program that opens the file. That record
-    itself is not part of the file: what is read back counts as untransformed.
+    cells of a folder of files, where each has its own, none are. Keywords that hold for the file that was read alone
+    are not: $ORIGINALITY, $LAST_MODIFIED, $LAST_MODIFIER, $CELLS, its name, identifiers (GUID), checksums, gates and
+    offsets; $ABRT, $LOST and $VOL unless there are as many cells as events were read ($TOT); $TIMESTEP unless the time
+    channel is there, untransformed. The gain of a channel ($PnG) is carried over while its values are as they were
+    read, that is not recorded in ``.uns["arcsinh"]``, and for a folder if all files agree; a warning says where a gain
+    is lost, or a channel was log-amplified ($PnE), which 32-bit floats cannot be. The spillover matrix is carried over
+    only while it applies: values that are compensated, or recorded in ``.uns["arcsinh"]`` as transformed, must not be
+    compensated again by the program that opens the file. That record itself is not part of the file: what is read back
+    counts as untransformed.
 
     Parameters
     ----------
