@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from scgsr import _adata, _checks
+from scgsr._atomic import replacing
 from scgsr._checks import about
 from scgsr._model import written_whole
 from scgsr._values import bar, rows_at_once, slices
@@ -60,6 +62,8 @@ def convert_fcs(
         If the output exists and `overwrite` is False.
     FileNotFoundError
         If there is no such file or folder, or no folder to write to.
+    OSError
+        If the disk has too little room for a .h5ad, before anything is written, or the output cannot be written.
     TypeError
         If an argument has a wrong type.
     ValueError
@@ -82,10 +86,15 @@ def convert_fcs(
     _checks.instance("overwrite", overwrite, bool)
     target = _target(output, overwrite=overwrite)
     events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype, offsets=offsets)
-    with written_whole(target) as unfinished:
+    with _replacing(target, events.shape[0] * events.shape[1] * events.dtype.itemsize) as unfinished:
         _adata.write_new(events.cells(None, []), unfinished)
         with _adata.opened(unfinished, "r+") as root:
             _fill(root, events, progress)
+
+
+def _replacing(target: Path, n_bytes: int) -> AbstractContextManager[Path]:
+    """Return what yields a new file or folder that takes the place of `target` once it is complete."""
+    return replacing(target, n_bytes=n_bytes) if target.suffix.lower() == ".h5ad" else written_whole(target)
 
 
 def _fill(root: Any, events: Source, progress: bool | None) -> None:

@@ -34,8 +34,9 @@ def read_fcs(
     than the one the file promises ($TOT). Integers of 10 bits and the like are read if the length of the data says that
     each takes whole bytes, with a warning.
 
-    A folder becomes one AnnData: its files ending in .fcs or .FCS, in natural order of their names, without those that
-    begin with a dot. Their panels are compared by marker and channel, whose order may differ. Where that would not fit
+    A folder becomes one AnnData: its files ending in .fcs or .lmd, in capitals or not, and FCS files ending in a number
+    such as .001, in natural order of their names, without those that begin with a dot. Packed files must be unpacked
+    first. Their panels are compared by marker and channel, whose order may differ. Where that would not fit
     into memory, :func:`convert_fcs` writes the same to a .h5ad or .zarr, file by file.
 
     Parameters
@@ -67,7 +68,8 @@ def read_fcs(
         ndarray of `dtype`, the stored values. What float32 cannot hold is rounded: doubles to some 7 digits, and
         integers above 2**24 = 16,777,216, which a time channel may reach.
     `.obs["sample"]`
-        for a folder, categorical: the name of the file without its ending. `.obs_names` are "<sample>_0", ... .
+        for a folder, categorical: the name of the file without its ending unless that is a number. `.obs_names` are
+        "<sample>_0", ... .
     `.var_names`
         The marker ($PnS), or the channel ($PnN) where no marker is given; repeated names get "-1", "-2", ... .
     `.var["channel"]`, `.var["marker"]`
@@ -87,9 +89,9 @@ def read_fcs(
         If an argument has a wrong type, or `dtype` is no type of NumPy.
     ValueError
         If `dtype` is an unknown name or another type. If a file is not FCS, damaged, incomplete, or of a kind that is
-        not read: other versions, histograms, text values, integers of other than whole bytes up to 64 bits. If a folder
-        has no FCS file, or panels differ. If a spillover matrix is asked for and there is none, or it does not fit the
-        channels, or these are log-amplified.
+        not read: other versions, histograms, text values, integers that are packed bit by bit. If a folder has no FCS
+        file or a packed one, or panels differ. If a spillover matrix is asked for and there is none, or it does not fit
+        the channels, or these are log-amplified.
 
     References
     ----------

@@ -14,8 +14,9 @@ import pandas as pd
 from scgsr._checks import about, instance, one_of
 from scgsr.io._damage import DamageError, naming
 from scgsr.io._events import find_data_set, read_events
+from scgsr.io._folder import files_of
 from scgsr.io._outline import DataSet
-from scgsr.io._panel import files_of, shared_panel, unique
+from scgsr.io._panel import shared_panel, unique
 from scgsr.io._paths import source
 from scgsr.io._places import CHOICES, Choice
 from scgsr.io._samples import SAMPLE
