@@ -45,8 +45,8 @@ def valid_file(rng: np.random.Generator) -> tuple[list[tuple[str, str]], bytes, 
     for n in range(1, n_channels + 1):
         words |= {f"$P{n}N": f"FL{n}-A", f"$P{n}B": str(8 * int(kind[2])), f"$P{n}R": "1024", f"$P{n}E": "0,0"}
         words |= {f"$P{n}S": f"CD{n}"} if rng.random() < 0.5 else {}
-    matrix = ",".join(map(str, [n_channels, *(f"FL{n + 1}-A" for n in range(n_channels)), *np.eye(n_channels).ravel()]))
-    words |= {"SPILL": matrix} if rng.random() < 0.5 else {}
+    spill = [n_channels, *(f"FL{n + 1}-A" for n in range(n_channels)), *np.eye(n_channels).ravel()]
+    words |= {"SPILL": ",".join(map(str, spill))} if rng.random() < 0.5 else {}
     return list(words.items()), data, str(rng.choice(["2.0", "3.0", "3.1", "3.2"]))
 
 
@@ -69,12 +69,18 @@ def spoil_keywords(words: list[tuple[str, str]], rng: np.random.Generator) -> li
             case 5:
                 words[i] = (words[i][0], words[i][1] * int(rng.choice([2, 1000])))
             case _:
-                n = int(rng.choice([0, 1, 2, 1000, 10**9]))
-                words.append(
-                    (str(rng.choice(["SPILL", "$SPILLOVER", "$COMP"])), f"{n}," + "1,FL1-A," * int(rng.integers(200)))
-                )
+                words.append((str(rng.choice(["SPILL", "$SPILLOVER", "$COMP"])), matrix(rng)))
         words = words or [("$PAR", "1")]
     return words
+
+
+def matrix(rng: np.random.Generator) -> str:
+    """Return a spillover matrix, some of whose names occur twice or nowhere else, or that lacks or has too much."""
+    n = int(rng.integers(0, 5))
+    names = [f"FL{number}-A" for number in rng.integers(1, 6, size=n)]
+    numbers = np.round(np.eye(n) + rng.choice([0.0, 0.1, 1.0, np.nan]), 1).ravel().tolist()
+    parts = [str(rng.choice([n, n, n, n + 1, 10**9])), *names, *map(str, numbers)]
+    return ",".join(parts[: int(rng.choice([len(parts), len(parts), rng.integers(len(parts) + 1)]))])
 
 
 def laid_out(words: list[tuple[str, str]], data: bytes, version: str, rng: np.random.Generator) -> bytes:
@@ -126,8 +132,30 @@ def chained(parts: list[bytes], rng: np.random.Generator) -> bytes:
     return joined
 
 
+def extreme(rng: np.random.Generator) -> bytes:
+    """Return a file of a megabyte at most that costs far more than that if work is not bounded."""
+    match rng.integers(5):
+        case 0:
+            text, step = b"|$NEXTDATA|58|" + b"k|v|" * 50_000, 58
+        case 1:
+            text, step = b"|a|" + b"|" * 900_000, 0
+        case 2:
+            text, step = b"|$PAR|20000|$MODE|L|$DATATYPE|I|$BYTEORD|1,2|$TOT|0|", 0
+            text += b"".join(b"$P%dN|a|$P%dB|8|$P%dR|9|" % (n, n, n) for n in range(1, 20_001))
+        case 3:
+            text, step = b"|$MODE|" + b"L " * 400_000 + b"|", 0
+        case _:
+            text, step = b"|$PAR|1|SPILL|99999," + b"1," * 400_000 + b"|", 0
+    n = 1000 if step else 1  # headers that share one TEXT segment
+    starts = [58 * (n - i) for i in range(n)]
+    headers = [f"FCS3.1    {start:>8}{start + len(text) - 1:>8}" + f"{0:>8}" * 4 for start in starts]
+    return "".join(headers).encode() + text
+
+
 def mutation(rng: np.random.Generator) -> bytes:
     """Return a file with faults of one or more kinds."""
+    if rng.random() < 0.01:
+        return extreme(rng)
     words, data, version = valid_file(rng)
     if rng.random() < 0.7:
         words = spoil_keywords(words, rng)
@@ -189,6 +217,8 @@ def main() -> int:
     most_seconds, most_bytes, faults = 0.0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "broken.fcs"
+        path.write_bytes(laid_out(*valid_file(np.random.default_rng(0)), np.random.default_rng(0)))
+        read_fcs(path)  # what is imported by the first file is not measured
         for number in range(options.n):
             rng = np.random.default_rng([options.seed, number])
             content = mutation(rng)
