@@ -9,6 +9,8 @@ from pathlib import Path
 from scgsr._checks import about
 
 ANNDATA = (".h5ad", ".zarr")
+_FCS = (".fcs", ".lmd")
+_PACKED = (".gz", ".zip", ".bz2", ".xz", ".7z", ".zst", ".rar")
 
 
 def ending(path: Path) -> str:
@@ -28,13 +30,25 @@ def check_input(options: argparse.Namespace) -> None:
         msg = f"there is no {path}"
         raise FileNotFoundError(msg)
     folder = path.is_dir() and ending(path) not in ANNDATA
-    if ending(path) not in (*ANNDATA, ".fcs") and not folder:
-        msg = f"{path} must be a .h5ad, .zarr or .fcs file, or a folder of .fcs files"
+    if not folder and not _is_readable(path):
+        packed = ending(path) in _PACKED
+        msg = (
+            f"{path} {'is packed; unpack it first, to' if packed else 'must be'} a .h5ad, .zarr or .fcs file, or a "
+            "folder of .fcs files"
+        )
         raise ValueError(msg)
     if options.compensate and ending(path) in ANNDATA:
         options.refuse(f"--compensate is for .fcs files: the values in {path} are taken as they are; leave it out")
     if options.panel is not None and not folder:
         options.refuse(f"--panel is for a folder of .fcs files, and {path} is one file; leave it out")
+
+
+def _is_readable(path: Path) -> bool:
+    """Return whether a file is of a kind that is read; an FCS file that ends otherwise is known by its content."""
+    if ending(path) in (*ANNDATA, *_FCS):
+        return True
+    with path.open("rb") as handle:
+        return handle.read(3) == b"FCS"
 
 
 def check_output(options: argparse.Namespace) -> None:

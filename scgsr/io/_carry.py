@@ -21,11 +21,19 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-# These keywords describe the layout of the file that was read and not the sample: parameters, offsets, matrices.
+# These keywords describe the layout of the file that was read and not the sample: parameters, offsets, matrices, gates.
 _STRUCTURAL = re.compile(
     r"p\d+\w*|g\d+\w*|(begin|end)(analysis|data|stext)|byteord|datatype|mode|nextdata|par|tot|tr|fil|unicode|gate|gating"
-    r"|spill|spillover|comp|dfc\d+to\d+|csmode|csvbits|compensated|\w+_label_\d+"
+    r"|spill|spillover|comp|dfc\d+to\d+|csmode|csvbits|csv\d+flag|compensated|\w+_label_\d+|r\d+[iw]|pkn?\d+"
+    r"|unstained(centers|info)"
 )
+# These hold for the file that was read alone: who has changed it since, what it is called, what it counts.
+_OF_THE_FILE = re.compile(r"originality|last_modified|last_modifier|cells|(original ?)?file ?name")
+_IDENTITIES = ("guid", "uuid", "checksum")  # anywhere in a keyword
+_CHECKSUM = re.compile(r"(crc|md5|sha|digest)\d*")  # a word of a keyword
+_COUNTS = ("abrt", "lost", "vol")  # of as many events as were read
+_TIME, _TIME_STEP = "time", "timestep"
+_TO_COMPENSATE = "apply compensation"  # by the program that opens the file
 _NOTHING_KNOWN = (None, 0.0)
 
 
@@ -37,21 +45,36 @@ def carried(adata: AnnData, layer: str | None, channels: Sequence[str]) -> dict[
     record = _adata.read_arcsinh(adata, layer)
     transformed = np.zeros(adata.n_vars, bool) if record is None else record.notna().to_numpy()
     features = channels[: adata.n_vars]
+    as_read = [channel for channel, changed in zip(features, transformed, strict=True) if not changed]
+    spillover = _spillover(adata, layer, meta, channels)
+    passed = set() if _TIME in {channel.lower() for channel in as_read} else {_TIME_STEP}
+    passed |= set() if str(meta.get("tot")).strip() == str(adata.n_obs) else {*_COUNTS}
+    passed |= set() if spillover else {_TO_COMPENSATE}
     return {
-        **_of_sample(meta),
-        **_meanings(meta, [channel for channel, changed in zip(features, transformed, strict=True) if not changed]),
+        **_of_sample(meta, passed),
+        **_meanings(meta, as_read),
         **_gains(adata, meta, transformed),
-        **_spillover(adata, layer, meta, channels),
+        **spillover,
     }
 
 
-def _of_sample(meta: Mapping[Any, Any]) -> dict[str, str]:
+def _of_sample(meta: Mapping[Any, Any], passed: set[str]) -> dict[str, str]:
+    """Return the keywords that describe the sample, less those that are `passed` over."""
     return {
         f"${name.upper()}" if STANDARD.fullmatch(name) else name.upper(): tidy(value)
         for name, value in meta.items()
         if isinstance(name, str) and isinstance(value, str) and tidy(value) and tidy(name) == name
-        if not _STRUCTURAL.fullmatch(name.lower()) and not MEANING.fullmatch(name.lower())
+        if not MEANING.fullmatch(name.lower()) and not _is_of_file(name.lower()) and name.lower() not in passed
     }
+
+
+def _is_of_file(name: str) -> bool:
+    """Return whether a keyword describes the file that was read and not the sample."""
+    if _STRUCTURAL.fullmatch(name) or _OF_THE_FILE.fullmatch(name):
+        return True
+    return any(part in name for part in _IDENTITIES) or any(
+        _CHECKSUM.fullmatch(word) for word in re.split(r"[\W_]+", name)
+    )
 
 
 def _meanings(meta: Mapping[Any, Any], channels: Sequence[str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ def decode(path: str | os.PathLike[str], data_set: DataSet) -> NDArray[Any]:
         msg = f"it ends after {len(data)} of {layout.n_bytes} bytes of values"
         raise DamageError(msg)
     if layout.datatype == "I":
-        return unpack(data.reshape(layout.shape[0], layout.bytes_per_event), data_set.keywords, layout.byte_order)
+        rows = data.reshape(layout.shape[0], layout.bytes_per_event)
+        return unpack(rows, layout.sizes, data_set.keywords, layout.byte_order)
     stored = np.dtype(_FLOAT_TYPES[layout.datatype]).newbyteorder(layout.byte_order)
     return data.view(stored).astype(stored.newbyteorder("="), copy=False).reshape(layout.shape)

@@ -20,8 +20,7 @@ _LARGEST_HEADER_OFFSET = 99_999_999  # the largest number of eight digits
 
 # These standard keywords are about the sample and not the layout of the file; written, they begin with "$".
 STANDARD = re.compile(
-    "abrt|btim|cells|com|cyt|cytsn|date|etim|exp|inst|last_modified|last_modifier|lost|op|originality|plateid|platename"
-    "|proj|smno|src|sys|timestep|vol|wellid"
+    "abrt|btim|com|cyt|cytsn|date|etim|exp|inst|lost|op|plateid|platename|proj|smno|src|sys|timestep|vol|wellid"
 )
 
 

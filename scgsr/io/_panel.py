@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from scgsr._checks import about, log
-
-_DIGITS = re.compile(r"([0-9]+)")
 
 
 class Panel(NamedTuple):
@@ -48,31 +45,6 @@ class Panel(NamedTuple):
         """Return the panel of `keys` alone."""
         columns = self.columns(keys)
         return Panel([self.channels[c] for c in columns], [self.markers[c] for c in columns])
-
-
-def files_of(folder: Path) -> dict[str, Path]:
-    """Return the FCS files of a folder by sample, "donor_2" before "donor_10", without hidden ones."""
-    files = [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() == ".fcs" and not file.name.startswith(".") and file.is_file()
-    ]
-    if not files:
-        msg = f"`path` must be an FCS file or a folder of them, but there is no file ending in .fcs in {folder}."
-        raise about("path", ValueError(msg))
-    files.sort(key=lambda file: (_natural(file.stem), file.name))
-    samples = {file.stem: file for file in files}
-    if len(samples) < len(files):
-        twice = sorted({file.name for file in files} - {file.name for file in samples.values()})
-        msg = (
-            f"`path` has several files of one sample, that is differing only in the ending: rename {twice} in {folder}."
-        )
-        raise about("path", ValueError(msg))
-    return samples
-
-
-def _natural(name: str) -> list[str | int]:
-    return [int(part) if i % 2 else part for i, part in enumerate(_DIGITS.split(name))]
 
 
 def shared_panel(panels: Mapping[Path, Panel], *, refuse: bool) -> list[str]:
@@ -114,9 +86,10 @@ def unique(names: Iterable[str]) -> list[str]:
     """Append "-1", "-2", ... to the second, third, ... use of a name, passing over names that exist."""
     names = list(names)
     taken, used, result = set(names), set(), []
+    numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
     for name in names:
         if name in used:
-            name = next(new for i in itertools.count(1) if (new := f"{name}-{i}") not in taken)
+            name = next(new for i in numbers[name] if (new := f"{name}-{i}") not in taken)
         taken.add(name)
         used.add(name)
         result.append(name)

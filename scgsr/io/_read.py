@@ -22,18 +22,21 @@ def read_fcs(
     compensate: bool | pd.DataFrame = False,
     panel: str = "same",
     dtype: DTypeLike = "float32",
+    offsets: str | None = None,
 ) -> AnnData:
     """Read the events of an FCS file, or of all FCS files in a folder.
 
     Values are those stored in the file: unless asked for no compensation, no transform, and neither channel gain ($PnG)
     nor amplification ($PnE) nor time step ($TIMESTEP) is applied. A warning is logged where a channel was stored on a
     logarithmic scale, as integer files of old cytometers are. Files of version 2.0, 3.0 and 3.1 are read, and 3.2 as if
-    it were 3.1, which a warning says. Empty values of keywords, offsets that only the header or only the TEXT segment
-    has, and an end that is one byte too far, are accepted, but never a number of events other than the one the file
-    promises ($TOT).
+    it were 3.1, which a warning says. Empty values of keywords, blanks around keywords, offsets that only the header or
+    only the TEXT segment has, and an end that is one byte too far, are accepted, but never a number of events other
+    than the one the file promises ($TOT). Integers of 10 bits and the like are read if the length of the data says that
+    each takes whole bytes, with a warning.
 
-    A folder becomes one AnnData: its files ending in .fcs or .FCS, in natural order of their names, without those that
-    begin with a dot. Their panels are compared by marker and channel, whose order may differ. Where that would not fit
+    A folder becomes one AnnData: its files ending in .fcs or .lmd, in capitals or not, and FCS files ending in a number
+    such as .001, in natural order of their names, without those that begin with a dot. Packed files must be unpacked
+    first. Their panels are compared by marker and channel, whose order may differ. Where that would not fit
     into memory, :func:`convert_fcs` writes the same to a .h5ad or .zarr, file by file.
 
     Parameters
@@ -51,6 +54,11 @@ def read_fcs(
     dtype
         float32, or float64 for doubles as they are stored and integers up to 2**53: whatever NumPy takes for one of
         them, such as "float64", `np.float64` or `float`.
+    offsets
+        Where the values lie, if the header and the TEXT segment of a file disagree: "header" or "text" takes what that
+        one says. None takes the one that is possible, that is within the file and of the length for all events, and
+        logs a warning; if both or neither are possible, the file is refused. A file of version 2.0 has its offsets in
+        the header.
 
     Returns
     -------
@@ -60,7 +68,8 @@ def read_fcs(
         ndarray of `dtype`, the stored values. What float32 cannot hold is rounded: doubles to some 7 digits, and
         integers above 2**24 = 16,777,216, which a time channel may reach.
     `.obs["sample"]`
-        for a folder, categorical: the name of the file without its ending. `.obs_names` are "<sample>_0", ... .
+        for a folder, categorical: the name of the file without its ending unless that is a number. `.obs_names` are
+        "<sample>_0", ... .
     `.var_names`
         The marker ($PnS), or the channel ($PnN) where no marker is given; repeated names get "-1", "-2", ... .
     `.var["channel"]`, `.var["marker"]`
@@ -69,7 +78,8 @@ def read_fcs(
         dict of the keywords as strings; keys are in lower case, without "$", and with "_" for "/". A standard keyword
         wins over a vendor's of the same name. For a folder a dict from sample to such a dict. "spill" is the spillover
         matrix as a DataFrame whose index names the channels of rows and columns (the columns have "_" for "/"),
-        "compensated" whether it was applied.
+        "compensated" whether it was applied. A matrix that names a channel twice is not taken, and of two that differ
+        SPILL is taken before $SPILLOVER; a warning says so.
 
     Raises
     ------
@@ -79,9 +89,9 @@ def read_fcs(
         If an argument has a wrong type, or `dtype` is no type of NumPy.
     ValueError
         If `dtype` is an unknown name or another type. If a file is not FCS, damaged, incomplete, or of a kind that is
-        not read: other versions, histograms, text values, integers of other than whole bytes up to 64 bits. If a folder
-        has no FCS file, or panels differ. If a spillover matrix is asked for and there is none, or it does not fit the
-        channels, or these are log-amplified.
+        not read: other versions, histograms, text values, integers that are packed bit by bit. If a folder has no FCS
+        file or a packed one, or panels differ. If a spillover matrix is asked for and there is none, or it does not fit
+        the channels, or these are log-amplified.
 
     References
     ----------
@@ -108,7 +118,7 @@ def read_fcs(
     >>> donors.obs["sample"].value_counts(sort=False).to_dict()
     {'donor_2': 2, 'donor_10': 2}
     """
-    events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype)
+    events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype, offsets=offsets)
     if not events.is_folder:
         [(_, values, _, meta)] = events.read()
         return events.cells(values, [meta])

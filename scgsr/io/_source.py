@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,11 @@ import pandas as pd
 from scgsr._checks import about, instance, one_of
 from scgsr.io._damage import DamageError, naming
 from scgsr.io._events import find_data_set, read_events
+from scgsr.io._folder import files_of
 from scgsr.io._outline import DataSet
-from scgsr.io._panel import files_of, shared_panel, unique
+from scgsr.io._panel import shared_panel, unique
 from scgsr.io._paths import source
+from scgsr.io._places import CHOICES, Choice
 from scgsr.io._samples import SAMPLE
 from scgsr.io._spill import check_spill, compensate_in_place
 
@@ -43,14 +45,15 @@ class Source(NamedTuple):
         compensate: bool | pd.DataFrame,
         panel: str,
         dtype: DTypeLike,
+        offsets: str | None,
     ) -> Source:
         """Look at the files, and refuse what does not fit together."""
         file_or_folder = source(path)
         instance("compensate", compensate, (bool, pd.DataFrame))
         one_of("panel", panel, ["same", "shared"])
-        float_type = _float_type(dtype)
+        float_type, choice = _float_type(dtype), _choice(offsets)
         files = files_of(file_or_folder) if file_or_folder.is_dir() else {"": file_or_folder}
-        data_sets = {sample: find_data_set(file, data_set) for sample, file in files.items()}
+        data_sets = {sample: find_data_set(file, data_set, choice) for sample, file in files.items()}
         panels = {files[sample]: found.panel for sample, found in data_sets.items()}
         if file_or_folder.is_dir():
             keys = shared_panel(panels, refuse=panel == "same")
@@ -98,6 +101,11 @@ class Source(NamedTuple):
     def meta(self, metas: list[dict[str, Any]]) -> dict[str, Any]:
         """Return what goes to `.uns["meta"]`: the keywords of the file, or those of each sample."""
         return dict(zip(self.files, metas, strict=True)) if self.is_folder else metas[0]
+
+
+def _choice(offsets: str | None) -> Choice | None:
+    """Return where the offsets of the values are taken from, None for where they are possible."""
+    return None if offsets is None else cast("Choice", one_of("offsets", offsets, CHOICES))
 
 
 def _float_type(dtype: DTypeLike) -> np.dtype[Any]:

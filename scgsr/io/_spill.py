@@ -2,37 +2,94 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from scgsr._checks import listed
+from scgsr.io._damage import shown
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SPILL_KEYWORDS = ("spill", "spillover")  # before FCS 3.1, and since then
+# Keywords for a spillover matrix: before FCS 3.1, since then, and in FCS 3.0, where it is only compared.
+_SPILL, _SPILLOVER, _COMP = "spill", "spillover", "comp"
+_MOST_CHANNELS = 1000  # that spill over into each other; no instrument has more
+_IN_FILES = {_SPILL: "SPILL", _SPILLOVER: "$SPILLOVER", _COMP: "$COMP"}
 
 
-def spill_of(keywords: dict[str, str]) -> tuple[dict[str, str], pd.DataFrame | None]:
-    """Return the keywords, less "spill" if there is a matrix, and the first matrix that can be parsed."""
-    for name in _SPILL_KEYWORDS:
+class Spill(NamedTuple):
+    """What the keywords of a file say of spillover."""
+
+    keywords: dict[str, str]  # all, less "spill" if there is a matrix
+    matrix: pd.DataFrame | None  # the first one that can be applied
+    notes: list[str]  # what is wrong with others
+
+
+def spill_of(keywords: dict[str, str]) -> Spill:
+    """Return the first matrix that can be parsed and names each channel once."""
+    found: dict[str, pd.DataFrame] = {}
+    notes = []
+    for name in (_SPILL, _SPILLOVER):
         try:
-            spill = parse_spill(keywords[name])
+            matrix = parse_spill(keywords[name])
         except (KeyError, ValueError):
             continue
-        return {k: v for k, v in keywords.items() if k != "spill"}, spill
-    return keywords, None
+        if twice := sorted(set(matrix.index[matrix.index.duplicated()])):
+            notes.append(f"the spillover matrix in {_IN_FILES[name]} names {listed(twice)} twice, and is not taken")
+        else:
+            found[name] = matrix
+    if not found:
+        return Spill(keywords, None, notes)
+    (taken, matrix), *others = found.items()
+    other = [name for name, other in others if not _equal(matrix, other)]
+    if _COMP in keywords and _differs(keywords[_COMP], matrix):
+        other.append(_COMP)
+    if other:
+        differing = listed([_IN_FILES[name] for name in other])
+        notes.append(f"its spillover matrices differ: that in {_IN_FILES[taken]} is taken, and not that in {differing}")
+    return Spill({k: v for k, v in keywords.items() if k != _SPILL}, matrix, notes)
 
 
 def parse_spill(text: str) -> pd.DataFrame:
     """Parse "n, n names, n * n numbers", row by row."""
-    size, *rest = (part.strip() for part in text.split(","))
-    n = int(size)
-    if n < 1 or len(rest) != n + n * n:
-        msg = f"a matrix of {size} channels with {len(rest)} names and numbers"
+    n, parts = _parts(text, lambda n: n + n * n)
+    numbers = np.reshape([float(part) for part in parts[n:]], (n, n))
+    return pd.DataFrame(numbers, index=parts[:n], columns=parts[:n])
+
+
+def _parts(text: str, length: Callable[[int], int]) -> tuple[int, list[str]]:
+    """Return n, the first part of a text with commas, and the others, if they are as many as `length` says."""
+    size, _, rest = text.partition(",")
+    n, n_parts = int(size), rest.count(",") + 1
+    if not 1 <= n <= _MOST_CHANNELS or n_parts != length(n):
+        msg = f"a matrix of {shown(n)} channels with {n_parts} names and numbers"
         raise ValueError(msg)
-    names, numbers = rest[:n], rest[n:]
-    return pd.DataFrame(np.reshape([float(number) for number in numbers], (n, n)), index=names, columns=names)
+    return n, [part.strip() for part in rest.split(",")]
+
+
+def _differs(text: str, matrix: pd.DataFrame) -> bool:
+    """Return whether $COMP is a matrix, with names of channels or without, and another one."""
+    try:
+        return not _equal(matrix, parse_spill(text))
+    except ValueError:
+        pass
+    try:
+        n, parts = _parts(text, lambda n: n * n)
+        return not np.array_equal(np.array([float(part) for part in parts]).reshape(n, n), matrix)
+    except ValueError:
+        return False
+
+
+def _equal(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Return whether two matrices of different names are the same, whatever the order of their channels."""
+    names = list(one.index)
+    if sorted(names) != sorted(other.index):
+        return False
+    return np.array_equal(one, other.loc[names, names])
 
 
 def compensate_in_place(values: NDArray[np.floating], channels: list[str], spill: pd.DataFrame) -> None:
@@ -40,7 +97,8 @@ def compensate_in_place(values: NDArray[np.floating], channels: list[str], spill
 
     A dye emits into every detector, so that measured = emitted @ spill; this solves for what was emitted.
     """
-    columns = [channels.index(name) for name in spill.index]
+    column = {name: number for number, name in enumerate(channels)}
+    columns = [column[name] for name in spill.index]
     measured = values[:, columns].astype(np.float64)
     values[:, columns] = np.linalg.solve(spill.to_numpy(dtype=np.float64).T, measured.T).T
 
@@ -51,7 +109,8 @@ def check_spill(spill: Any, channels: list[str]) -> pd.DataFrame:
     if not names:
         msg = "the spillover matrix is empty"
         raise ValueError(msg)
-    unknown = [name for name in names if channels.count(name) != 1]
+    uses = Counter(channels)
+    unknown = [name for name in names if uses[name] != 1]
     if unknown:
         msg = f"the spillover matrix names {unknown}, which must each be exactly one of the channels {channels}"
         raise ValueError(msg)

@@ -12,8 +12,8 @@ import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys, rows
+from scgsr._atomic import replacing
 from scgsr._checks import about, log
-from scgsr._model import written_whole
 from scgsr._values import check_finite, dense_rows, rows_read, slices
 from scgsr.io._carry import carried
 from scgsr.io._encode import Parameter, header_and_text, tidy, tidy_channels
@@ -58,12 +58,15 @@ def write_fcs(
       there -10 stands for it, below any that is measured, and the keyword GSR_NOVELTY_MISSING says so.
 
     Keywords in ``.uns["meta"]``, as :func:`read_fcs` writes them, are carried over if they describe the sample; for
-    cells of a folder of files, where each has its own, none are. The gain of a channel ($PnG) is carried over while its
-    values are as they were read, that is not recorded in ``.uns["arcsinh"]``, and for a folder if all files agree; a
-    warning says where a gain is lost, or a channel was log-amplified ($PnE), which 32-bit floats cannot be. The
-    spillover matrix is carried over only while it applies: values that are compensated, or recorded in
-    ``.uns["arcsinh"]`` as transformed, must not be compensated again by the program that opens the file. That record
-    itself is not part of the file: what is read back counts as untransformed.
+    cells of a folder of files, where each has its own, none are. Keywords that hold for the file that was read alone
+    are not: $ORIGINALITY, $LAST_MODIFIED, $LAST_MODIFIER, $CELLS, its name, identifiers (GUID), checksums, gates and
+    offsets; $ABRT, $LOST and $VOL unless there are as many cells as events were read ($TOT); $TIMESTEP unless the time
+    channel is there, untransformed. The gain of a channel ($PnG) is carried over while its values are as they were
+    read, that is not recorded in ``.uns["arcsinh"]``, and for a folder if all files agree; a warning says where a gain
+    is lost, or a channel was log-amplified ($PnE), which 32-bit floats cannot be. The spillover matrix is carried over
+    only while it applies: values that are compensated, or recorded in ``.uns["arcsinh"]`` as transformed, must not be
+    compensated again by the program that opens the file. That record itself is not part of the file: what is read back
+    counts as untransformed.
 
     Parameters
     ----------
@@ -88,6 +91,9 @@ def write_fcs(
         If `path` is a folder.
     KeyError
         If there is no fit under `key`, or no such layer.
+    OSError
+        If the disk has too little room, which is compared with the size of the file before anything is written, or the
+        file cannot be written.
     TypeError
         If an argument has a wrong type, or `adata` is a view of cells in a file.
     ValueError
@@ -132,10 +138,11 @@ def write_fcs(
     kept = carried(adata, layer, [parameter.channel for parameter in parameters])
     keywords = {"$FIL": tidy(file.name), **kept, **meaning_of_samples, **meaning_of_results}
     head = header_and_text(adata.n_obs, parameters, keywords)
-    with written_whole(file) as unfinished, unfinished.open("wb") as handle:
+    n_bytes = len(head) + 4 * adata.n_obs * len(parameters)
+    with replacing(file, n_bytes=n_bytes) as unfinished, unfinished.open("wb") as handle:
         handle.write(head)
         for values in _rows(blocks):
-            values.tofile(handle)
+            handle.write(np.ascontiguousarray(values).data)
 
 
 def _results(adata: AnnData, key: str) -> tuple[dict[tuple[str, ...], Rows], dict[str, str]]:

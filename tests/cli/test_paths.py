@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
+import anndata
 import pytest
 
 from scgsr import cli, tl
@@ -86,3 +88,31 @@ def test_a_model_is_not_replaced_unasked(paths, monkeypatch):
     arguments = [str(paths / "cells.h5ad"), str(paths / "out.h5ad"), "--save-model", str(paths / "model")]
     with pytest.raises(SystemExit, match=r"scgsr fit: --save-model: .* holds a model already; pass --overwrite"):
         cli.main(["fit", *arguments])
+
+
+@pytest.mark.parametrize("name", ["a.lmd", "a.LMD", "Data.001", "no_ending"])
+def test_fcs_files_of_other_endings_are_read(fcs_folder, tmp_path, name):
+    (fcs_folder / "a.fcs").rename(tmp_path / name)
+    arguments = [str(tmp_path / name), str(tmp_path / "out.h5ad"), "--graph", "2x2", "--n-epochs", "1", "--quiet"]
+    cli.main(["fit", *arguments])
+    assert (tmp_path / "out.h5ad").exists()
+
+
+def test_a_folder_of_such_files_is_read(fcs_folder, tmp_path):
+    (fcs_folder / "a.fcs").rename(fcs_folder / "Data.001")
+    (fcs_folder / "b.fcs").rename(fcs_folder / "b.LMD")
+    arguments = [str(fcs_folder), str(tmp_path / "out.h5ad"), "--graph", "2x2", "--n-epochs", "1", "--quiet"]
+    cli.main(["fit", *arguments])
+    cells = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert cells.obs["sample"].cat.categories.tolist() == ["Data.001", "b"]
+
+
+@pytest.mark.parametrize("name", ["a.fcs.gz", "a.zip", "a.FCS.GZ"])
+def test_a_packed_file_is_to_be_unpacked_first(fcs_folder, tmp_path, name):
+    (tmp_path / name).write_bytes(gzip.compress((fcs_folder / "a.fcs").read_bytes()))
+    with pytest.raises(SystemExit, match=rf"{name} is packed; unpack it first"):
+        cli.main(["fit", str(tmp_path / name), str(tmp_path / "out.h5ad")])
+    (tmp_path / name).rename(fcs_folder / "c.fcs.gz")
+    with pytest.raises(SystemExit, match=r"c\.fcs\.gz in .* are packed.*; unpack them first"):
+        cli.main(["fit", str(fcs_folder), str(tmp_path / "out.h5ad")])
+    assert not (tmp_path / "out.h5ad").exists()

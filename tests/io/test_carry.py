@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import anndata as ad
 import numpy as np
@@ -35,6 +36,78 @@ def test_keywords_of_the_sample_are_carried_over_and_those_of_the_layout_are_not
     assert {"p1v", "p9s", "blank", "number", "nested"}.isdisjoint(meta)
     assert b"|$DATE|" not in (tmp_path / "a.fcs").read_bytes()  # "|" is in a value
     assert b"\x1e$DATE\x1e" in (tmp_path / "a.fcs").read_bytes()
+
+
+NO_LONGER_TRUE = """
+originality last_modified last_modifier cells guid fj_fcs_guid original.guid file_uuid crc crc16 data_crc md5 checksum
+headerchecksum sha256 filename begindata enddata beginstext endstext beginanalysis endanalysis nextdata byteord datatype
+mode tot par p1r p1e p1b p1g p1v p1display r1i r1w gate gating g1n pk1 pkn2 csmode csvbits csv1flag tr unicode
+unstainedcenters unstainedinfo dfc1to2
+""".split()
+STILL_TRUE = """
+date btim etim cyt cytsn com exp inst op proj smno src sys plateid platename wellid creator crctest shape
+begindatetime enddatetime carrierid locationid
+""".split()
+
+
+def test_keywords_that_hold_for_the_file_that_was_read_alone_are_dropped(plain, tmp_path):
+    plain.uns["meta"] = dict.fromkeys([*NO_LONGER_TRUE, *STILL_TRUE, "original filename", "tube name"], "x")
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    written = read_fcs(tmp_path / "a.fcs").uns["meta"]
+    assert [name for name in NO_LONGER_TRUE if written.get(name) == "x"] == []
+    assert [name for name in STILL_TRUE if written.get(name) != "x"] == []
+    assert (written["tube name"], "original filename" in written) == ("x", False)
+
+
+def test_our_own_keywords_describe_our_own_columns(plain, tmp_path):
+    plain.uns["meta"] = {"p1n": "CD3", "p1r": "7", "p1e": "4,1", "p1b": "16", "p1s": "other", "tot": "9", "par": "9"}
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    meta = read_fcs(tmp_path / "a.fcs").uns["meta"]
+    assert (meta["p1e"], meta["p1b"], meta["tot"], meta["par"]) == ("0,0", "32", "30", "3")
+    assert meta["p1r"] == str(int(plain.X[:, 0].max()) + 1)
+    assert "p1s" not in meta
+
+
+@pytest.mark.parametrize("name", ["abrt", "lost", "vol"])
+def test_counts_are_carried_over_for_as_many_cells_as_were_read(plain, tmp_path, name):
+    plain.uns["meta"] = {name: "12", "tot": " 30 "}
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    assert read_fcs(tmp_path / "a.fcs").uns["meta"][name] == "12"
+    assert f"${name.upper()}\x1e12\x1e".encode() in (tmp_path / "a.fcs").read_bytes()
+    write_fcs(plain[:29].copy(), tmp_path / "b.fcs", key=None)
+    assert name not in read_fcs(tmp_path / "b.fcs").uns["meta"]
+
+
+@pytest.mark.parametrize(("name", "kept"), [("Time", True), ("TIME", True), ("Time-H", False)])
+def test_the_time_step_goes_with_an_untransformed_time_channel(plain, tmp_path, name, kept):
+    plain.var_names = ["CD3", "HLA/DR", name]
+    plain.uns["meta"] = {"timestep": "0.01"}
+    pp.arcsinh(plain, {"CD3": 5.0})
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    assert ("timestep" in read_fcs(tmp_path / "a.fcs").uns["meta"]) == kept
+    time_changed = plain.copy()
+    del time_changed.uns["arcsinh"]
+    pp.arcsinh(time_changed, {name: 5.0})
+    for cells, path in [(time_changed, tmp_path / "b.fcs"), (plain[:, :2].copy(), tmp_path / "c.fcs")]:
+        write_fcs(cells, path, key=None)
+        assert "timestep" not in read_fcs(path).uns["meta"]
+
+
+def test_the_word_to_compensate_goes_with_the_matrix(plain, tmp_path):
+    spill = pd.DataFrame([[1, 0.1], [0, 1]], index=["CD3", "HLA/DR"], columns=["CD3", "HLA/DR"])
+    plain.uns["meta"] = {"spill": spill, "apply compensation": "TRUE", "compensated": False}
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    assert read_fcs(tmp_path / "a.fcs").uns["meta"]["apply compensation"] == "TRUE"
+    plain.uns["meta"]["compensated"] = True
+    write_fcs(plain, tmp_path / "b.fcs", key=None)
+    assert "apply compensation" not in read_fcs(tmp_path / "b.fcs").uns["meta"]
+
+
+def test_the_time_to_judge_a_keyword_grows_with_its_length(plain, tmp_path):
+    plain.uns["meta"] = {"_" * 300_000 + "x": "x", "a" * 300_000: "x"}
+    start = time.process_time()
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(

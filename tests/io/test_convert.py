@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from types import SimpleNamespace
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -36,6 +39,32 @@ def test_a_failure_leaves_what_was_there(folder, tmp_path, monkeypatch):
         io.convert_fcs(folder, tmp_path / "cells.h5ad", overwrite=True)
     assert (tmp_path / "cells.h5ad").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.h5ad", folder.name]
+
+
+@pytest.mark.parametrize("ending", ["h5ad", "zarr"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
+def test_a_stop_leaves_what_was_there(folder, tmp_path, monkeypatch, ending, error):
+    path = tmp_path / f"cells.{ending}"
+    io.convert_fcs(folder, path)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
+    def stopped(root, name, value):
+        raise error
+
+    monkeypatch.setattr("anndata.io.write_elem", stopped)  # called when all values are written
+    with pytest.raises(type(error)):
+        io.convert_fcs(folder, path, overwrite=True)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == [path.name, folder.name]
+
+
+def test_the_room_on_the_disk_is_looked_at_before_anything_is_written(folder, tmp_path, monkeypatch):
+    n_bytes = 13 * 3 * 8
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=n_bytes - 1))
+    monkeypatch.setattr(_convert._adata, "write_new", lambda *_: pytest.fail("the work began"))
+    with pytest.raises(OSError, match=rf"{n_bytes} bytes are to be written, and the disk has room for {n_bytes - 1}"):
+        io.convert_fcs(folder, tmp_path / "cells.h5ad", dtype="float64")
+    assert [file.name for file in tmp_path.iterdir()] == [folder.name]
 
 
 @pytest.mark.parametrize(

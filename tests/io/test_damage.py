@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -147,8 +149,8 @@ def test_what_is_not_a_complete_file_of_events_is_refused_with_its_reason(read, 
 
 
 def test_values_before_the_file_or_beyond_float32_are_refused(read, fcs_bytes):
-    with pytest.raises(ValueError, match=r"file\.fcs.*HEADER"):
-        read(fcs_bytes(VALUES).replace(b"BEGINDATA|1024", b"BEGINDATA|-999"))
+    with pytest.raises(ValueError, match=r"file\.fcs.*must follow the HEADER"):
+        read(fcs_bytes(VALUES, begindata=17, enddata=100).replace(b"    1024    1107", b"       0       0"))
     with pytest.raises(ValueError, match=r"file\.fcs.*32-bit"):
         read(fcs_bytes(VALUES * 1e300, dtype="<f8"))
 
@@ -178,7 +180,7 @@ UNREADABLE = {
     "$NEXTDATA is 'none'": {"nextdata": "none"},
     "$P1B is '*', but must be a whole number": {"dtype": "<u2", "p1b": "*"},
     "$P1R is ' ', but must be a number": {"dtype": "<u2", "p1r": " "},
-    "begin at byte 1024 by the HEADER, but at $BEGINDATA = 1028": {"begindata": 1028},
+    "begin at byte 1024 by the HEADER, but at $BEGINDATA = 1028, and neither": {"begindata": 1028, "tot": 8},
     "has 84 bytes of values, but $TOT = 8 events of 12 bytes need 96": {"tot": 8},
 }
 
@@ -223,3 +225,77 @@ def test_a_reason_becomes_a_sentence_with_the_file(error, reason):
     with pytest.raises(ValueError, match="a complete FCS file") as caught, naming("a.fcs"):
         raise error
     assert str(caught.value) == f"`path`: a.fcs must be a complete FCS file, but is not: {reason}."
+
+
+def of_text(text: bytes) -> bytes:
+    """Lay out a file that has a TEXT segment and no values."""
+    return f"FCS3.1    {58:>8}{57 + len(text):>8}".encode() + b"       0" * 4 + text
+
+
+ONE_CHANNEL = b"|$BYTEORD|1,2,3,4|$DATATYPE|I|$MODE|L|$PAR|1|$TOT|0|$P1N|a|$P1B|8|$P1R|1|"
+LARGE = {
+    "delimiters": lambda: b"|" * 16_000_000,
+    "empty keywords": lambda: b"|a|" + b"|" * 900_000,
+    "keywords": lambda: b"|" + b"".join(b"%d|v|" % i for i in range(200_000)),
+    "keywords with blanks": lambda: b"|" + b"".join(b" %d|v|" % i for i in range(200_000)),
+    "keywords with slashes": lambda: (
+        ONE_CHANNEL + b"".join(b"/_"[i % 2 :] + b"%d|v|" % (i // 2) for i in range(200_000))
+    ),
+    "channels of one name": lambda: (
+        ONE_CHANNEL.replace(b"$PAR|1|", b"$PAR|20000|")
+        + b"".join(b"$P%dN|a|$P%dB|8|$P%dR|1|" % (i, i, i) for i in range(2, 20_001))
+    ),
+    "a value of many bytes": lambda: b"|$MODE|" + "\U0001f600".encode() * 4_000_000 + b"|",
+    "a number of many digits": lambda: b"|$MODE|L|$NEXTDATA|" + b"9" * 16_000_000 + b"|",
+    "a matrix": lambda: ONE_CHANNEL + b"SPILL|2800," + b"1," * (2800 + 2800**2 - 1) + b"1|",
+    "a TEXT segment beyond bounds": lambda: b"|a|" + b"b" * 16_777_300 + b"|",
+    "a chain of data sets": lambda: b"|$NEXTDATA|%08d|" + b"x" * 4,
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_time_and_memory_are_bounded(tmp_path, name):
+    content, path = of_text(LARGE[name]()), tmp_path / "large.fcs"
+    if name == "a chain of data sets":
+        content = content % (len(content) + 4)
+        content *= 50_000
+    path.write_bytes(content)
+    script = fuzz()
+    start = time.process_time()
+    ended = script.outcome(path)
+    assert time.process_time() - start < script.MAX_SECONDS
+    assert not script.is_fault(ended, 0, 0), ended
+    assert script.measured(path)[2] < script.MAX_BYTES
+
+
+def fuzz():
+    """Return the script that breaks files in many ways, of which this file runs a few."""
+    path = Path(__file__).parents[1] / "benchmarks" / "fuzz_fcs.py"
+    spec = importlib.util.spec_from_file_location("fuzz_fcs", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_broken_files_end_as_cells_or_as_an_error_that_names_the_file(tmp_path, seed):
+    script, path, ended = fuzz(), tmp_path / "broken.fcs", []
+    for number in range(50):
+        path.write_bytes(script.mutation(np.random.default_rng([seed, number])))
+        how = script.measured(path, compensate=number % 2 == 0)
+        assert not script.is_fault(*how), (seed, number, *how)
+        ended.append(how[0])
+    assert 5 < ended.count("read") < 40
+    assert len(set(ended)) > 10
+
+
+def test_the_fuzz_finds_what_ends_wrongly(tmp_path, monkeypatch, fcs_bytes):
+    script, path = fuzz(), tmp_path / "a.fcs"
+    path.write_bytes(fcs_bytes(VALUES))
+    assert script.measured(path)[0] == "read"
+    for error in (ZeroDivisionError("1 / 0"), ValueError("no file")):
+        monkeypatch.setattr("scgsr.io._source.read_events", lambda *_, error=error: (_ for _ in ()).throw(error))
+        assert script.is_fault(*script.measured(path))
+    assert script.is_fault("read", 5.1, 0)
+    assert script.is_fault("read", 0, 300_000_001)
+    assert not script.is_fault("read", 1, 1)

@@ -96,7 +96,7 @@ WORDS = {"mode": "L", "datatype": "F", "byteord": "1,2,3,4", "par": "1", "p1n": 
 
 @pytest.mark.parametrize(("datatype", "n_bytes"), [("F", 4), ("D", 8), ("I", 4)])
 def test_values_take_as_many_bytes_as_they_are_long(datatype, n_bytes):
-    layout = layout_of("3.1", (100, 99 + 2 * n_bytes), {**WORDS, "datatype": datatype})
+    layout = layout_of("3.1", (100, 99 + 2 * n_bytes), {**WORDS, "datatype": datatype}, room=1000)
     assert (layout.start, layout.bytes_per_event, layout.n_bytes, layout.shape) == (100, n_bytes, 2 * n_bytes, (2, 1))
 
 
@@ -108,16 +108,20 @@ def test_values_take_as_many_bytes_as_they_are_long(datatype, n_bytes):
         ({"par": str(10**12)}, r"names channels \[1\], but has \$PAR = 1000000000000"),
         ({"p1n": None, "p2n": "a"}, r"names channels \[2\]"),
         ({"p1datatype": "D"}, r"types \['D'\]"),
-        ({"begindata": "50", "enddata": "57"}, "begin at byte 100 by the HEADER, but at .BEGINDATA = 50"),
+        (
+            {"begindata": "200", "enddata": "207"},
+            "begin at byte 100 by the HEADER, but at .BEGINDATA = 200, and both can",
+        ),
+        ({"begindata": "50", "enddata": "57", "tot": "3"}, "HEADER, but at .BEGINDATA = 50, and neither can be right"),
     ],
 )
 def test_contradictions_are_refused_before_memory_is_taken(words, reason):
     span = (100, 99) if words.get("par") == "0" else (100, 107)
     keywords = {name: word for name, word in {**WORDS, **words}.items() if word is not None}
     with pytest.raises(DamageError, match=reason):
-        layout_of("3.1", span, keywords)
+        layout_of("3.1", span, keywords, room=1000)
 
 
 def test_values_follow_the_header():
     with pytest.raises(DamageError, match="must follow the HEADER, but begin at byte 57"):
-        layout_of("2.0", (57, 64), WORDS)
+        layout_of("2.0", (57, 64), WORDS, room=1000)

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
+import time
+import tracemalloc
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -9,6 +17,13 @@ from scgsr.io import read_fcs
 
 VALUES = np.arange(21).reshape(7, 3) * 1.5
 N_EVENTS = len(VALUES)
+
+
+def zipped() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("a.fcs", b"FCS3.1")
+    return content.getvalue()
 
 
 def chain(fcs_bytes, *values, last=0) -> bytes:
@@ -64,3 +79,72 @@ def test_a_text_segment_beyond_the_file_is_refused(read, fcs_bytes):
         read(content[:18] + b"99999999" + content[26:])
     with pytest.raises(ValueError, match="HEADER says that TEXT lies at bytes 58 to 57"):
         read(content[:18] + b"      57" + content[26:])
+
+
+def shared_text(n: int, step: int = 58) -> bytes:
+    """Lay out the headers of `n` data sets `step` bytes apart, all of which claim the same TEXT at the end."""
+    text = f"|$NEXTDATA|{step}|".encode() + b"|".join(b"k%d|v" % i for i in range(10_000)) + b"|"
+    start = n * step
+    header = "FCS3.1    {:>8}{:>8}       0       0       0       0"
+    headers = [header.format(start - i * step, start - i * step + len(text) - 1).encode() for i in range(n)]
+    return b"".join(one.ljust(step) for one in headers) + text
+
+
+def test_data_sets_that_share_one_text_are_refused_at_once(read):
+    content = shared_text(2400)
+    assert 200_000 < len(content) < 300_000
+    started = time.process_time()
+    with pytest.raises(ValueError, match=r"file\.fcs.*the data set at \$NEXTDATA = 58 overlaps with the TEXT segment"):
+        read(content)
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("step", [1, 100, 1024, 1100])
+def test_a_data_set_within_another_is_refused(read, fcs_bytes, step):
+    content = bytearray(fcs_bytes(VALUES, nextdata=step, com=" " * 100))
+    content[step : step + 3] = b"FCS"
+    with pytest.raises(ValueError, match=r"file\.fcs must be a complete FCS file, but is not"):
+        read(bytes(content))
+
+
+def test_the_values_of_a_data_set_end_before_the_next_one(read, fcs_bytes):
+    content = fcs_bytes(VALUES, nextdata=1100) + b" " * 1000
+    with pytest.raises(
+        ValueError, match=r"it has 1100 bytes, but \$TOT = 7 events of 12 bytes that begin at byte 1024"
+    ):
+        read(content[:1100] + fcs_bytes(VALUES))
+
+
+def test_many_small_data_sets_are_read_one_after_the_other(tmp_path, fcs_bytes):
+    part = fcs_bytes(VALUES, data_start=320, nextdata=404)
+    last = fcs_bytes(VALUES + 1, data_start=320, nextdata="0  ")
+    assert len(part) == len(last) == 404
+    (tmp_path / "many.fcs").write_bytes(5000 * part + last)
+    read_fcs(tmp_path / "many.fcs")  # imports
+    tracemalloc.start()
+    started = time.process_time()
+    np.testing.assert_array_equal(read_fcs(tmp_path / "many.fcs", data_set=5000).X, VALUES + 1)
+    assert time.process_time() - started < 5
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (gzip.compress(b"FCS3.1"), "gzip"),
+        (bz2.compress(b"FCS3.1"), "bzip2"),
+        (lzma.compress(b"FCS3.1"), "xz"),
+        (zipped(), "zip"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.fcs.gz", "a.zip", "a.fcs"])
+def test_a_packed_file_is_to_be_unpacked_first(tmp_path, content, kind, name):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name} must be .*, but is not: it is packed \({kind}\); unpack it first"):
+        read_fcs(tmp_path / name)
+
+
+def test_an_ending_alone_does_not_make_a_file_packed(tmp_path, fcs_bytes):
+    (tmp_path / "a.fcs.gz").write_bytes(fcs_bytes(VALUES))
+    np.testing.assert_array_equal(read_fcs(tmp_path / "a.fcs.gz").X, VALUES)

@@ -9,7 +9,7 @@ import pytest
 from scgsr.io import read_fcs
 from scgsr.io._source import Source
 
-OF_READ = {"data_set": 0, "compensate": False, "panel": "same", "dtype": "float32"}
+OF_READ = {"data_set": 0, "compensate": False, "panel": "same", "dtype": "float32", "offsets": None}
 
 
 def test_the_files_of_a_folder_come_one_after_the_other(folder):
@@ -38,7 +38,13 @@ def test_a_file_has_no_samples(folder):
 
 @pytest.mark.parametrize(
     ("changed", "error"),
-    [({"compensate": 1}, TypeError), ({"panel": "all"}, ValueError), ({"dtype": "int32"}, ValueError)],
+    [
+        ({"compensate": 1}, TypeError),
+        ({"panel": "all"}, ValueError),
+        ({"dtype": "int32"}, ValueError),
+        ({"offsets": "both"}, ValueError),
+        ({"offsets": 3}, TypeError),
+    ],
 )
 def test_arguments_are_checked_before_any_event_is_read(folder, changed, error):
     with pytest.raises(error, match=f"`{next(iter(changed))}`"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -9,6 +12,7 @@ import pytest
 from scipy import stats
 
 from scgsr.io import read_fcs
+from scgsr.io._spill import check_spill, parse_spill
 
 VALUES = np.arange(21).reshape(7, 3) * 1.5
 N_EVENTS = len(VALUES)
@@ -113,3 +117,72 @@ def test_log_amplified_channels_are_not_compensated(read, tmp_path, dtype, fcs_b
         read_fcs(tmp_path / "file.fcs", compensate=True)
     others = pd.DataFrame([[1, 0.1], [0.2, 1]], index=["Time", "Nd142Di"], columns=["Time", "Nd142Di"])
     assert read_fcs(tmp_path / "file.fcs", compensate=others).uns["meta"]["compensated"]
+
+
+def test_a_matrix_that_names_a_channel_twice_is_no_obstacle(read, tmp_path, caplog, fcs_bytes):
+    twice = "3,FSC-A,Nd142Di,FSC-A,1,0,0,0,1,0,0,0,1"
+    adata = read(fcs_bytes(VALUES, spill=twice))
+    np.testing.assert_array_equal(adata.X, VALUES)
+    assert adata.uns["meta"]["spill"] == twice
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"{tmp_path / 'file.fcs'}: the spillover matrix in SPILL names FSC-A twice, and is not taken."
+    )
+    with pytest.raises(ValueError, match="none that can be read"):
+        read_fcs(tmp_path / "file.fcs", compensate=True)
+    matrix = read(fcs_bytes(VALUES, spill=twice, spillover="1,Nd142Di,4")).uns["meta"]["spill"]
+    assert matrix.index.tolist() == ["Nd142Di"]
+
+
+ONE = "2,FSC-A,Nd142Di,1,0.1,0.2,1"
+SAME = "2, Nd142Di, FSC-A, 1.0, 0.20, 0.1, 1.0"
+OTHER = "2,FSC-A,Nd142Di,1,0.1,0.3,1"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"spill": ONE, "spillover": SAME}, None),
+        ({"spill": ONE, "comp": SAME}, None),
+        ({"spill": ONE, "comp": "2,1,0.1,0.2,1"}, None),
+        ({"spill": ONE, "comp": "none"}, None),
+        ({"spill": ONE, "comp": "2,1,x,0.2,1"}, None),
+        ({"comp": OTHER}, None),
+        ({"spill": ONE, "spillover": OTHER}, "that in SPILL is taken, and not that in $SPILLOVER"),
+        ({"spill": ONE, "spillover": "1,FSC-A,1"}, "that in SPILL is taken, and not that in $SPILLOVER"),
+        ({"spill": ONE, "comp": OTHER}, "that in SPILL is taken, and not that in $COMP"),
+        ({"spillover": ONE, "comp": "2,1,0,0,1"}, "that in $SPILLOVER is taken, and not that in $COMP"),
+        ({"spillover": ONE, "comp": "3,1,0,0,0,1,0,0,0,1"}, "that in $SPILLOVER is taken, and not that in $COMP"),
+        ({"spill": ONE, "spillover": OTHER, "comp": OTHER}, "and not that in $SPILLOVER, $COMP"),
+    ],
+)
+def test_matrices_that_differ_are_told_and_the_first_is_taken(read, tmp_path, caplog, fcs_bytes, words, said):
+    adata = read(fcs_bytes(VALUES, **words))
+    np.testing.assert_array_equal(adata.X, VALUES)
+    if said is None:
+        assert not caplog.records
+    else:
+        (record,) = caplog.records
+        assert record.getMessage().startswith(f"{tmp_path / 'file.fcs'}: its spillover matrices differ: ")
+        assert said in record.getMessage()
+    if "comp" not in words or len(words) > 1:
+        np.testing.assert_array_equal(adata.uns["meta"]["spill"], [[1, 0.1], [0.2, 1]])
+
+
+@pytest.mark.parametrize("size", ["100000", "9" * 4000, "9" * 5000, "999", "1001"])
+def test_no_memory_is_taken_for_a_matrix_that_is_not_there(size):
+    text = f"{size}," + "0," * (1001 + 1001**2 - 1) + "0"
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"matrix|digits"):
+        parse_spill(text)
+    assert tracemalloc.get_traced_memory()[1] < 2 * len(text)
+    tracemalloc.stop()
+
+
+def test_the_time_for_a_matrix_grows_with_its_size(fcs_bytes):
+    names = [f"c{i}" for i in range(20_000)]
+    started = time.process_time()
+    with pytest.raises(ValueError, match="must each be exactly one"):
+        check_spill(pd.DataFrame(np.zeros((len(names), 0)), index=[*names[:-1], "x"]), names)
+    assert time.process_time() - started < 2

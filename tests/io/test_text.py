@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,12 +83,60 @@ def test_keywords_without_the_dollar_sign_are_read_where_there_are_no_others(rea
 @given(data=st.data(), delimiter=st.sampled_from(DELIMITERS.replace("$", "")))
 def test_any_values_can_be_told_apart(data, delimiter):
     characters = st.sampled_from([delimiter, "$", "a", "B", " ", "é"])
-    keys = st.text(st.sampled_from('ab é"'.replace(delimiter, "")), min_size=1)
+    keys = st.text(st.sampled_from('ab é"'.replace(delimiter, "")), min_size=1).filter(lambda key: key == key.rstrip())
     words = data.draw(st.dictionaries(keys, st.text(characters)))
     pairs = [f"${key.upper()}{delimiter}{value.replace(delimiter, 2 * delimiter)}" for key, value in words.items()]
     padding = data.draw(st.sampled_from(["", delimiter, delimiter + "   "]))
     if words and (padding or not list(words.values())[-1].endswith(delimiter)):
         assert keywords_of(delimiter.join(["", *pairs]).encode() + padding.encode()) == words
+
+
+@pytest.mark.parametrize("blank", [" ", "   ", "\r\n", "\t"])
+def test_blanks_around_keywords_are_dropped(read, blank, fcs_bytes):
+    """As Partec and Sysmex write them."""
+    content = fcs_bytes(VALUES, delimiter="/", src="donor 1", vendor=[("LASER", "488")])
+    text_stop = content.rindex(b"/")
+    parts = content[58:text_stop].split(b"/")
+    parts[3::2] = [blank.encode() + key for key in parts[3::2]]
+    parts[5] += b"  "
+    text = b"/".join(parts) + b"/"
+    header = b"FCS3.1    " + f"{58:>8}{57 + len(text):>8}    1024    1107       0       0".encode()
+    adata = read((header + text).ljust(1024) + content[1024:])
+    np.testing.assert_array_equal(adata.X, VALUES)
+    assert {"src": "donor 1", "laser": "488", "par": "3", "p3s": "CD19"}.items() <= adata.uns["meta"].items()
+
+
+@pytest.mark.parametrize(
+    ("text", "keywords"),
+    [
+        ("/ $PAR/3/$TOT /7/", {"par": "3", "tot": "7"}),
+        ("/ $PAR/3/$PAR/4/", {" par": "3", "par": "4"}),
+        ("/ $PAR/3/$par/4/", {" par": "3", "par": "4"}),
+        ("/ $PAR/3/  $PAR/4/", {" par": "3", "  par": "4"}),
+        ("/ P1N/a/$P1N/b/", {"p1n": "b"}),
+        ("/ /3/ $/4/a/ b /", {" ": "4", "a": " b "}),
+    ],
+)
+def test_a_blank_is_dropped_where_one_reading_alone_is_possible(text, keywords):
+    assert keywords_of(text.encode()) == keywords
+
+
+@pytest.mark.parametrize(
+    "text", [b"|a|" + b"|" * 900_000, b"|a|" + b"b|||" * 240_000, b"|" + b"".join(b"%d||" % i for i in range(400_000))]
+)
+def test_the_time_grows_with_the_length_alone(text):
+    started = time.process_time()
+    keywords_of(text)
+    assert time.process_time() - started < 3
+
+
+def test_more_keywords_than_any_file_needs_are_refused_before_they_are_taken_apart():
+    text = b"|" + b"a|b|" * 500_001
+    tracemalloc.start()
+    with pytest.raises(DamageError, match="more than 500,000 keywords"):
+        keywords_of(text)
+    assert tracemalloc.get_traced_memory()[1] < 2 * len(text)
+    tracemalloc.stop()
 
 
 def test_whole_numbers_have_a_default_only_where_one_is_given():

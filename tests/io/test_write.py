@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import anndata as ad
 import numpy as np
@@ -178,15 +184,60 @@ def test_cells_without_labels_or_confidence_are_refused(fitted, tmp_path):
         write_fcs(fitted, tmp_path / "a.fcs")
 
 
-def test_a_failure_names_the_file_that_was_asked_for(plain, tmp_path, monkeypatch):
-    def full(*_):
-        yield plain.X[:5]
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), OSError(28, "No space left on device")])
+def test_what_was_there_stays_if_writing_is_stopped(plain, tmp_path, monkeypatch, error):
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    before = (tmp_path / "a.fcs").read_bytes()
 
-    monkeypatch.setattr(_write, "_rows", full)
-    with pytest.raises(OSError, match=r"No space left on device: '.*/a\.fcs'"):
-        write_fcs(plain, tmp_path / "a.fcs", key=None)
+    def stopped(*_):
+        yield plain.X[:5]
+        raise error
+
+    monkeypatch.setattr(_write, "_rows", stopped)
+    with pytest.raises(type(error)):
+        write_fcs(plain, tmp_path / "a.fcs", key=None, overwrite=True)
+    assert os.listdir(tmp_path) == ["a.fcs"]
+    assert (tmp_path / "a.fcs").read_bytes() == before
+
+
+WRITES_TOO_MUCH = """
+import resource, signal, sys
+import anndata, numpy as np
+from scgsr.io import write_fcs
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+try:
+    write_fcs(anndata.AnnData(np.ones((3000, 3), np.float32)), sys.argv[1], key=None)
+except OSError as error:
+    print(error, end="")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file sizes")
+def test_a_file_that_does_not_fit_is_told_with_its_name_and_the_cure(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    path = tmp_path / "a.fcs"
+    command = [sys.executable, "-c", WRITES_TOO_MUCH, str(path)]
+    said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    assert said == (f"[Errno 27] File too large; free some space, or name a place on another disk: '{path}'")
     assert os.listdir(tmp_path) == []
+
+
+def test_the_room_on_the_disk_is_looked_at_before_anything_is_written(plain, tmp_path, monkeypatch):
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    size = (tmp_path / "a.fcs").stat().st_size
+    reason = rf"{size:,} bytes are to be written, and the disk has room for {size - 1:,}; free some space.*b\.fcs"
+    for free, expected in [(size - 1, pytest.raises(OSError, match=reason)), (size, nullcontext())]:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        with expected:
+            write_fcs(plain, tmp_path / "b.fcs", key=None)
+        assert (tmp_path / "b.fcs").exists() == (free == size)
+
+
+def test_values_are_written_cell_by_cell_however_they_lie_in_memory(plain, tmp_path):
+    plain.X = np.asfortranarray(plain.X)
+    write_fcs(plain, tmp_path / "a.fcs", key=None)
+    np.testing.assert_array_equal(read_fcs(tmp_path / "a.fcs").X, plain.X)
 
 
 def test_a_name_as_long_as_names_may_be(plain, tmp_path):
