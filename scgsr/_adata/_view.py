@@ -196,9 +196,7 @@ def _refuse_unknown(adata: AnnData, names: Iterable[str]) -> None:
         raise about("mask_var", KeyError(msg))
 
 
-def _refuse_two_sources(
-    layer: str | None, use_rep: str | None, mask_var: np.ndarray | pd.Series | Sequence[str] | str | Unset | None
-) -> None:
+def _refuse_two_sources(layer: str | None, use_rep: str | None, mask_var: Any) -> None:
     if use_rep is None:
         return
     if layer is not None:
