@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from scgsr import _atomic
 from scgsr._atomic import replacing
 
 Usage = namedtuple("Usage", "total used free")
@@ -34,9 +35,9 @@ def test_the_new_content_replaces_the_old_and_nothing_else_is_left(tmp_path, nam
     for text in ("first", "second"):
         with replacing(path) as unfinished:
             assert not os.path.lexists(unfinished)
-            assert unfinished.parent == tmp_path
-            assert unfinished.name.startswith(".")  # hidden from those who read the folder meanwhile
-            assert path.suffix.startswith(unfinished.suffix)
+            assert unfinished.parent.parent == tmp_path
+            assert unfinished.parent.name.startswith(".")  # hidden from those who read the folder meanwhile
+            assert unfinished.name == path.name  # writers go by the ending
             unfinished.write_text(text)
         assert path.read_text() == text
     assert os.listdir(tmp_path) == [name]
@@ -227,3 +228,98 @@ def test_a_process_that_is_stopped_leaves_the_old_content(tmp_path, number, left
     assert process.returncode != 0
     assert path.read_text() == "old"
     assert len(os.listdir(tmp_path)) == left  # One that is killed outright cannot remove its file.
+
+
+def test_a_folder_takes_the_place_of_whatever_is_there(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").write_text("")
+    for name in ("file", "folder", "nothing"):
+        with replacing(tmp_path / name) as unfinished:
+            unfinished.mkdir()
+            (unfinished / "content").write_text("")
+        assert [path.name for path in (tmp_path / name).iterdir()] == ["content"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "nothing"]
+
+
+def content_of(path):
+    """Names and contents of all files at a path."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return {str(file.relative_to(path)): file.read_bytes() for file in files if file.is_file()}
+
+
+def write(path, text, kind):
+    """Make a file, or a folder of two files, in which the text stands."""
+    if kind == "file":
+        path.write_text(text)
+    else:
+        path.mkdir()
+        for name in ("a", "b"):
+            (path / name).write_text(text)
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_folder_is_whole_though_its_exchange_is_interrupted(tmp_path, failing, monkeypatch):
+    path = tmp_path / "folder"
+    write(path, "old", "folder")
+    rename, calls = os.replace, []
+
+    def interrupted(*names):
+        calls.append(names)
+        if len(calls) == failing + 1:
+            raise KeyboardInterrupt
+        return rename(*names)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing(path) as unfinished:
+        write(unfinished, "new", "folder")
+    monkeypatch.undo()
+    assert content_of(path) == {"a": b"old", "b": b"old"}
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_process_has_left_goes_with_the_next_write(tmp_path, kind):
+    """Its half is removed; what it had set aside, between the two steps of a folder, comes back."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a"), kind], env=environment, check=False)
+    assert killed.returncode < 0
+    assert len(os.listdir(tmp_path)) == 1
+    replace(tmp_path / "b.txt", "another")
+    assert sorted(os.listdir(tmp_path)) == (["b.txt"] if kind == "file" else ["a", "b.txt"])
+    if kind == "folder":
+        assert content_of(tmp_path / "a") == {"inside": b"old"}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from scgsr import _atomic
+path, kind = Path(sys.argv[1]), sys.argv[2]
+if kind == "folder":
+    path.mkdir()
+    (path / "inside").write_text("old")
+    rename, renamed = os.replace, []
+    def killed_after_the_first(*names):
+        if renamed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        renamed.append(names)
+        rename(*names)
+    os.replace = killed_after_the_first
+with _atomic.replacing(path) as unfinished:
+    if kind == "folder":
+        unfinished.mkdir()
+    else:
+        unfinished.write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_process_elsewhere_has_left_is_not_touched(tmp_path):
+    other_machine, alive = tmp_path / f"{_atomic._WORKSHOP}elsewhere-1-abc", tmp_path / f"{_atomic._WORKSHOP}"
+    alive = tmp_path / f"{_atomic._WORKSHOP}{_atomic._machine()}-{os.getppid()}-abc"
+    other_machine.mkdir()
+    alive.mkdir()
+    replace(tmp_path / "a.txt", "new")
+    assert other_machine.exists()
+    assert alive.exists()

@@ -9,7 +9,6 @@ from scgsr._model._mapped import MappedCells, mapped
 from scgsr._model._network import Autoencoder, AutoencoderConfig
 from scgsr._model._novelty import NoveltyReference
 from scgsr._model._record import check_schema, graph_from_dict, graph_to_dict, in_current_form, versions, with_identity
-from scgsr._model._whole import replace_file, written_whole
 
 __all__ = [
     "Autoencoder",
@@ -30,9 +29,7 @@ __all__ = [
     "mapped",
     "module_space",
     "pack",
-    "replace_file",
     "unpack",
     "versions",
     "with_identity",
-    "written_whole",
 ]

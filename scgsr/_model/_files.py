@@ -18,8 +18,8 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr import _checks
+from scgsr._atomic import replace_file
 from scgsr._checks import about
-from scgsr._model._whole import replace_file
 
 _JSON = "model.json"
 # The file of arrays is named by its content and, lest two writers share one, by chance.

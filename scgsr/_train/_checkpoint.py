@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from scgsr import _checks, _model, _ranks
+from scgsr import _atomic, _checks, _model, _ranks
 from scgsr._checks import about, log
 
 _FILE = "checkpoint.safetensors"
@@ -65,7 +65,7 @@ class Checkpoint:
         tree, arrays = _model.pack({**state, "machine": machine()})
         content = {"identity": json.dumps(self.identity), "state": json.dumps(tree)}
         content["digest"] = _digest_of(content, arrays)
-        _model.replace_file(self.path, save(arrays, metadata=content))
+        _atomic.replace_file(self.path, save(arrays, metadata=content))
 
     def _content(self) -> tuple[dict[str, Any], dict[str, Any]]:
         from safetensors import SafetensorError, safe_open

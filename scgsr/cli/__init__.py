@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from scgsr.cli import _demo, _fit, _transform
@@ -22,13 +25,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.Namespace(written=[])  # files and folders, each noted once it is written in full
     try:
         _parser().parse_args(arguments, options)
-        options.run(options)
+        with _ended_by_an_exception():
+            options.run(options)
     except KeyboardInterrupt:
         print(f"interrupted; {written(options)}", file=sys.stderr)
         sys.exit(_INTERRUPTED)
     except (OSError, ValueError, KeyError, TypeError, ImportError, MemoryError) as error:
         line = f"scgsr {options.command}: {line_of(error, options)}"
         sys.exit(f"{line} ({written(options)})" if options.written else line)
+
+
+@contextmanager
+def _ended_by_an_exception() -> Iterator[None]:
+    """Let a request to end, as `kill` and batch systems send it, be an exception: nothing half-written then stays."""
+
+    def end(number: int, _: Any) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():  # there signals cannot be told where to go
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

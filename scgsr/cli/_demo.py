@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scgsr._adata import Keys, groups
-from scgsr._model import written_whole
+from scgsr._atomic import replacing
 from scgsr.cli import _usage
 from scgsr.cli._log import show_log
 from scgsr.cli._paths import check_folder
@@ -71,7 +71,7 @@ def _demo(options: argparse.Namespace) -> None:
     with _timed("score"):
         scgsr.tl.score(adata, groupby=_TYPES)
     with _timed("draw and write"):
-        with written_whole(options.out / "pbmc.h5ad") as unfinished:
+        with replacing(options.out / "pbmc.h5ad") as unfinished:
             adata.write_h5ad(unfinished)
         options.written.append(options.out / "pbmc.h5ad")
         _draw(adata, options)
@@ -100,7 +100,7 @@ def _draw(adata: AnnData, options: argparse.Namespace) -> None:
     for name, picture in pictures.items():
         figure: Any = picture.figure if isinstance(picture, Axes) else picture
         path = options.out / f"{name}.png"
-        with written_whole(path) as unfinished:
+        with replacing(path) as unfinished:
             figure.savefig(unfinished, dpi=150, bbox_inches="tight")
         options.written.append(path)
         plt.close(figure)

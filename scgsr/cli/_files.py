@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scgsr._adata import UnreadableError, cells_of, copied, is_current, opened, write_new
+from scgsr._atomic import check_room, replacing
 from scgsr.cli import _usage
 from scgsr.cli._errors import text_of
 from scgsr.cli._paths import ANNDATA, check_input, check_output, ending
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 _INPUT = "cells: .h5ad, .zarr, .fcs, or a folder of .fcs files, one per sample, which are read one at a time"
 _OUTPUT = "file to write: .h5ad, .zarr, or .fcs for FlowJo and others; a folder of samples goes into one file"
+
+
+# What a fit adds to a file beside activations: its record, and for each cell label, confidence and the like.
+_BYTES_OF_RECORD, _BYTES_OF_COLUMNS = 1 << 20, 64
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +49,20 @@ def check_files(options: argparse.Namespace) -> None:
     check_input(options)
 
 
+def check_disk(options: argparse.Namespace, adata: AnnData, n_neurons: int) -> None:
+    """Refuse, before any work, a disk that has no room for the output."""
+    results = _BYTES_OF_RECORD + adata.n_obs * (4 * n_neurons + _BYTES_OF_COLUMNS)
+    copied_in = _size(options.input) if ending(options.input) in ANNDATA else 0  # else they are in their place already
+    written_out = results + 4 * adata.n_obs * adata.n_vars if ending(options.output) == ".fcs" else 0
+    check_room(options.output, copied_in + results + written_out)
+
+
+def _size(path: Path) -> int:
+    """Return how many bytes a file, or all files of a folder, have."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 @contextmanager
 def unfinished_output(options: argparse.Namespace, plan: Callable[[AnnData], ToTransform | None]) -> Iterator[Path]:
     """Yield a .h5ad or .zarr that holds the cells of the input, to put results into; then the output is made of it.
@@ -52,9 +71,8 @@ def unfinished_output(options: argparse.Namespace, plan: Callable[[AnnData], ToT
     are never in memory; whatever happens, the output is there in full or as it was.
     """
     from scgsr import io
-    from scgsr._model import written_whole
 
-    with written_whole(options.output) as unfinished:
+    with replacing(options.output) as unfinished:
         is_fcs = ending(options.output) == ".fcs"
         file = _beside(unfinished, "cells") if is_fcs else unfinished
         _fill(options, file, plan)

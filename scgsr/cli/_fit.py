@@ -170,7 +170,9 @@ def _plan(adata: AnnData, options: argparse.Namespace) -> ToTransform | None:
     """Refuse cells that cannot be trained on, as far as that can be seen without their values; return the transform."""
     mask_var = _mask_var(adata, options)
     check_free(adata, Keys(options.key_added))
-    check_room(adata, _NEURONS_BY_DEFAULT if options.graph is None else options.graph.n_neurons)
+    n_neurons = _NEURONS_BY_DEFAULT if options.graph is None else options.graph.n_neurons
+    check_room(adata, n_neurons)
+    _files.check_disk(options, adata, n_neurons)
     if options.cofactor is not None:
         return to_transform(adata, options.cofactor, layer=options.layer, mask_var=mask_var)
     if mask_var is not None:

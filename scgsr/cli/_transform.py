@@ -32,6 +32,7 @@ from scgsr.cli._paths import ANNDATA, ending, holds_model
 
 if TYPE_CHECKING:
     import numpy as np
+    from anndata import AnnData
 
     from scgsr import FittedModel
 
@@ -87,11 +88,17 @@ def _transform(options: argparse.Namespace) -> None:
     show_log(sys.stderr, options)
     keys = Keys(options.key_added)
     with _reference(options.reference, options.key) as reference:
-        check = partial(check_mapping, reference=reference, keys=keys, fill=options.fill)
+        check = partial(_check, reference=reference, keys=keys, options=options)
         with _files.unfinished_output(options, check) as file, opened(file, "r+") as root:
             novelty = _map(root, reference, keys, options)
     if not options.quiet:
         print(f"{len(novelty):,} cells, {100 * (novelty > 1).mean():.1f} % with novelty above 1: {options.output}")
+
+
+def _check(adata: AnnData, *, reference: Reference, keys: Keys, options: argparse.Namespace) -> None:
+    """Refuse, before any work, cells that the model cannot take, and a disk that is too full."""
+    check_mapping(adata, reference, keys, fill=options.fill)
+    _files.check_disk(options, adata, reference.fitted.graph.n_neurons)
 
 
 def _map(root: Any, reference: Reference, keys: Keys, options: argparse.Namespace) -> np.ndarray:

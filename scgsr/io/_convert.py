@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ import pandas as pd
 from scgsr import _adata, _checks
 from scgsr._atomic import replacing
 from scgsr._checks import about
-from scgsr._model import written_whole
 from scgsr._values import bar, rows_at_once, slices
 from scgsr.io._paths import check_place
 from scgsr.io._source import Source
@@ -63,7 +61,7 @@ def convert_fcs(
     FileNotFoundError
         If there is no such file or folder, or no folder to write to.
     OSError
-        If the disk has too little room for a .h5ad, before anything is written, or the output cannot be written.
+        If the disk has too little room, before anything is written, or the output cannot be written.
     TypeError
         If an argument has a wrong type.
     ValueError
@@ -86,15 +84,11 @@ def convert_fcs(
     _checks.instance("overwrite", overwrite, bool)
     target = _target(output, overwrite=overwrite)
     events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype, offsets=offsets)
-    with _replacing(target, events.shape[0] * events.shape[1] * events.dtype.itemsize) as unfinished:
+    n_bytes = events.shape[0] * events.shape[1] * events.dtype.itemsize
+    with replacing(target, n_bytes=n_bytes) as unfinished:
         _adata.write_new(events.cells(None, []), unfinished)
         with _adata.opened(unfinished, "r+") as root:
             _fill(root, events, progress)
-
-
-def _replacing(target: Path, n_bytes: int) -> AbstractContextManager[Path]:
-    """Return what yields a new file or folder that takes the place of `target` once it is complete."""
-    return replacing(target, n_bytes=n_bytes) if target.suffix.lower() == ".h5ad" else written_whole(target)
 
 
 def _fill(root: Any, events: Source, progress: bool | None) -> None:

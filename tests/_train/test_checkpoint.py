@@ -15,7 +15,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from scgsr import graphs, tl
+from scgsr import _atomic, graphs, tl
 from scgsr._train import _run, _step
 from scgsr.nn import Decay
 
@@ -196,15 +196,17 @@ def test_the_same_graph_drawn_otherwise_keeps_its_own_drawing(cells, tmp_path):
 
 
 def test_what_a_killed_process_left_is_cleared_away(cells, tmp_path):
-    old, young = tmp_path / ".scgsr-unfinished-1", tmp_path / ".scgsr-unfinished-2"
-    for folder in (old, young):
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:  # a process of this machine
+        pass
+    dead, alive = (
+        tmp_path / f"{_atomic._WORKSHOP}{_atomic._machine()}-{process}-abc" for process in (ended.pid, os.getppid())
+    )
+    for folder in (dead, alive):
         folder.mkdir()
         (folder / "checkpoint.safetensors").write_bytes(b"half")
-    for path in (*old.iterdir(), old):
-        os.utime(path, (0, 0))
     tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
-    assert not old.exists()
-    assert young.exists()
+    assert not dead.exists()
+    assert alive.exists()
 
 
 def test_a_state_cut_short_is_refused(cells, tmp_path):

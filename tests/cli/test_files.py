@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import anndata as ad
 import h5py
 import numpy as np
 import pytest
 
-from scgsr import cli, io
+from scgsr import cli, io, tl
 
 QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 
@@ -17,16 +24,17 @@ QUICK = ["--n-epochs", "3", "--graph", "4x5"]
 @pytest.mark.filterwarnings("ignore:Writing zarr v2")
 @pytest.mark.parametrize("interrupted", ["the old one aside", "the new one in"])
 def test_an_interrupt_of_a_move_leaves_the_old_zarr(cells, paths, monkeypatch, capsys, interrupted, interrupt):
-    replace = Path.replace
+    replace = os.replace
 
-    def move(path, target):
-        is_old = path == paths / "z.zarr"
-        is_new = target == paths / "z.zarr" and path.parent.name != "old"  # from there the old one comes back
-        return interrupt() if (is_old if interrupted == "the old one aside" else is_new) else replace(path, target)
+    def move(source, target):
+        is_old = Path(source) == paths / "z.zarr"
+        # From a folder named old the old one comes back.
+        is_new = Path(target) == paths / "z.zarr" and Path(source).parent.name != "old"
+        return interrupt() if (is_old if interrupted == "the old one aside" else is_new) else replace(source, target)
 
     cells.write_zarr(paths / "z.zarr")
     before = sorted(paths.iterdir())
-    monkeypatch.setattr(Path, "replace", move)
+    monkeypatch.setattr(os, "replace", move)
     with pytest.raises(SystemExit, match="130"):
         cli.main(["fit", str(paths / "cells.h5ad"), str(paths / "z.zarr"), "--overwrite", *QUICK])
     assert "no output was written" in capsys.readouterr().err
@@ -93,5 +101,46 @@ def test_a_full_disk_names_the_output(cells, paths, monkeypatch, ending, when):
     out = paths / f"out.{ending}"
     with pytest.raises(SystemExit) as stop:
         cli.main(["fit", str(paths / "cells.h5ad"), str(out), *QUICK])
-    assert f"(name = '{out}', errno = 28): '{out}'" in stop.value.code
+    assert f"(name = '{out}', errno = 28); free some space, or name a place on another disk: '{out}'" in stop.value.code
     assert [path.name for path in paths.iterdir()] == ["cells.h5ad"]
+
+
+@pytest.mark.parametrize("command", ["fit", "transform"])
+@pytest.mark.parametrize("ending", ["h5ad", "fcs"])
+def test_a_disk_without_room_is_refused_before_the_work(cells, paths, monkeypatch, command, ending):
+    tl.fit(cells, (4, 5), n_epochs=1)
+    cells.write_h5ad(paths / "reference.h5ad")
+    before, out = sorted(paths.iterdir()), paths / f"out.{ending}"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(tl, "fit", None)
+    options = QUICK if command == "fit" else ["--reference", str(paths / "reference.h5ad")]
+    with pytest.raises(SystemExit) as stop:
+        cli.main([command, str(paths / "cells.h5ad"), str(out), *options])
+    assert re.search(rf"[\d,]+ bytes are to be written, .* room for 1,000; free some space.*'{out}'", stop.value.code)
+    assert sorted(paths.iterdir()) == before
+
+
+SIGTERM = """
+import os, signal, sys
+from scgsr import cli, tl
+def fit(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGTERM)
+tl.fit = fit
+cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the request to end is a signal of POSIX")
+def test_a_request_to_end_leaves_nothing_behind(paths):
+    before = sorted(paths.iterdir())
+    command = [sys.executable, "-c", SIGTERM, "fit", str(paths / "cells.h5ad"), str(paths / "out.h5ad"), *QUICK]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert subprocess.run(command, env=environment, check=False).returncode == 128 + signal.SIGTERM
+    assert sorted(paths.iterdir()) == before
+
+
+def test_a_handler_of_the_user_is_put_back(paths):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit):
+        cli.main(["fit", str(paths / "nowhere.h5ad"), str(paths / "out.h5ad")])
+    assert signal.getsignal(signal.SIGTERM) is before
