@@ -5,6 +5,7 @@ the order and the units of the fit, with missing features filled in. Networks, g
 """
 
 from scgsr._adata._answers import (
+    answered,
     read_compare,
     read_programs,
     read_saliency,
@@ -50,7 +51,7 @@ from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
 from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
 from scgsr._adata._query import pending_cofactors, query, query_of_results
 from scgsr._adata._samples import samples
-from scgsr._adata._view import UNSET, Unset, columns, features, mask, representation, rows, view
+from scgsr._adata._view import UNSET, Unset, columns, embedding, features, mask, representation, rows, view
 
 __all__ = [
     "ARCSINH",
@@ -62,6 +63,7 @@ __all__ = [
     "ToTransform",
     "UnreadableError",
     "Unset",
+    "answered",
     "cells_of",
     "check_consensus",
     "check_copy",
@@ -70,6 +72,7 @@ __all__ = [
     "check_room",
     "columns",
     "copied",
+    "embedding",
     "features",
     "group_colors",
     "groups",
