@@ -78,22 +78,34 @@ def rows_of(browser, label):
     )
 
 
-def picture(browser, number):
-    """Return the numbers behind the picture of that number, from its table copied as CSV."""
+def copied(browser, selector):
+    """Return the rows that a button copies as CSV."""
     text = browser.run(
         """
-        const fold = document.querySelectorAll('figure')[arguments[0]].querySelector('details');
-        fold.open = true; fold.dispatchEvent(new Event('toggle'));
         let copied = '';
         const copy = document.execCommand;
         document.execCommand = () => { copied = document.activeElement.value; return true; };
-        fold.querySelector('button.csv').click();
+        document.querySelector(arguments[0]).click();
         document.execCommand = copy;
         return copied;
         """,
+        selector,
+    )
+    return list(csv.reader(io.StringIO(text)))
+
+
+def picture(browser, number):
+    """Return the numbers behind the picture of that number, from its table copied as CSV."""
+    browser.run(
+        """
+        document.querySelectorAll('figure').forEach((figure, k) => { figure.id = `figure${k}`; });
+        const fold = document.querySelector(`#figure${arguments[0]} details`);
+        fold.open = true;
+        fold.dispatchEvent(new Event('toggle'));
+        """,
         number,
     )
-    return np.array([float(row[2]) for row in list(csv.reader(io.StringIO(text)))[1:]])
+    return np.array([float(row[2]) for row in copied(browser, f"#figure{number} button.csv")[1:]])
 
 
 def pixels(browser, number, n_rows, n_columns):
@@ -190,6 +202,49 @@ def test_a_legend_entry_selects_its_module_and_escape_clears(opened, fitted):
     opened.press("escape")
     assert opened.value("document.getElementById('group-title').textContent") == "All cells"
     assert "true" not in opened.value(pressed)
+
+
+def test_selected_cells_can_be_copied_with_all_that_is_known_of_them(opened, fitted):
+    choose(opened, "colour", "kind")
+    opened.click("#legend li:nth-child(3) button")
+    header, *rows = copied(opened, "#group-buttons button")
+    assert header == ["row", "module", "kind", "sample"]
+    found = [int(row[0]) for row in rows]
+    assert sorted(found) == np.flatnonzero(fitted.obs["kind"] == sorted(NASTY)[2]).tolist()
+    for column, name in enumerate(["gsr", "kind", "sample"], start=1):
+        assert [row[column] for row in rows] == fitted.obs[name].astype(str).iloc[found].tolist()
+
+
+def test_zooming_goes_to_the_cell_that_is_marked(opened, fitted):
+    opened.point("#over", *on_the_map(opened, fitted, 3))
+    cell = title_of_cell(opened)
+    for _ in range(4):
+        opened.click("#zoom button")
+    width, height = opened.value(
+        "[document.getElementById('over').clientWidth, document.getElementById('over').clientHeight]"
+    )
+    opened.point("#over", 5, 5)
+    opened.point("#over", width / 2, height / 2)
+    assert title_of_cell(opened) == cell
+    opened.click("#zoom button:nth-child(3)")
+    opened.point("#over", *on_the_map(opened, fitted, 3))
+    assert title_of_cell(opened) == cell
+
+
+def test_a_cell_counts_as_often_as_it_stands_for_one(browser, fitted, tmp_path, read_page):
+    pl.report(fitted, tmp_path / "page.html", groupby="kind", max_cells=200)
+    _, arrays = read_page((tmp_path / "page.html").read_text("utf-8"))
+    assert len(set(arrays["weight"].tolist())) > 1
+    browser.open(tmp_path / "page.html")
+    assert "200 cells of those shown, 100 % of all" in browser.value(
+        "document.getElementById('group-note').textContent"
+    )
+    shares = fitted.obs["gsr"].value_counts(normalize=True)
+    for name, _, share in rows_of(browser, "Cells by module"):
+        assert abs(float(share.removesuffix(" %")) - 100 * shares[name]) <= 0.5
+    shown = fitted.obsm["X_gsr"][np.cumsum(arrays["rows"])]
+    mean = np.average(shown, axis=0, weights=arrays["weight"])
+    assert (np.abs(picture(browser, 1) - mean) <= fitted.obsm["X_gsr"].max(axis=0) / 255).all()
 
 
 def test_a_neuron_selects_the_cells_that_activate_it(opened, fitted):
