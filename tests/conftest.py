@@ -1,11 +1,16 @@
-"""What all tests share: the switch for downloads, two data fixtures, and two guards against side effects."""
+"""What all tests share: the switch for downloads, data fixtures, how a report is read, guards against side effects."""
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import os
 import random
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import matplotlib as mpl
@@ -73,6 +78,25 @@ def cells() -> ad.AnnData:
         ),
         var=pd.DataFrame(index=[f"feature_{i}" for i in range(len(high))]),
     )
+
+
+def unpacked(text: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the header and the arrays of what a report has packed."""
+    whole = gzip.decompress(base64.b64decode(text))
+    size = int.from_bytes(whole[:4], "little")
+    header = json.loads(whole[4 : 4 + size])
+    types = {"Uint8Array": np.uint8, "Uint16Array": np.uint16, "Int32Array": np.int32, "Float32Array": np.float32}
+    arrays = {
+        name: np.frombuffer(whole, types[of["type"]], of["length"], 4 + size + of["start"])
+        for name, of in header["arrays"].items()
+    }
+    return header, arrays
+
+
+@pytest.fixture(scope="session")
+def read_page():
+    """Return the function that reads header and arrays from the text of a report."""
+    return lambda text: unpacked(re.search(r'id="data">([^<]*)<', text)[1])
 
 
 @pytest.fixture(autouse=True)

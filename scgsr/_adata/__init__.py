@@ -5,6 +5,7 @@ the order and the units of the fit, with missing features filled in. Networks, g
 """
 
 from scgsr._adata._answers import (
+    answered,
     read_compare,
     read_programs,
     read_saliency,
@@ -48,7 +49,7 @@ from scgsr._adata._results import (
     results_of,
 )
 from scgsr._adata._samples import samples
-from scgsr._adata._view import UNSET, Unset, columns, features, mask, representation, rows, view
+from scgsr._adata._view import UNSET, Unset, columns, embedding, features, mask, representation, rows, view
 
 __all__ = [
     "ARCSINH",
@@ -60,6 +61,7 @@ __all__ = [
     "ToTransform",
     "UnreadableError",
     "Unset",
+    "answered",
     "cells_of",
     "check_cells",
     "check_consensus",
@@ -69,6 +71,7 @@ __all__ = [
     "check_room",
     "columns",
     "copied",
+    "embedding",
     "features",
     "group_colors",
     "groups",

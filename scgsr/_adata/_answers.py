@@ -79,6 +79,12 @@ def write_answer(adata: AnnData, key: str, name: str, value: dict[str, Any]) -> 
     adata.uns[Keys(key).record] = {**read_record(adata, key), name: value}
 
 
+def answered(adata: AnnData, key: str) -> set[str]:
+    """Return which answers a fit has in full: "scores", "programs", "saliency", "compare"."""
+    found = {"scores", "programs", "saliency", "compare"} & set(read_record(adata, key))
+    return found if Keys(key).programs in adata.varm else found - {"programs"}
+
+
 def read_answer(
     adata: AnnData, key: str, name: str, verb: str, missing: str, *, complete: bool = True
 ) -> dict[str, Any]:

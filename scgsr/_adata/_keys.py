@@ -10,6 +10,7 @@ DEFAULT_KEY = "gsr"
 ARCSINH = "arcsinh"  # in `.uns`: which features of which layer `pp.arcsinh` has transformed
 HIGHLY_VARIABLE = "highly_variable"  # in `.var`: which features Scanpy has chosen
 LOG1P = "log1p"  # in `.uns`: Scanpy has transformed `.X`
+EMBEDDING = "X_"  # in `.obsm`: how Scanpy's names for embeddings begin
 COLORS = "_colors"  # in `.uns`: how Scanpy's names for the colours of a column of `.obs` end
 
 

@@ -14,7 +14,7 @@ from scgsr import _checks
 from scgsr._adata import _disk
 from scgsr._adata._arcsinh import read_cofactors
 from scgsr._adata._cells import origins
-from scgsr._adata._keys import HIGHLY_VARIABLE
+from scgsr._adata._keys import EMBEDDING, HIGHLY_VARIABLE
 from scgsr._checks import about, listed, log
 from scgsr._values import (
     BYTES_AT_ONCE,
@@ -147,6 +147,24 @@ def representation(adata: AnnData, use_rep: str, *, hint: str = "") -> tuple[Row
     values = adata.obsm[use_rep]
     matrix = _sliceable(values, f"obsm {use_rep!r}")
     return matrix, [f"{use_rep}_{column}" for column in getattr(values, "columns", range(matrix.shape[1]))]
+
+
+def embedding(adata: AnnData, basis: str) -> tuple[str, np.ndarray]:
+    """Return the name of an embedding in `.obsm`, which may be given without its "X_", and the places of the cells.
+
+    These are its first two columns, (n_obs, 2) float64; a cell that it does not hold has NaN.
+    """
+    _checks.instance("basis", basis, str)
+    name = next((name for name in (basis, f"{EMBEDDING}{basis}") if name in adata.obsm), None)
+    if name is None:
+        cure = "leave it out to place cells on the sheet of neurons"
+        msg = f"`basis`={basis!r} is not in .obsm, which has {list(adata.obsm.keys())}; {cure}."
+        raise about("basis", KeyError(msg))
+    matrix, _ = representation(adata, name)
+    if matrix.shape[1] < 2:
+        msg = f"`basis`={basis!r} must have two columns or more to draw, got {matrix.shape[1]}."
+        raise about("basis", ValueError(msg))
+    return name.removeprefix(EMBEDDING), dense_rows(matrix, slice(None))[:, :2].astype(np.float64)
 
 
 def mask(adata: AnnData, mask_var: np.ndarray | pd.Series | Sequence[str] | str | Unset | None) -> np.ndarray | None:

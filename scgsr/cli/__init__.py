@@ -1,4 +1,4 @@
-"""The command line: `scgsr demo`, `scgsr fit`, `scgsr transform`."""
+"""The command line: `scgsr demo`, `scgsr fit`, `scgsr transform`, `scgsr report`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from scgsr.cli import _demo, _fit, _transform
+from scgsr.cli import _demo, _fit, _report, _transform
 from scgsr.cli._errors import line_of, written
 from scgsr.cli._usage import EXIT_CODES
 
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and stop")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for module in (_demo, _fit, _transform):
+    for module in (_demo, _fit, _transform, _report):
         module.add(commands)
     return parser
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from scgsr._checks import about
 
 ANNDATA = (".h5ad", ".zarr")
+CELLS = (*ANNDATA, ".fcs")
 _FCS = (".fcs", ".lmd")
 _PACKED = (".gz", ".zip", ".bz2", ".xz", ".7z", ".zst", ".rar")
 
@@ -51,11 +53,12 @@ def _is_readable(path: Path) -> bool:
         return handle.read(3) == b"FCS"
 
 
-def check_output(options: argparse.Namespace) -> None:
-    """Refuse an output that cannot be written, or that would do harm."""
+def check_output(options: argparse.Namespace, endings: Sequence[str] = CELLS) -> None:
+    """Refuse an output of another kind, that cannot be written, or that would do harm."""
     path: Path = options.output
-    if ending(path) not in (*ANNDATA, ".fcs"):
-        msg = f"the output must end in .h5ad, .zarr or .fcs, got {path}"
+    if ending(path) not in endings:
+        *others, last = endings
+        msg = f"the output must end in {', '.join(others) + ' or ' if others else ''}{last}, got {path}"
         raise ValueError(msg)
     if path.exists() and not options.overwrite:
         msg = f"{path} exists already; pass --overwrite to replace it"

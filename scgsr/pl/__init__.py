@@ -1,7 +1,8 @@
 """Pictures. They read an AnnData and never write to it, not even colours.
 
 Each function returns an Axes (one panel) or a Figure (many). As in Scanpy, a picture that was shown is not returned, so
-that a notebook does not draw it twice: ``show=False`` always returns it, ready for ``savefig``.
+that a notebook does not draw it twice: ``show=False`` always returns it, ready for ``savefig``. Only `report` writes a
+file itself: a page to look around in.
 """
 
 from scgsr.pl._activation_heatmap import activation_heatmap
@@ -14,6 +15,7 @@ from scgsr.pl._history import history
 from scgsr.pl._module_tree import module_tree
 from scgsr.pl._neuron_graph import neuron_graph
 from scgsr.pl._programs import programs
+from scgsr.pl._report import report
 from scgsr.pl._score import score
 from scgsr.pl._segmentation import segmentation
 from scgsr.pl._spectrum import spectrum
@@ -29,6 +31,7 @@ __all__ = [
     "module_tree",
     "neuron_graph",
     "programs",
+    "report",
     "score",
     "segmentation",
     "spectrum",

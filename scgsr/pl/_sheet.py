@@ -60,6 +60,11 @@ class Sheet:
         left, right, bottom, top = self.bounds
         return float(np.clip((right - left) / (top - bottom), 1 / _LONGEST, _LONGEST))
 
+    @property
+    def areas(self) -> list[np.ndarray]:
+        """The corners of each neuron's area, (n_corners, 2), pixels too."""
+        return self.polygons if self.image_shape is None else _pixels(*self.image_shape)
+
     def draw(self, ax: Axes, values: np.ndarray, **style: Any) -> ScalarMappable:
         """Draw `values`, numbers (n,) for `cmap` and `norm` in `style` or colours (n, 4), and return the artist."""
         from matplotlib.collections import LineCollection, PolyCollection
@@ -82,8 +87,7 @@ class Sheet:
         """Draw a border around each of the chosen neurons, (n,) bool."""
         from matplotlib.collections import PolyCollection
 
-        polygons = self.polygons if self.image_shape is None else _pixels(*self.image_shape)
-        drawn = [polygon for polygon, one in zip(polygons, chosen, strict=True) if one]
+        drawn = [area for area, one in zip(self.areas, chosen, strict=True) if one]
         ax.add_collection(PolyCollection(drawn, facecolors="none", edgecolors="black", linewidths=1.0, **style))
 
 

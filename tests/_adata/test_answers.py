@@ -40,6 +40,15 @@ def test_programs_are_effects_and_tests(fitted):
         _adata.read_programs(fitted, "gsr")
 
 
+def test_answers_are_listed_once_they_are_complete(fitted):
+    assert _adata.answered(fitted, "gsr") == set()
+    _adata.write_scores(fitted, "gsr", {"value": 1})
+    _adata.write_programs(fitted, "gsr", np.zeros((12, 3)), {"names": []})
+    assert _adata.answered(fitted, "gsr") == {"scores", "programs"}
+    del fitted.varm["gsr_programs"]
+    assert _adata.answered(fitted, "gsr") == {"scores"}
+
+
 def test_a_failure_leaves_all_as_it_was(fitted):
     before = list(fitted.uns["gsr"])
     with pytest.raises(ValueError, match="shape"):

@@ -70,6 +70,27 @@ def test_a_data_frame_can_be_a_representation(cells):
     assert np.array_equal(_view.view(cells, use_rep="frame").matrix, cells.X[:, :2])
 
 
+@pytest.mark.parametrize("basis", ["map", "X_map"])
+def test_an_embedding_is_named_as_in_scanpy(cells, basis):
+    cells.obsm["X_map"] = cells.X[:, :3].astype(np.float64)
+    cells.obsm["X_map"][2, 1] = np.nan
+    name, places = _view.embedding(cells, basis)
+    assert name == "map"
+    np.testing.assert_array_equal(places, cells.obsm["X_map"][:, :2])
+    cells.obsm["map"] = sparse.csr_matrix(cells.X[:, 4:6])
+    assert np.array_equal(_view.embedding(cells, "map")[1], cells.X[:, 4:6])
+
+
+def test_an_embedding_that_cannot_be_drawn_is_refused(cells):
+    cells.obsm["X_line"] = cells.X[:, :1]
+    with pytest.raises(KeyError, match=r"`basis`='umap' is not in .obsm, which has \['X_line'\]; leave it out"):
+        _view.embedding(cells, "umap")
+    with pytest.raises(ValueError, match="`basis`='line' must have two columns or more to draw, got 1"):
+        _view.embedding(cells, "line")
+    with pytest.raises(TypeError, match="`basis` must be str"):
+        _view.embedding(cells, 3)
+
+
 def test_layers_and_integer_counts(cells):
     cells.layers["counts"] = sparse.csc_matrix(np.random.default_rng(0).poisson(2, size=cells.shape))
     got = _view.view(cells, layer="counts")

@@ -87,3 +87,15 @@ def test_renumbering_neurons_leaves_the_picture_as_it_was(polygon_graph):
         assert area(after.polygons[new]) == pytest.approx(area(before.polygons[old]))
         assert np.allclose(after.polygons[new].min(axis=0), before.polygons[old].min(axis=0))
         assert np.allclose(after.polygons[new].max(axis=0), before.polygons[old].max(axis=0))
+
+
+def test_pixels_are_areas_too(pixel_graph):
+    sheet = Sheet.of_graph(pixel_graph)
+    for position, pixel in zip(pixel_graph.positions, sheet.areas, strict=True):
+        assert np.allclose(pixel.mean(axis=0), position)
+        assert area(pixel) == 1
+
+
+def test_the_areas_of_other_graphs_are_their_polygons(polygon_graph):
+    sheet = Sheet.of_graph(polygon_graph)
+    assert sheet.areas is sheet.polygons

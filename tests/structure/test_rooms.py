@@ -11,7 +11,7 @@ from pathlib import Path
 from _rules import PACKAGE, ROOT, RulesHold, functions, imports, room_of
 
 # A room is a folder of the package, or a file at its root. A pure room imports only pure rooms named before it.
-PURE = "_checks _atomic _random _ranks _device _values graphs nn _modules _model _train _measures".split()
+PURE = "_checks _atomic _random _ranks _device _values graphs nn _modules _model _train _measures _page".split()
 BOUNDARY = ["_adata"]
 FACE = ["__init__", "__main__", "cli", "tl", "get", "pl", "pp", "datasets", "io"]
 
