@@ -168,7 +168,7 @@ def test_no_cells_and_activations_that_are_missing_are_refused(on_sheet, tmp_pat
         pl.report(on_sheet[:0], tmp_path / "page.html")
     torn = on_sheet.copy()
     torn.obsm["X_gsr"][3, 2] = np.nan
-    with pytest.raises(ValueError, match="NaN or infinite values in 1 features"):
+    with pytest.raises(ValueError, match="no activations for 1 of 300 cells"):
         pl.report(torn, tmp_path / "page.html")
     assert not list(tmp_path.iterdir())
 
