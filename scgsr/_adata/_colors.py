@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,11 +27,24 @@ def palette(n: int) -> np.ndarray:
 
 
 def group_colors(adata: AnnData, column: str, groups: Sequence[Any]) -> list[str]:
-    """Return the colour of each of the groups in a column of `.obs`."""
+    """Return the colour of each of the groups in a column of `.obs`.
+
+    Stored are names, hex or tuples in the order of the categories, as a list or an array, or a dict by category.
+    """
     categories = list(pd.Categorical(adata.obs[column]).categories)
     stored = adata.uns.get(colors_of(column))
+    if isinstance(stored, Mapping):
+        by_name = {str(name): color for name, color in stored.items()}
+        stored = [by_name[str(name)] for name in categories if str(name) in by_name]
     colors = palette(len(categories)) if stored is None or len(stored) < len(categories) else stored
-    return [str(colors[categories.index(group)]) for group in groups]
+    return [_as_text(colors[categories.index(group)]) for group in groups]
+
+
+def _as_text(color: Any) -> str:
+    """Return a colour as matplotlib reads it from a string; numbers are shares of red, green, blue and opacity."""
+    if isinstance(color, str):
+        return str(color)
+    return "#" + "".join(f"{round(255 * float(share)):02x}" for share in color)
 
 
 def module_colors(adata: AnnData, key: str, modules: np.ndarray) -> list[str]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy
 
+from scgsr.pl import _text
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
@@ -73,10 +75,25 @@ class Sheet:
             style |= {"facecolors": values} if values.ndim == 2 else {"array": values}
             artist = ax.add_collection(PolyCollection(self.polygons, edgecolors="face", linewidths=0.4, **style))
         ax.add_collection(LineCollection(list(self.outline), colors="0.55", linewidths=0.7, clip_on=False))
+        self._frame(ax)
+        return artist
+
+    def blank(self, ax: Axes, text: str) -> None:
+        """Draw no picture, and say why."""
+        from matplotlib.collections import LineCollection
+
+        ax.add_collection(LineCollection(list(self.outline), colors="0.85", linewidths=0.7, clip_on=False))
+        self._frame(ax)
+        inches = ax.get_window_extent().width / ax.figure.dpi
+        points = min(_text.SMALL * _text.font_size(), 7.0)
+        place: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
+        ax.text(0.5, 0.5, _text.fitted(text, inches, points, lines=2), fontsize=points, color="0.4", **place)
+
+    def _frame(self, ax: Axes) -> None:
+        """Show all of the sheet and nothing else."""
         left, right, bottom, top = self.bounds
         ax.set(xlim=(left, right), ylim=(bottom, top), aspect="auto", box_aspect=1 / self.aspect)
         ax.set(xticks=[], yticks=[], frame_on=False)
-        return artist
 
     def border(self, ax: Axes, chosen: np.ndarray, **style: Any) -> None:
         """Draw a border around each of the chosen neurons, (n,) bool."""

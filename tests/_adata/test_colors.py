@@ -47,3 +47,23 @@ def test_a_module_has_the_colour_of_its_label(cells):
 def test_modules_without_labels_have_the_palette(cells):
     assert module_colors(cells, "gsr", np.array([0, 0, 1])) == palettes.default_20[:2]
     assert module_colors(cells, "gsr", np.array([-1, -1])) == []
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        ["#ff0000", "#00ff00", "#0000ff", "#ffffff"],
+        [(1, 0, 0), (0, 1.0, 0), (0, 0, 1.0), (1, 1, 1)],
+        np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]),
+        np.array(["#ff0000", "#00ff00", "#0000ff", "#ffffff"], dtype=object),
+        {"group 2": "#0000ff", "group 0": "#ff0000", "group 1": (0, 1, 0), "group 3": "#ffffff"},
+    ],
+)
+def test_stored_colours_may_have_any_form_that_scanpy_takes(cells, stored):
+    cells.uns["group_colors"] = stored
+    assert group_colors(cells, "group", ["group 2", "group 0", "group 1"]) == ["#0000ff", "#ff0000", "#00ff00"]
+
+
+def test_a_stored_dict_without_a_group_is_not_used(cells):
+    cells.uns["group_colors"] = {"group 0": "#ff0000"}
+    assert group_colors(cells, "group", ["group 3"]) == [palettes.default_20[3]]
