@@ -50,9 +50,9 @@ def activation_map(
 ) -> Axes | Figure | None:
     r"""Draw activations on the neuron graph, one panel per group of cells (their mean) or per cell.
 
-    Each area is a neuron, not a cell: a pixel on a grid or torus, else the Voronoi cell of the neuron's place in the
-    layout of the graph. Areas at the same place in different panels are the same neuron. Parts of the graph that no
-    edge connects are outlined apart.
+    Each area is a neuron, not a cell: a pixel on a grid or torus, else an area around the neuron's place in the layout
+    of the graph. Areas at the same place in different panels are the same neuron, and all are equal in size but for the
+    gaps, which stand where the layout brings neurons together that the graph does not: branches of a tree, say.
 
     Parameters
     ----------
