@@ -64,7 +64,14 @@ class _Diagram:
         pairs, lengths = pairs[of_nodes], lengths[of_nodes]
         apart = np.linalg.norm(sites[pairs[:, 0]] - sites[pairs[:, 1]], axis=1)
         heights = (apart**2 + weights[pairs[:, 0]] - weights[pairs[:, 1]]) / (2 * apart)
-        return cls(pairs, lengths, apart, heights, hull.simplices[lower], corners[lower])
+        return cls(
+            pairs=pairs,
+            lengths=lengths,
+            apart=apart,
+            heights=heights,
+            triangles=hull.simplices[lower],
+            corners=corners[lower],
+        )
 
 
 def areas(nodes: np.ndarray, rim: np.ndarray, adjacency: csr_matrix, unit: float) -> Areas:

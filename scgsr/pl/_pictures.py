@@ -68,7 +68,7 @@ class Pictures:
             return self._differences(normalize)
         if normalize is None:
             return self
-        return replace(self, images=_relative(self.images), what=f"{self.what} / panel maximum")
+        return replace(self, images=relative(self.images), what=f"{self.what} / panel maximum")
 
     def for_scale(self) -> np.ndarray:
         """Return the images that set a scale which panels share."""
@@ -89,13 +89,13 @@ class Pictures:
             differences = np.divide(differences, peak, out=np.zeros_like(differences), where=~(peak <= 0))
             what += " / its maximum"
         drawn = differences.reshape(self.images.shape)
-        drawn[self.is_reference] = _relative(self.images[self.is_reference])
+        drawn[self.is_reference] = relative(self.images[self.is_reference])
         return replace(self, images=drawn, what=what)
 
 
-def _relative(images: np.ndarray) -> np.ndarray:
+def relative(images: np.ndarray) -> np.ndarray:
     """Return images divided by their largest absolute value; what is silent or unknown stays so."""
-    peak = np.abs(images).max(axis=1, keepdims=True)
+    peak = np.max(np.abs(images), axis=1, keepdims=True, where=np.isfinite(images), initial=0.0)
     return np.divide(images, peak, out=images.copy(), where=peak > 0)
 
 

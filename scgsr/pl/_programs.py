@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scgsr import _adata, _checks, _measures
+from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
 from scgsr._checks import about
-from scgsr._values import arcsinh
-from scgsr.pl import _axes, _scale
+from scgsr.pl import _axes, _markers, _scale
 from scgsr.pl._calls import Figsize, checked_figsize, checked_titles, picture
 from scgsr.pl._groups import MOST_GROUPS
 from scgsr.pl._page import Page
@@ -110,7 +109,6 @@ def programs(
     ['CD3D', 'LYZ']
     """
     n, ncols = _checks.positive_int("n", n), None if ncols is None else _checks.positive_int("ncols", ncols)
-    activations = _adata.read_activations(adata, key)
     if names is None:
         chosen = _risers(adata, n, key)
         titles = [f"{name} (module{'s' * (len(modules) > 1)} {', '.join(modules)})" for name, modules in chosen.items()]
@@ -119,14 +117,10 @@ def programs(
         titles = list(chosen)
     _refuse_panels(len(chosen), ax)
     heading, titles = checked_titles(title, titles)
-    model = _adata.read_model(adata, key)
-    layer = model.params["layer"] if layer is None else layer
-    features, markers = _adata.columns(adata, list(chosen), layer=layer)
-    markers = arcsinh(markers, _adata.pending_cofactors(adata, model, layer, features))
-    images = _measures.planes(markers, activations)
+    images = _markers.planes(adata, key, list(chosen), layer)[1]
     alive = ~np.isnan(images)
     norm = _scale.norm(images[alive] if alive.any() else np.zeros(1), vmin=vmin, vmax=vmax, vcenter=vcenter)
-    sheet = Sheet.of_graph(model.graph)
+    sheet = Sheet.of_graph(_adata.read_graph(adata, key))
     size = checked_figsize(figsize, ax)
     page = Page(titles=titles, aspect=sheet.aspect, ncols=ncols, figsize=size, heading=heading, ax=ax)
     for panel, image in zip(page.axes, np.ma.masked_invalid(images), strict=True):

@@ -54,19 +54,34 @@ class Sheet:
             left, right, bottom, top = -0.5, width - 0.5, 0.5 - height, 0.5
             corners = np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
             outline = np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
-            return cls(graph.image_shape, [], outline, (left, right, bottom, top), np.zeros((0, 2, 2)))
+            bounds, links = (left, right, bottom, top), np.zeros((0, 2, 2))
+            return cls(image_shape=graph.image_shape, polygons=[], outline=outline, bounds=bounds, links=links)
         # Around the origin, because Qhull loses precision far from it.
         middle, unit = graph.positions.mean(axis=0), _unit_of(graph)
         found = areas(graph.positions - middle, _rim(graph) - middle, graph.adjacency, unit)
         polygons = [polygon + middle for polygon in found.polygons]
         low, high = np.concatenate(polygons).min(axis=0), np.concatenate(polygons).max(axis=0)
-        return cls(None, polygons, found.outline + middle, (low[0], high[0], low[1], high[1]), found.links + middle)
+        return cls(
+            image_shape=None,
+            polygons=polygons,
+            outline=found.outline + middle,
+            bounds=(low[0], high[0], low[1], high[1]),
+            links=found.links + middle,
+        )
 
     @property
     def aspect(self) -> float:
         """Width over height, as drawn."""
         left, right, bottom, top = self.bounds
         return float(np.clip((right - left) / (top - bottom), 1 / _LONGEST, _LONGEST))
+
+    @property
+    def circles(self) -> tuple[np.ndarray, np.ndarray]:
+        """The centre of each area, (n, 2), and the radius of a circle inside it, none larger than is typical, (n,)."""
+        polygons = self.polygons if self.image_shape is None else _pixels(*self.image_shape)
+        centres = np.stack([_middle(polygon) for polygon in polygons])
+        radii = np.array([_inner_radius(polygon, centre) for polygon, centre in zip(polygons, centres, strict=True)])
+        return centres, 0.92 * np.minimum(radii, np.median(radii))
 
     def draw(self, ax: Axes, values: np.ndarray, **style: Any) -> ScalarMappable:
         """Draw `values`, numbers (n,) for `cmap` and `norm` in `style` or colours (n, 4), and return the artist."""
@@ -115,6 +130,21 @@ def _pixels(height: int, width: int) -> list[np.ndarray]:
     """Return the corners of each pixel, (4, 2), in the order of the neurons."""
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     return [corners + np.array([column, -row]) for row in range(height) for column in range(width)]
+
+
+def _middle(polygon: np.ndarray) -> np.ndarray:
+    """Return the centre of mass of a polygon, (2,)."""
+    following = np.roll(polygon, -1, axis=0)
+    cross = polygon[:, 0] * following[:, 1] - polygon[:, 1] * following[:, 0]
+    middle: np.ndarray = ((polygon + following) * cross[:, None]).sum(axis=0) / (3 * cross.sum())
+    return middle
+
+
+def _inner_radius(polygon: np.ndarray, centre: np.ndarray) -> float:
+    """Return the distance from a point in a convex polygon to its nearest side."""
+    along = np.roll(polygon, -1, axis=0) - polygon
+    away = centre - polygon
+    return float(np.min(np.abs(along[:, 0] * away[:, 1] - along[:, 1] * away[:, 0]) / np.linalg.norm(along, axis=1)))
 
 
 def _rim(graph: NeuronGraph) -> np.ndarray:

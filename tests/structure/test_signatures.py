@@ -75,7 +75,7 @@ SIGNATURES = {
         adata cells * groupby groups reference center normalize ncols cmap vmin vmax vcenter title figsize key ax show
         return_fig
     """,
-    "pl.images": "graph values * titles normalize ncols cmap vmin vmax vcenter title figsize ax show return_fig",
+    "pl.images": "graph values * titles label normalize ncols cmap vmin vmax vcenter title figsize ax show return_fig",
 }
 BEYOND_THE_DESIGN = {
     "tl.fit": {"anneal": "how much stronger the penalty is at first, which is not a matter of its final weight"},
