@@ -8,6 +8,11 @@
 
 The graph connects neurons, not cells.
 
+References
+----------
+Tong et al., *Interpretable Neuron Structuring with Graph Spectral Regularization*, IDA 2020,
+https://doi.org/10.1007/978-3-030-44584-3_40
+
 Examples
 --------
 A graph that is learned from the activations of any layer, three lines at chosen epochs: run the layer over cells,
@@ -32,11 +37,6 @@ take the graph of neurons that fire together, and hand it to the penalty.
 >>> learned = scgsr.graphs.coactivation(layer(cells).detach().numpy(), n_neighbors=4)  # to look at, by pl.images
 >>> learned.n_neurons
 20
-
-References
-----------
-Tong et al., *Interpretable Neuron Structuring with Graph Spectral Regularization*, IDA 2020,
-https://doi.org/10.1007/978-3-030-44584-3_40
 """
 
 from scgsr.nn._bottleneck import SpectralBottleneck

@@ -136,7 +136,7 @@ def activation_heatmap(
     width, height = len(columns.order), len(cells)
     artist = _draw_blocks(panel, pictures, (0, width), cmap=cmap, norm=norm)
     panel.hlines(np.arange(1, height), 0, width, colors="white", linewidths=0.8)
-    _name_groups(panel, cells, heading)
+    _name_groups(panel, cells, heading, page[0] if ax is None else None)
     columns.draw(panel, -_STRIP_END * height, -_STRIP_START * height)
     columns.number(panel)
     panel.set_xlabel(columns.heading, fontsize="small")
@@ -214,11 +214,12 @@ def _spread(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
 
 
-def _name_groups(ax: Axes, cells: dict[Any, np.ndarray], heading: str) -> None:
+def _name_groups(ax: Axes, cells: dict[Any, np.ndarray], heading: str, width: float | None) -> None:
     """Write the name of each group and its number of cells left of the picture, and what the groups are."""
     n_groups = len(cells)
     gap = "\n" if n_groups <= _GROUPS_WITH_TWO_LINES else " "
-    names = [f"{_axes.shortened(str(name), rows=n_groups)}{gap}({len(rows):,})" for name, rows in cells.items()]
+    shown = [_axes.shortened(str(name), rows=n_groups, width=width) for name in cells]
+    names = [f"{name}{gap}({len(rows):,})" for name, rows in zip(shown, cells.values(), strict=True)]
     _axes.name_rows(ax, names, np.arange(n_groups) + 0.5)
     ax.set_ylabel(heading, fontsize="small", parse_math=False)
 

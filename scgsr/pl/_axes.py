@@ -29,6 +29,8 @@ _LEGEND_MARK = 0.55
 _HALF_LETTERS = 18
 # Letters in the name of a row, where there are at most so many rows and where there are more.
 _FEW_ROWS, _LETTERS_OF_FEW, _LETTERS_OF_MANY = 10, 24, 16
+# Letters in a name beside a picture for each inch of a narrow page, and the fewest.
+_LETTERS_PER_INCH, _FEWEST_LETTERS = 4.2, 10
 # The backends of matplotlib that only write files, as its user guide lists them.
 _FILE_BACKENDS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
 
@@ -69,9 +71,14 @@ def name_rows(ax: Axes, names: Sequence[str], heights: Sequence[float] | np.ndar
     ax.tick_params(axis="y", length=0)
 
 
-def shortened(name: str, *, rows: int = 1) -> str:
-    """Return a name that one of so many rows has room for, without its middle: long names often differ at their end."""
+def shortened(name: str, *, rows: int = 1, width: float | None = None) -> str:
+    """Return a name that one of so many rows has room for, on a page of this width in inches, without its middle.
+
+    Long names often differ at their end.
+    """
     letters = _LETTERS_OF_FEW if rows <= _FEW_ROWS else _LETTERS_OF_MANY
+    if width is not None:
+        letters = min(letters, max(int(_LETTERS_PER_INCH * width), _FEWEST_LETTERS))
     half = letters // 2
     return name if len(name) <= letters else f"{name[: half - 1]}…{name[-half:]}"
 

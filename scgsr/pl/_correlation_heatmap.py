@@ -134,7 +134,8 @@ def correlation_heatmap(
     norm = _scale.norm(np.array([-1.0, 1.0]), vmin=vmin, vmax=vmax, vcenter=vcenter)
     panels = _panels(len(labels.categories), len(rows), ncols, checked_figsize(figsize, ax)) if ax is None else [ax]
     in_row = len({panel.get_subplotspec().colspan.start for panel in panels}) if ax is None else 1  # type: ignore[union-attr]
-    names_of_rows = [_axes.shortened(features[row]) for row in rows]
+    width = None if ax is not None else float(panels[0].figure.bbox.width / panels[0].figure.dpi)
+    names_of_rows = [_axes.shortened(features[row], width=width) for row in rows]
     room, size = _title_room(panels[0], names_of_rows, in_row)
     for code, (panel, name) in enumerate(zip(panels, labels.categories, strict=True)):
         members = np.flatnonzero(labels.codes == code)

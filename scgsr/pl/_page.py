@@ -149,7 +149,9 @@ class Page:
         """Inches that the heading needs."""
         if not self.heading:
             return 0.0
-        return _text.height(self._fitted_heading(self.figsize[0] or 6.0), _text.font_size()) + 0.05
+        natural = chosen(self.titles, aspect=self.aspect, ncols=self.ncols, width=None, height=None)
+        width = self.figsize[0] or natural.ncols * (natural.column + GAP) + self._left + self._right
+        return _text.height(self._fitted_heading(width), _text.font_size()) + 0.05
 
     @property
     def _small(self) -> float:

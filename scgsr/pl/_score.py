@@ -39,7 +39,7 @@ _NAMES = {
 _OBSERVED, _NULL = "#0072B2", "0.8"
 # Inches: the page, below which width panels stand one below the other, the names on the left of a panel, the numbers
 # on its right, what it needs above and below, the legend of both.
-_WIDTH, _NARROW, _NAMES_WIDTH, _NUMBERS_WIDTH, _ABOVE, _BELOW, _LEGEND_HEIGHT = 9.0, 6.0, 2.5, 0.45, 0.4, 0.35, 0.4
+_WIDTH, _NARROW, _NAMES_WIDTH, _NUMBERS_WIDTH, _ABOVE, _BELOW, _LEGEND_HEIGHT = 9.6, 6.0, 2.5, 0.45, 0.4, 0.35, 0.4
 # Inches: a row, and a row where there are more than so many.
 _ROW_HEIGHT, _THIN_ROW_HEIGHT, _MOST_THICK_ROWS = 0.26, 0.19, 20
 
@@ -111,7 +111,7 @@ def score(
         return _axes.finish([ax], ax=ax, show=show, return_fig=return_fig)
     width = given[0] or _WIDTH
     column = width / 2 if width >= _NARROW else width
-    names_width = min(_NAMES_WIDTH, 0.45 * column)
+    names_width = min(_NAMES_WIDTH, 0.52 * column)
     panels = _laid_out([len(overall), len(groups)], column, names_width, width, given[1])
     for panel, rows, head in zip(panels, (overall, groups), titles, strict=True):
         _draw_rows(panel, rows, names_width)

@@ -122,9 +122,11 @@ def spectrum(
     labels = _groups.grouping(adata, heading, groups)
     frequencies, energies = _bands(activations, graph.adjacency, labels.codes, laplacian)
     counts = np.bincount(labels.codes[labels.codes >= 0])
-    shortened = [_axes.shortened(str(name), rows=len(counts)) for name in labels.categories]
-    names = [f"{name} ({count:,})" for name, count in zip(shortened, counts, strict=True)]
     given = checked_figsize(figsize, ax)
+    # Rows take their names from the width of the picture.
+    wide = given[0] if len(counts) > _MOST_LINES else None
+    shortened = [_axes.shortened(str(name), rows=len(counts), width=wide) for name in labels.categories]
+    names = [f"{name} ({count:,})" for name, count in zip(shortened, counts, strict=True)]
     if len(names) <= _MOST_LINES:
         n_lines = -(-(len(names) + 1) // _axes.legend_columns(names)) + 1
         width, height = given[0] or _LINES_WIDTH, given[1] or _LINES_HEIGHT + _LEGEND_LINE * n_lines

@@ -6,7 +6,7 @@ import functools
 import re
 
 # Where a name may be broken: after a space, or after a sign that joins words.
-_PIECES = re.compile(r"[^\s_/,;:\-]+[_/,;:\-]*\s*|[_/,;:\-]+\s*|\s+")
+_PIECES = re.compile(r"[_/,;:\-]*[^\s_/,;:\-]+[_/,;:\-]*\s*|[_/,;:\-]+\s*|\s+")
 # At few dots per inch letters stand on whole pixels, which makes them wider.
 _HINTING = 1.06
 # What matplotlib calls a small font, in units of the font size, and a line's height, in units of its own size.

@@ -120,6 +120,18 @@ def test_everything_is_on_the_page(draw, name, fitted, graph_named):
     assert_on_the_page(plt.gcf())
 
 
+def test_a_name_keeps_its_ends_and_is_shorter_on_a_narrow_page():
+    name = "plasmacytoid dendritic cells 12"
+    assert _axes.shortened("B cell") == "B cell"
+    full, many, narrow = (
+        _axes.shortened(name, rows=rows, width=width) for rows, width in ((1, None), (40, 9), (1, 2.5))
+    )
+    for short, letters in ((full, 24), (many, 16), (narrow, 10)):
+        assert len(short) == letters
+        assert short.startswith("plas")
+        assert short.endswith("s 12")
+
+
 def test_what_a_fit_stores_can_be_drawn(cells):
     tl.fit(cells, graphs.learned(12, n_neighbors=3), n_epochs=2, progress=False)
     assert len(panels_of(pl.activation_map(cells, groupby="group"))) == 4

@@ -39,6 +39,10 @@ def test_names_are_broken_between_words():
     assert _text.fitted("a_long_name", 0.7, 10, lines=2) == "a_long_\nname"
 
 
+def test_a_minus_stays_with_its_number():
+    assert _text.fitted("R² on validation cells: -0.052", 1.5, 10, lines=2) == "R² on validation\ncells: -0.052"
+
+
 def test_without_any_room_next_to_nothing_is_left():
     assert len(_text.fitted("abcdefgh", 0.01, 10)) <= 3
 
