@@ -18,7 +18,7 @@ from scgsr._adata._answers import (
 from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, record_arcsinh, says_log1p, write_arcsinh
 from scgsr._adata._cells import groups, numbers, read_cells
 from scgsr._adata._cofactors import ToTransform, to_transform
-from scgsr._adata._colors import group_colors, module_colors, palette
+from scgsr._adata._colors import group_colors, palette
 from scgsr._adata._consensus import check_consensus, read_consensus, view_again, write_consensus
 from scgsr._adata._copy import copied, write_new
 from scgsr._adata._file import (
@@ -33,11 +33,11 @@ from scgsr._adata._file import (
 from scgsr._adata._fit import check_copy, check_free, check_room, write
 from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
 from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
+from scgsr._adata._names import module_colors, module_names, read_named_model
 from scgsr._adata._query import pending_cofactors, query, query_of_results
 from scgsr._adata._results import (
     check_cells,
     read_activations,
-    read_colors,
     read_evolution,
     read_graph,
     read_held_out,
@@ -79,6 +79,7 @@ __all__ = [
     "map_cells",
     "mask",
     "module_colors",
+    "module_names",
     "new_table",
     "numbers",
     "opened",
@@ -91,7 +92,6 @@ __all__ = [
     "read_arcsinh",
     "read_cells",
     "read_cofactors",
-    "read_colors",
     "read_compare",
     "read_consensus",
     "read_evolution",
@@ -100,6 +100,7 @@ __all__ = [
     "read_labels",
     "read_model",
     "read_model_that_fires",
+    "read_named_model",
     "read_novelty",
     "read_programs",
     "read_record",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from scgsr._adata._keys import Keys, colors_of
+from scgsr._adata._keys import colors_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -27,17 +27,21 @@ def palette(n: int) -> np.ndarray:
 
 
 def group_colors(adata: AnnData, column: str, groups: Sequence[Any]) -> list[str]:
-    """Return the colour of each of the groups in a column of `.obs`."""
+    """Return the colour of each of the groups in a column of `.obs`.
+
+    Stored are names, hex or tuples in the order of the categories, as a list or an array, or a dict by category.
+    """
     categories = list(pd.Categorical(adata.obs[column]).categories)
     stored = adata.uns.get(colors_of(column))
+    if isinstance(stored, Mapping):
+        by_name = {str(name): color for name, color in stored.items()}
+        stored = [by_name[str(name)] for name in categories if str(name) in by_name]
     colors = palette(len(categories)) if stored is None or len(stored) < len(categories) else stored
-    return [str(colors[categories.index(group)]) for group in groups]
+    return [_as_text(colors[categories.index(group)]) for group in groups]
 
 
-def module_colors(adata: AnnData, key: str, modules: np.ndarray) -> list[str]:
-    """Return a colour for each module: that of the cell label with the same number, where any cell has it."""
-    n_modules, labels = int(modules.max(initial=-1)) + 1, Keys(key).labels
-    categories = list(pd.Categorical(adata.obs[labels]).categories) if labels in adata.obs else []
-    by_label = dict(zip(categories, group_colors(adata, labels, categories), strict=True)) if categories else {}
-    unused = iter([color for color in palette(2 * n_modules) if color not in by_label.values()])
-    return [by_label.get(str(module)) or next(unused) for module in range(n_modules)]
+def _as_text(color: Any) -> str:
+    """Return a colour as matplotlib reads it from a string; numbers are shares of red, green, blue and opacity."""
+    if isinstance(color, str):
+        return str(color)
+    return "#" + "".join(f"{round(255 * float(share)):02x}" for share in color)

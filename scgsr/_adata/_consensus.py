@@ -11,7 +11,8 @@ from scgsr._adata._answers import read_answer, write_answer
 from scgsr._adata._colors import palette
 from scgsr._adata._fit import snapshot
 from scgsr._adata._keys import Keys
-from scgsr._adata._results import read_colors, read_record
+from scgsr._adata._names import module_colors
+from scgsr._adata._results import read_record
 from scgsr._adata._view import view
 from scgsr._checks import about
 from scgsr._model import FittedModel
@@ -75,8 +76,8 @@ def write_consensus(adata: AnnData, key: str, agreed: Agreement, record: dict[st
     A module has the colour of the label with its number. A failure leaves all as it was.
     """
     keys, undo = Keys(key), snapshot(adata, Keys(key))
-    colors, more = read_colors(adata, key), palette(int(agreed.numbers.max()) + 1)
-    known = () if colors is None else colors[: len(more)]
+    more = palette(int(agreed.numbers.max()) + 1)
+    known = module_colors(adata, key)[: len(more)]
     more[: len(known)] = known
     labels = pd.Categorical.from_codes(agreed.labels, categories=[str(number) for number in agreed.numbers])
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def write(
     *,
     held_out: np.ndarray | None,
     novelty: np.ndarray | None = None,
-    colors: np.ndarray | None = None,
+    colors: Sequence[str] | None = None,
 ) -> None:
     """Write one fit's slots; what an earlier fit left under the same key goes, and a failure leaves all as it was.
 
@@ -87,13 +87,13 @@ def write(
     novelty
         Of cells that the fit has not seen, (n_obs,). Their labels, too, have the categories of the fit.
     colors
-        Those of the labels, if they are to have others than Scanpy would choose.
+        Of each of the fit's `labels`, if they are to have others than Scanpy would choose.
     """
     tell_of_view(adata)
     if keys.record in adata.uns or keys.activations in adata.obsm:
         log.info("overwriting the results under key %r", keys.key)
-    n_labels = max(1, fitted.modules.n_modules)
-    categories = pd.Categorical.from_codes(labels.codes, categories=[str(module) for module in range(n_labels)])
+    names = np.array(fitted.names or ["0"], dtype=object)  # of modules, some of which may have one name
+    categories = pd.Categorical(names[labels.codes], categories=fitted.labels)
     undo = snapshot(adata, keys)
     try:
         _remove(adata, keys)
@@ -107,7 +107,8 @@ def write(
         record = fitted.to_record()
         adata.obs[keys.fit] = pd.Categorical.from_codes(np.zeros(adata.n_obs, dtype=np.int8), categories=[record["id"]])
         adata.uns[keys.record] = record
-        adata.uns[keys.colors] = palette(n_labels) if colors is None or len(colors) != n_labels else colors
+        own_colors = palette(len(fitted.labels)) if colors is None else np.array(colors, dtype=object)
+        adata.uns[keys.colors] = own_colors
     except BaseException:
         undo()
         raise

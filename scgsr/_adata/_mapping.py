@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scgsr._adata import _fit, _query, _results, _view
+from scgsr._adata import _fit, _names, _query, _results, _view
 from scgsr._adata._keys import Keys
 from scgsr._checks import about, log
 from scgsr._model import FittedModel, mapped
@@ -32,9 +32,9 @@ class Reference:
     key: str = ""
 
     @property
-    def colors(self) -> np.ndarray | None:
-        """The colours of the labels, if they are known."""
-        return None if self.cells is None else _results.read_colors(self.cells, self.key)
+    def colors(self) -> list[str] | None:
+        """The colour of each label that cells may get, if they are known."""
+        return None if self.cells is None else _names.label_colors(self.cells, self.key, self.fitted.labels)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -109,7 +109,7 @@ def map_cells(
     )
 
 
-def write_mapping(adata: AnnData, keys: Keys, mapping: Mapping, *, colors: np.ndarray | None) -> None:
+def write_mapping(adata: AnnData, keys: Keys, mapping: Mapping, *, colors: Sequence[str] | None) -> None:
     """Write the slots of a mapping; activations that are not in memory are where they belong already."""
     in_memory = mapping.activations if isinstance(mapping.activations, np.ndarray) else None
     labels, held_out, novelty = mapping.labels, mapping.held_out, mapping.novelty

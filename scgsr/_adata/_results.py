@@ -216,12 +216,6 @@ def read_held_out(adata: AnnData, key: str) -> np.ndarray | None:
     return None if column is None else column.isin([True]).to_numpy()
 
 
-def read_colors(adata: AnnData, key: str) -> np.ndarray | None:
-    """Return the colours of the labels; None if there are none."""
-    colors = adata.uns.get(Keys(key).colors)
-    return None if colors is None else np.array(colors, dtype=object)
-
-
 def read_novelty(adata: AnnData, key: str) -> np.ndarray | None:
     """Return the novelty of mapped cells, (n_obs,) float32, NaN for cells of a fit beside them; None if all are."""
     column = adata.obs.get(Keys(key).novelty)

@@ -3,6 +3,7 @@
 - `_pictures`: how smooth and how local the cells' pictures, their activations on the neuron graph, are.
 - `_spectrum`: at which frequencies of the graph the pictures vary.
 - `_regions`: whether groups of cells light regions of their own.
+- `_ownership`: which group owns each neuron, and whether by more than chance.
 - `_agreement`: with a known angle or pseudotime, and with a fit of another seed.
 - `_sameness`: whether another fit draws the same pictures, turned or mirrored.
 - `_correlation`: of features with neurons.
@@ -24,9 +25,10 @@ from scgsr._measures._design import Design, design_of
 from scgsr._measures._faults import faults, remarks
 from scgsr._measures._halves import Search
 from scgsr._measures._null import p_value, permutation_null, reorder
+from scgsr._measures._ownership import Ownership, ownership
 from scgsr._measures._pictures import localisation, morans_i, neighbour_correlation
 from scgsr._measures._programs import FEWEST_CELLS, Evidence, effects, evidence, planes, saliency
-from scgsr._measures._regions import mean_cosine, owners, segment_connectivity, segments, shares
+from scgsr._measures._regions import mean_cosine, segment_connectivity, segments
 from scgsr._measures._sameness import sameness
 from scgsr._measures._spectrum import graph_spectrum
 from scgsr._measures._table import Fit, Table
@@ -38,6 +40,7 @@ __all__ = [
     "Design",
     "Evidence",
     "Fit",
+    "Ownership",
     "Search",
     "Table",
     "abundance",
@@ -55,7 +58,7 @@ __all__ = [
     "morans_i",
     "neighbour_correlation",
     "neurons",
-    "owners",
+    "ownership",
     "p_value",
     "permutation_null",
     "planes",
@@ -66,6 +69,5 @@ __all__ = [
     "sameness",
     "segment_connectivity",
     "segments",
-    "shares",
     "state",
 ]

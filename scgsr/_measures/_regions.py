@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 def segments(means: np.ndarray) -> np.ndarray:
     """
-    Which group lights each neuron most, as in the map of territories that `pl.segmentation` draws.
+    Which group lights each neuron most.
 
     Groups are compared by their shares: the mean activation of a neuron divided by the sum over all neurons. A bright
     group then does not own the neurons of dim ones.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +12,8 @@ import pandas as pd
 from scipy import sparse
 
 from scgsr import _checks
-from scgsr._model import _apply, _files, _record
-from scgsr._model._network import Autoencoder, AutoencoderConfig
+from scgsr._model import _apply, _files, _record, _stored
+from scgsr._model._network import Autoencoder
 from scgsr._model._novelty import NoveltyReference
 from scgsr._modules import Modules
 from scgsr._values import Batches, Matrix, checked
@@ -37,6 +36,8 @@ class FittedModel:
         What is subtracted from each column and what it is divided by, (n_features,).
     modules
         The neurons' modules.
+    names
+        Of the modules, as labels of cells; ``"0"``, ``"1"``, ... unless the labels were renamed.
     cofactor
         Of the transform of the columns that :func:`scgsr.pp.arcsinh` recorded, (n_features,); NaN: none on record.
     novelty_reference
@@ -72,6 +73,7 @@ class FittedModel:
     cofactor: np.ndarray
     novelty_reference: NoveltyReference | None = None
     explainable_r2: float = float("nan")
+    names: tuple[str, ...] = ()
     evolution: Evolution = field(default_factory=Evolution)
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -88,10 +90,20 @@ class FittedModel:
         if not (np.isfinite(self.mean).all() and np.isfinite(self.scale).all() and (self.scale > 0).all()):
             msg = "`mean` must be finite, and `scale` finite and above 0."
             raise ValueError(msg)
+        if len(self.names) != self.modules.n_modules:
+            if self.names:
+                msg = f"`names` must be of {self.modules.n_modules} modules, got {len(self.names)}."
+                raise ValueError(msg)
+            object.__setattr__(self, "names", tuple(str(module) for module in range(self.modules.n_modules)))
         n = self.graph.n_neurons
         if self.coactivation.shape != (n, n) or self.modules.labels.shape != (n,):
             msg = f"`coactivation` and `modules` must be of the {n} neurons of the graph."
             raise ValueError(msg)
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that cells may get: the names of the modules, each once; "0" if there is no module."""
+        return list(dict.fromkeys(self.names)) or ["0"]
 
     def __repr__(self) -> str:
         return (
@@ -245,56 +257,13 @@ class FittedModel:
 
     def to_record(self) -> dict[str, Any]:
         """Return all of the model as values that h5ad, zarr and safetensors with JSON can hold."""
-        record = {
-            "schema": _record.SCHEMA,
-            "params": _record.plain(self.params),
-            "graph": _record.graph_to_dict(self.graph),
-            "coactivation": self.coactivation,
-            "evolution": self.evolution.to_dict(self.graph.n_neurons),
-            "modules": self.modules.labels,
-            "history": self.history.set_axis(self.history.index.astype(str), axis="index"),
-            "model": {"config": json.dumps({"network": self.network.config.to_dict()}), "arrays": self._arrays()},
-            "features": np.array(self.features, dtype=object),
-            "versions": dict(self.versions),
-        }
-        return _record.with_identity(record)
-
-    def _arrays(self) -> dict[str, np.ndarray]:
-        """Return the weights of the network, and what else is known by numbers."""
-        weights = {name: value.cpu().numpy() for name, value in self.network.state_dict().items()}
-        scaling = {"mean": self.mean, "scale": self.scale, "cofactor": self.cofactor}
-        known = {**self.modules.to_arrays(), "explainable_r2": np.array(self.explainable_r2)}
-        reference = {} if self.novelty_reference is None else self.novelty_reference.to_arrays()
-        return {**weights, **scaling, **known, **reference}
+        return _stored.record_of(self)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> FittedModel:
         """Return the model that `to_record` has made a record of; ValueError if the record is not whole."""
         with _record.whole():
-            record = _record.in_current_form(record)
-            _record.check_types(record)
-            _record.check_identity(record)
-            config = AutoencoderConfig.from_dict(json.loads(str(record["model"]["config"]))["network"])
-            graph = _record.graph_from_dict(record["graph"])
-            arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
-            scaling = {name: arrays.pop(name) for name in ("mean", "scale", "cofactor")}
-            explainable = float(arrays.pop("explainable_r2", np.nan))  # not in older records
-            modules = Modules.from_arrays(np.array(record["modules"]), arrays)
-            reference = NoveltyReference.from_arrays(arrays)
-            return cls(
-                network=Autoencoder.with_weights(config, graph, arrays),  # what is left in `arrays`
-                graph=graph,
-                features=tuple(str(name) for name in record["features"]),
-                **scaling,
-                modules=modules,
-                coactivation=_record.matrix_of(record["coactivation"]),
-                novelty_reference=reference,
-                explainable_r2=explainable,
-                evolution=Evolution.from_dict(record["evolution"]),
-                history=record["history"].copy(),
-                params=dict(record["params"]),
-                versions=dict(record["versions"]),
-            )
+            return cls(**_stored.parts_of(record))
 
     def _batches(self, matrix: Any) -> Batches:
         return Batches(checked(matrix, len(self.features)), self.mean, self.scale, self.network.device)

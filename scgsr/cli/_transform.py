@@ -19,7 +19,7 @@ from scgsr._adata import (
     map_cells,
     opened,
     put,
-    read_model,
+    read_named_model,
     room_for_activations,
     write_mapping,
 )
@@ -128,7 +128,7 @@ def _reference(path: Path, key: str) -> Iterator[Reference]:
         with as_error_about("reference", "path"):
             adata = files.enter_context(_files.cells_in_file(path))
         try:
-            fitted = read_model(adata, key)
+            fitted = read_named_model(adata, key)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError) as error:
             reason = text_of(error).removeprefix(f"`key`={key!r}").removeprefix(":").strip()
             msg = f"{path} has no fit that can be read under --key {key}: {reason}"

@@ -44,7 +44,7 @@ def model(adata: AnnData, *, key: str = DEFAULT_KEY) -> FittedModel:
     >>> scgsr.get.model(adata).graph.n_neurons
     20
     """
-    return _adata.read_model(adata, key)
+    return _adata.read_named_model(adata, key)
 
 
 def neurons(adata: AnnData, *, key: str = DEFAULT_KEY) -> AnnData:
@@ -81,10 +81,9 @@ def neurons(adata: AnnData, *, key: str = DEFAULT_KEY) -> AnnData:
     from anndata import AnnData
 
     graph = _adata.read_graph(adata, key)
-    modules = np.asarray(_adata.read_record(adata, key)["modules"])
-    names = [str(module) for module in np.unique(modules[modules >= 0])]
+    modules, names = _adata.read_model(adata, key).modules.labels, _adata.module_names(adata, key)
     var = pd.DataFrame(
-        {"module": pd.Categorical(modules.astype(str), categories=names)},
+        {"module": pd.Categorical.from_codes(modules, categories=names)},
         index=[f"neuron_{node}" for node in range(graph.n_neurons)],
     )
     return AnnData(
@@ -150,7 +149,8 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
 
     Returns
     -------
-    DataFrame of n_obs rows (`.obs_names`) and one column per neuron (``"neuron_0"``, ...) or module (``"0"``, ...).
+    DataFrame of n_obs rows (`.obs_names`) and one column per neuron (``"neuron_0"``, ...) or module (``"0"``, ..., or
+    the names that the labels were given).
 
     Raises
     ------
@@ -178,4 +178,4 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
             values.copy(), index=adata.obs_names, columns=[f"neuron_{node}" for node in range(values.shape[1])]
         )
     responses = _adata.read_model(adata, key).modules.responses(values)
-    return pd.DataFrame(responses, index=adata.obs_names, columns=[str(module) for module in range(responses.shape[1])])
+    return pd.DataFrame(responses, index=adata.obs_names, columns=_adata.module_names(adata, key))

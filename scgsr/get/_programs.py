@@ -23,7 +23,7 @@ def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFA
     adata
         An AnnData that :func:`scgsr.tl.programs` has been run on. Features that it no longer has are left out.
     module
-        Return this module only, such as ``"0"``, the label of its cells.
+        Return this module only, such as ``"0"`` or ``"CD4 T"``, the label of its cells.
     key
         The fit's `key_added`.
 
@@ -50,7 +50,7 @@ def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFA
     (765, 6)
     """
     effect, tests = _adata.read_programs(adata, key)
-    modules = [str(number) for number in range(effect.shape[1])]
+    modules = _adata.module_names(adata, key)
     if module is not None and str(module) not in modules:
         msg = f"`module` must be one of {modules}, got {module!r}."
         raise about("module", ValueError(msg))
@@ -64,9 +64,9 @@ def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFA
         raise about("adata", KeyError(msg))
     names = np.asarray(tests["names"], dtype=object)[present]
     tables = []
-    for number in range(effect.shape[1]) if module is None else [int(module)]:
+    for number in range(effect.shape[1]) if module is None else [modules.index(str(module))]:
         columns = {name: np.asarray(tests[name])[present, number] for name in ("scores", "pvals", "pvals_adj")}
-        columns |= {"module": str(number), "names": names, "effect": effect[rows[present], number]}
+        columns |= {"module": modules[number], "names": names, "effect": effect[rows[present], number]}
         tables.append(pd.DataFrame(columns).sort_values("effect", ascending=False, kind="stable"))
     return pd.concat(tables, ignore_index=True)[["module", "names", "scores", "effect", "pvals", "pvals_adj"]]
 
@@ -104,7 +104,6 @@ def saliency(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     """
     stored = _adata.read_saliency(adata, key)
     gradients = np.asarray(stored["values"])  # (n_groups, n_modules, n_features)
-    modules = [str(module) for module in range(gradients.shape[1])]
-    levels = [list(stored["groups"]), modules, list(stored["names"])]
+    levels = [list(stored["groups"]), _adata.module_names(adata, key), list(stored["names"])]
     index = pd.MultiIndex.from_product(levels, names=["group", "module", "names"])
     return pd.DataFrame({"gradient": gradients.ravel()}, index=index).reset_index()

@@ -1,8 +1,12 @@
 """Pictures. They read an AnnData and never write to it, not even colours.
 
-Each function returns an Axes (one panel) or a Figure (many). As in Scanpy, a picture that was shown is not returned, so
-that a notebook does not draw it twice: ``show=False`` always returns it, ready for ``savefig``. Only `report` writes a
-file itself: a page to look around in.
+A picture of one panel returns its Axes; one that may have many returns the Figure, however many there are;
+``return_fig=True`` always returns the Figure. As in Scanpy, a picture that was shown is not returned, so that a
+notebook does not draw it twice: ``show=False`` always returns it. There is no `save`: ``fig.savefig("picture.pdf")``
+writes it. Only `report` writes a file itself: a page to look around in.
+
+`figsize` may name the width alone, as in ``figsize=(85 / 25.4, None)`` for a column of 85 mm: panels, letters and
+legends are laid out for it.
 """
 
 from scgsr.pl._activation_heatmap import activation_heatmap
@@ -12,6 +16,7 @@ from scgsr.pl._consensus import consensus
 from scgsr.pl._correlation_heatmap import correlation_heatmap
 from scgsr.pl._evolution import evolution
 from scgsr.pl._history import history
+from scgsr.pl._images import images
 from scgsr.pl._module_tree import module_tree
 from scgsr.pl._neuron_graph import neuron_graph
 from scgsr.pl._programs import programs
@@ -19,6 +24,7 @@ from scgsr.pl._report import report
 from scgsr.pl._score import score
 from scgsr.pl._segmentation import segmentation
 from scgsr.pl._spectrum import spectrum
+from scgsr.pl._stars import stars
 
 __all__ = [
     "activation_heatmap",
@@ -28,6 +34,7 @@ __all__ = [
     "correlation_heatmap",
     "evolution",
     "history",
+    "images",
     "module_tree",
     "neuron_graph",
     "programs",
@@ -35,4 +42,5 @@ __all__ = [
     "score",
     "segmentation",
     "spectrum",
+    "stars",
 ]

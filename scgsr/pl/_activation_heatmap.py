@@ -11,8 +11,10 @@ import pandas as pd
 from scgsr import _adata
 from scgsr._adata import DEFAULT_KEY, Keys
 from scgsr._checks import about, log
-from scgsr.pl import _axes, _groups, _scale
+from scgsr.pl import _axes, _groups, _palette, _scale
+from scgsr.pl._calls import Figsize, checked_figsize, picture
 from scgsr.pl._columns import Columns
+from scgsr.pl._palette import Palette
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,18 +33,24 @@ _PAGE_WIDTH, _LEAST_HEIGHT, _AROUND, _NAME_HEIGHT = 5.2, 3.4, 0.8, 0.15
 _STRIP_END, _STRIP_START = 0.033, 0.008
 
 
+@picture
 def activation_heatmap(
     adata: AnnData,
     *,
     groupby: str | None = None,
     groups: str | Sequence[Any] | None = None,
     pseudotime: str | None = None,
-    cmap: str | Colormap = "viridis",
+    palette: Palette | None = None,
+    cmap: str | Colormap | None = None,
     vmin: float | str | None = None,
     vmax: float | str | None = "p99",
+    vcenter: float | None = None,
+    title: str | None = None,
+    figsize: Figsize | None = None,
     key: str = DEFAULT_KEY,
     ax: Axes | None = None,
     show: bool | None = None,
+    return_fig: bool = False,
 ) -> Axes | Figure | None:
     r"""Draw the activations of cells, in order of group or trajectory, against neurons in the order of the graph.
 
@@ -64,17 +72,28 @@ def activation_heatmap(
         Column of `.obs` with numbers that order the cells inside each group, from top to bottom; a strip shows them
         from light to dark. Cells without a finite value are left out and logged. By default cells are ordered by the
         first principal component of their group's activations, which knows nothing of the order of the neurons.
+    palette
+        Colours of the groups in the strip on the left, which is drawn for the labels of the fit or if this is given:
+        the name of a colour map, a list of colours, or a dict of them by group.
     cmap
-        Colour map.
+        Colour map; by default viridis, or with `vcenter` a diverging one.
     vmin, vmax
         Limits of the colours: numbers, or percentiles of what is drawn such as ``"p99"``, so that a few bright cells do
         not leave all others dark; ``None`` is the largest value above, below 0, silence, unless values are negative.
+    vcenter
+        Value at the middle of the colours.
+    title
+        The title; by default none.
+    figsize
+        Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`.
     ax
         Draw into these axes.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
+    return_fig
+        Return the Figure, whatever else would be returned.
 
     Returns
     -------
@@ -109,26 +128,38 @@ def activation_heatmap(
     cells = _in_order(activations, labels, times, columns.order)
     lines = [_spread(rows, max(_MOST_LINES // len(cells), _FEWEST_LINES)) for rows in cells.values()]
     pictures = [activations[rows][:, columns.order] for rows in lines]
-    norm = _scale.norm(np.concatenate(pictures), vmin=vmin, vmax=vmax)
-    panel = ax or _axes.resizable(_PAGE_WIDTH, max(_LEAST_HEIGHT, _AROUND + _NAME_HEIGHT * len(cells)))[0]
+    norm = _scale.norm(np.concatenate(pictures), vmin=vmin, vmax=vmax, vcenter=vcenter)
+    cmap = ("viridis" if vcenter is None else "RdBu_r") if cmap is None else cmap
+    given = checked_figsize(figsize, ax)
+    page = given[0] or _PAGE_WIDTH, given[1] or max(_LEAST_HEIGHT, _AROUND + _NAME_HEIGHT * len(cells))
+    panel = ax or _axes.resizable(*page)[0]
     width, height = len(columns.order), len(cells)
     artist = _draw_blocks(panel, pictures, (0, width), cmap=cmap, norm=norm)
     panel.hlines(np.arange(1, height), 0, width, colors="white", linewidths=0.8)
-    _name_groups(panel, cells, heading)
+    _name_groups(panel, cells, heading, page[0] if ax is None else None)
     columns.draw(panel, -_STRIP_END * height, -_STRIP_START * height)
     columns.number(panel)
     panel.set_xlabel(columns.heading, fontsize="small")
     # Colours of other groups would be taken for those of the modules.
-    with_labels = heading == Keys(key).labels
+    with_labels = heading == Keys(key).labels or palette is not None
     if with_labels:
-        colors = to_rgba_array(_adata.group_colors(adata, heading, list(cells)))
+        colors = to_rgba_array(_colors(adata, heading, list(cells), palette))
         _draw_blocks(panel, list(colors[:, None, None]), (-_STRIP_END * width, -_STRIP_START * width))
     if times is not None:
         _draw_times(panel, [times[rows] for rows in lines], str(pseudotime), width)
     left, right = (-_STRIP_END * width if with_labels else 0, width if times is None else (1 + _STRIP_END) * width)
     panel.set(xlim=(left, right), ylim=(height, -_STRIP_END * height), frame_on=False)
-    _axes.colorbar(artist, [panel], "activation", widen=False, extend=_scale.beyond(norm, pictures))
-    return _axes.finish([panel], ax=ax, show=show)
+    _axes.colorbar(artist, [panel], "activation", extend=_scale.beyond(norm, pictures))
+    if title is not None:
+        _axes.head(panel, title, page[0] - 1.0)
+    return _axes.finish([panel], ax=ax, show=show, return_fig=return_fig)
+
+
+def _colors(adata: AnnData, heading: str, groups: list[Any], palette: Palette | None) -> list[str]:
+    """Return the colours of the groups, or of all cells together."""
+    if heading:
+        return _palette.of_groups(adata, heading, groups, palette)
+    return _palette.colors(palette, groups) or []
 
 
 def _times(adata: AnnData, pseudotime: str) -> np.ndarray:
@@ -183,11 +214,12 @@ def _spread(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
 
 
-def _name_groups(ax: Axes, cells: dict[Any, np.ndarray], heading: str) -> None:
+def _name_groups(ax: Axes, cells: dict[Any, np.ndarray], heading: str, width: float | None) -> None:
     """Write the name of each group and its number of cells left of the picture, and what the groups are."""
     n_groups = len(cells)
     gap = "\n" if n_groups <= _GROUPS_WITH_TWO_LINES else " "
-    names = [f"{_axes.shortened(str(name), rows=n_groups)}{gap}({len(rows):,})" for name, rows in cells.items()]
+    shown = [_axes.shortened(str(name), rows=n_groups, width=width) for name in cells]
+    names = [f"{name}{gap}({len(rows):,})" for name, rows in zip(shown, cells.values(), strict=True)]
     _axes.name_rows(ax, names, np.arange(n_groups) + 0.5)
     ax.set_ylabel(heading, fontsize="small", parse_math=False)
 

@@ -9,39 +9,50 @@ import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import about, listed
-from scgsr.pl import _axes, _groups, _scale
+from scgsr._checks import about
+from scgsr.pl import _axes, _groups, _pictures, _scale
+from scgsr.pl._calls import Figsize, checked_figsize, checked_titles, picture
+from scgsr.pl._page import Page
+from scgsr.pl._pictures import Pictures
 from scgsr.pl._sheet import Sheet
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
+    from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
 
+# The colour of the title of a mean over few cells.
+_MARK = "#B84300"
 
+
+@picture
 def activation_map(
     adata: AnnData,
     cells: str | int | Sequence[str] | Sequence[int] | np.ndarray | None = None,
     *,
-    groupby: str | None = None,
+    groupby: str | Sequence[str] | None = None,
     groups: str | Sequence[Any] | None = None,
+    reference: str | None = None,
     center: bool = False,
-    normalize: str | None = None,
-    ncols: int = 4,
+    normalize: str | None = "auto",
+    ncols: int | None = None,
     cmap: str | Colormap | None = None,
     vmin: float | str | None = None,
     vmax: float | str | None = None,
     vcenter: float | None = None,
+    title: str | Sequence[str] | None = None,
+    figsize: Figsize | None = None,
     key: str = DEFAULT_KEY,
     ax: Axes | None = None,
     show: bool | None = None,
+    return_fig: bool = False,
 ) -> Axes | Figure | None:
-    """Draw activations on the neuron graph, one panel per group of cells (their mean) or per cell.
+    r"""Draw activations on the neuron graph, one panel per group of cells (their mean) or per cell.
 
-    Each area is a neuron, not a cell: a pixel on a grid or torus, else the Voronoi cell of the neuron's place in the
-    layout of the graph. Areas at the same place in different panels are the same neuron. Parts of the graph that no
-    edge connects are outlined apart.
+    Each area is a neuron, not a cell: a pixel on a grid or torus, else an area around the neuron's place in the layout
+    of the graph. Areas at the same place in different panels are the same neuron, and all are equal in size but for the
+    gaps, which stand where the layout brings neurons together that the graph does not: branches of a tree, say.
 
     Parameters
     ----------
@@ -52,35 +63,48 @@ def activation_map(
         cells are grouped by the labels of the fit.
     groupby
         Draw the mean over each group of this column of `.obs`. Cells with a missing value are in no group; groups
-        without cells are left out and logged.
+        without cells are left out and logged. Of two columns the first gives the rows, the second the columns of
+        panels. Levels come in the order of the categorical; strings that are numbers, in that of the numbers.
     groups
-        Which groups to draw, in this order.
+        Which groups to draw, in this order; with two columns, which levels of the first.
+    reference
+        A level of the second of two columns. Its column shows the pictures themselves, each relative to its maximum
+        in `viridis`; the others show the difference to it within the row, on one scale that is symmetric about 0.
     center
         Subtract the mean over all cells of `adata`, grouped or not: what sets a group apart, instead of what it shares
         with all.
     normalize
-        ``None`` draws all panels on one scale, so that brightness can be compared. ``"panel"`` divides each panel by
-        its own largest absolute value, so that faint pictures can be read too, but only *where* can be compared.
+        ``"panel"`` divides each panel by its own largest absolute value, so that faint pictures can be read too, but
+        only *where* can be compared; differences are divided by the maximum of the reference. ``None`` draws all
+        panels on one scale, so that brightness can be compared; groups of fewer than ten cells, which are marked in
+        their titles, do not set it. ``"auto"`` is ``"panel"``, but ``None`` if a limit or `vcenter` is given.
     ncols
-        Panels per row.
+        Panels per row, at most; by default as many as the width has room for.
     cmap
-        Colour map; by default viridis, or with `center` or `vcenter` a diverging one, red above and blue below.
+        Colour map; by default viridis, or with `center`, `vcenter` or `reference` a diverging one, red above and blue
+        below.
     vmin, vmax
         Limits of the colours: numbers, or percentiles of what is drawn such as ``"p99"``. By default the scale starts
         at 0, silence, unless there are negative values.
     vcenter
         Value at the middle of the colours; by default 0 with `center`. The limits are then symmetric about it unless
         both are given.
+    title
+        What stands above all panels, or the title of one panel, or a list of titles, one for each.
+    figsize
+        Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`.
     ax
         Draw into these axes; for one panel only.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
+    return_fig
+        Return the Figure, whatever else would be returned.
 
     Returns
     -------
-    Axes for one panel, else a Figure; ``None`` if it was shown.
+    Figure, or the Axes if `ax` is given; ``None`` if it was shown.
 
     Raises
     ------
@@ -98,78 +122,72 @@ def activation_map(
     >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
     >>> figure = scgsr.pl.activation_map(adata, groupby="bulk_labels", groups=["CD19+ B", "Dendritic"], show=False)
     >>> [panel.get_title() for panel in figure.axes[:2]]
-    ['CD19+ B (n = 95)', 'Dendritic (n = 240)']
+    ['CD19+ B\nn = 95', 'Dendritic\nn = 240']
     >>> figure.axes[0].images[0].get_array().shape
     (6, 8)
     """
-    if normalize is not None:
-        _checks.one_of("normalize", normalize, ["panel"])
-    ncols = _checks.positive_int("ncols", ncols)
-    if cells is not None and (groupby is not None or groups is not None):
-        msg = "`cells` and `groupby` or `groups` exclude each other: draw single cells or the means of groups."
+    normalize = _unit(normalize, limits=(vmin, vmax, vcenter))
+    ncols = None if ncols is None else _checks.positive_int("ncols", ncols)
+    if cells is not None and not groupby is groups is reference is None:
+        msg = "`cells` excludes `groupby`, `groups` and `reference`: draw single cells or the means of groups."
         raise about("cells", ValueError(msg))
-    activations = _adata.read_activations(adata, key)
+    if center and reference is not None:
+        msg = "`center` subtracts the mean of all cells and `reference` that of a group, got both; leave one out."
+        raise about("center", ValueError(msg))
     if cells is None:
-        titles, images = _of_groups(adata, activations, Keys(key).labels if groupby is None else groupby, groups)
+        column = Keys(key).labels if groupby is None else groupby
+        pictures = _pictures.of_groups(adata, key, column, groups, reference)
     else:
-        titles, images = _of_cells(adata, activations, cells)
-    _refuse_panels(len(images), ax)
-    label = "mean activation" if cells is None else "activation"
-    if center:
-        images = images - activations.mean(axis=0, dtype=np.float64)
-        vcenter = 0.0 if vcenter is None else vcenter
-        label += "\nminus the mean of all cells"
-    if normalize == "panel":
-        peak = np.abs(images).max(axis=1, keepdims=True)
-        images = np.divide(images, peak, out=np.zeros_like(images), where=peak > 0)
-        label += "\nrelative to the panel's maximum"
-    norm = _scale.norm(images, vmin=vmin, vmax=vmax, vcenter=vcenter)
-    if cmap is None:
-        cmap = "viridis" if vcenter is None else "RdBu_r"
+        pictures = _pictures.of_cells(adata, key, cells)
+    _refuse_panels(len(pictures.names), ax)
+    pictures = pictures.drawn(
+        normalize, _adata.read_activations(adata, key).mean(axis=0, dtype=np.float64) if center else None
+    )
+    vcenter = 0.0 if vcenter is None and (center or reference is not None) else vcenter
+    norm = _scale.norm(pictures.for_scale(), vmin=vmin, vmax=vmax, vcenter=vcenter)
+    cmap = ("viridis" if vcenter is None else "RdBu_r") if cmap is None else cmap
     sheet = Sheet.of_graph(_adata.read_graph(adata, key))
-    axes = _axes.panels(titles, aspect=sheet.aspect, ncols=ncols, ax=ax)
-    for panel, image in zip(axes, images, strict=True):
-        artist = sheet.draw(panel, image, cmap=cmap, norm=norm)
-    _axes.colorbar(artist, axes, label, widen=ax is None)
-    return _axes.finish(axes, ax=ax, show=show)
+    heading, titles = checked_titles(title, pictures.titles)
+    page = Page(
+        titles=titles,
+        aspect=sheet.aspect,
+        ncols=pictures.ncols or ncols,
+        figsize=checked_figsize(figsize, ax),
+        heading=heading,
+        row_names=list(pictures.rows),
+        ax=ax,
+    )
+    _draw(page, sheet, pictures, cmap, norm)
+    return _axes.finish(page.axes, ax=ax, show=show, return_fig=return_fig, many=True)
 
 
-# The title of each panel, and the values of the neurons (n_panels, n_neurons).
-_Pictures = tuple[list[str], np.ndarray]
+def _unit(normalize: str | None, *, limits: Sequence[Any]) -> str | None:
+    """Return what `normalize` means: limits are in the unit of the activations unless the user says otherwise."""
+    if normalize is None:
+        return None
+    chosen = _checks.one_of("normalize", normalize, ["auto", "panel"])
+    return None if chosen == "auto" and any(limit is not None for limit in limits) else "panel"
 
 
-def _of_groups(adata: AnnData, activations: np.ndarray, groupby: str, groups: str | Sequence[Any] | None) -> _Pictures:
-    """Return a panel for each group: its name and number of cells, its mean activations."""
-    labels = _groups.grouping(adata, groupby, groups)
-    counts, images = _groups.means(activations, labels)
-    return [f"{name} (n = {count:,})" for name, count in zip(labels.categories, counts, strict=True)], images
+def _draw(page: Page, sheet: Sheet, pictures: Pictures, cmap: str | Colormap, norm: Normalize) -> None:
+    """Draw each picture into its panel, and one colour bar."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
 
-
-def _of_cells(adata: AnnData, activations: np.ndarray, cells: Any) -> _Pictures:
-    """Return a panel for each cell: its name, its activations."""
-    rows = _rows(adata, cells)
-    return [str(name) for name in adata.obs_names[rows]], activations[rows].astype(np.float64)
-
-
-def _rows(adata: AnnData, cells: Any) -> np.ndarray:
-    """Return the positions of the cells that names, positions or a mask stand for."""
-    chosen = np.atleast_1d(np.asarray(cells))
-    if chosen.dtype == bool:
-        if chosen.shape != (adata.n_obs,):
-            msg = f"`cells` as a mask needs one value for each of the {adata.n_obs} cells, got {chosen.size}."
-            raise about("cells", ValueError(msg))
-        return np.flatnonzero(chosen)
-    if np.issubdtype(chosen.dtype, np.integer):
-        outside = [row for row in chosen.tolist() if not -adata.n_obs <= row < adata.n_obs]
-        if outside:
-            msg = f"`cells` as positions must be below the number of cells, {adata.n_obs}, got {listed(outside)}."
-            raise about("cells", ValueError(msg))
-        return chosen
-    unknown = [name for name in chosen.tolist() if name not in adata.obs_names]
-    if unknown:
-        msg = f"`cells` must be names from `adata.obs_names`, positions or a boolean mask, got {listed(unknown)}."
-        raise about("cells", KeyError(msg))
-    return np.array([row for name in chosen.tolist() for row in np.flatnonzero(adata.obs_names == name)], dtype=int)
+    marked, own = pictures.few, pictures.is_reference
+    for number, (panel, image) in enumerate(zip(page.axes, pictures.images, strict=True)):
+        if not np.isfinite(image).all():
+            sheet.blank(panel, "no reference" if pictures.has_cells[number] else "no cells")
+        elif own[number]:
+            sheet.draw(panel, image, cmap="viridis", norm=Normalize(min(0.0, float(image.min())), 1.0))
+        else:
+            sheet.draw(panel, image, cmap=cmap, norm=norm)
+        if marked[number]:
+            panel.title.set_color(_MARK)
+    shown = pictures.images[np.isfinite(pictures.images[:, 0]) & ~own]
+    page.colorbar(
+        ScalarMappable(norm, cmap), pictures.what, extend=_scale.beyond(norm, [shown]) if len(shown) else "neither"
+    )
 
 
 def _refuse_panels(n: int, ax: Axes | None) -> None:

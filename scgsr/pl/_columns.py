@@ -27,13 +27,14 @@ class Columns:
     order: np.ndarray  # (n,)
     modules: np.ndarray  # (n,), in that order
     colors: list[str]
+    names: list[str]
 
     @classmethod
     def of_fit(cls, adata: AnnData, key: str) -> Columns:
         """Return the columns for the fit under a key."""
         modules = np.asarray(_adata.read_record(adata, key)["modules"])
         order = in_row(_adata.read_graph(adata, key).adjacency, modules)
-        return cls(order, modules[order], _adata.module_colors(adata, key, modules))
+        return cls(order, modules[order], _adata.module_colors(adata, key), _adata.module_names(adata, key))
 
     def draw(self, ax: Axes, top: float, bottom: float) -> None:
         """Draw the strip of modules between two heights."""
@@ -52,7 +53,7 @@ class Columns:
         from matplotlib.ticker import FuncFormatter
 
         borders = [0, *(np.flatnonzero(np.diff(self.modules)) + 1), len(self.order)]
-        names = ["dead" if module < 0 else str(module) for module in self.modules[borders[:-1]]]
+        names = ["dead" if module < 0 else self.names[module] for module in self.modules[borders[:-1]]]
         middles, spans = np.add(borders[1:], borders[:-1]) / 2, np.diff(borders)
 
         def name(_: float, tick: int | None) -> str:

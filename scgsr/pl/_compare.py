@@ -8,35 +8,43 @@ import numpy as np
 
 from scgsr import _adata
 from scgsr._adata import DEFAULT_KEY
-from scgsr.pl import _axes, _scale
+from scgsr.pl import _axes, _scale, _text
+from scgsr.pl._calls import Figsize, checked_figsize, picture
 from scgsr.pl._sheet import Sheet
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
     from matplotlib.axes import Axes
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
 
 # What is found at this false discovery rate is marked.
 _FOUND = 0.05
+# Points: the names of features.
+_FEATURE_POINTS = 8.0
 # Columns of the heat map: the features with the smallest p-values.
 _MOST_FEATURES = 30
 # Inches: the width of the page, below which panels stand one below the other, the height of a level and of a row.
-_WIDTH, _NARROW, _LEVEL_HEIGHT, _ROW_HEIGHT, _BETWEEN = 7.1, 5.0, 2.4, 0.16, 0.8
+_WIDTH, _NARROW, _LEVEL_HEIGHT, _ROW_HEIGHT, _BETWEEN = 7.1, 5.0, 2.4, 0.16, 0.6
 _SIDE_BY_SIDE = (1.0, 1.0, 1.5)
 # In units of a panel's width.
 _BETWEEN_PANELS = 0.1
-_CMAP = "RdBu_r"
+# Inches: a row where there are more than so many.
+_THIN_ROW_HEIGHT, _MOST_THICK_ROWS = 0.13, 20
 _INK, _FAINT, _RELATIVE = "0.15", "0.6", "#D55E00"
 
 
+@picture
 def compare(
     adata: AnnData,
     *,
+    cmap: str | Colormap = "RdBu_r",
+    title: str | None = None,
+    figsize: Figsize | None = None,
     key: str = DEFAULT_KEY,
-    figsize: tuple[float, float] | None = None,
     show: bool | None = None,
+    return_fig: bool = False,
 ) -> Figure | None:
     """Draw what :func:`scgsr.tl.compare` has found: three panels for each level of the condition.
 
@@ -51,12 +59,19 @@ def compare(
     ----------
     adata
         An AnnData that :func:`scgsr.tl.compare` has been run on.
+    cmap
+        Colour map of the t, best a diverging one.
+    title
+        What stands above all panels; by default nothing.
+    figsize
+        Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
+        Below 5 inches the panels stand one below the other. None: 180 mm wide.
     key
         The fit's `key_added`.
-    figsize
-        Width and height in inches; below 5 inches the panels stand one below the other. None: 180 mm wide.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
+    return_fig
+        Return the Figure, whatever else would be returned.
 
     Returns
     -------
@@ -83,37 +98,44 @@ def compare(
     neurons, abundance, state = found["neurons"], found["abundance"], found["state"]
     state = state[state["names"].isin(_shown(state))]
     levels, reference = list(dict.fromkeys(abundance["level"])), str(found["params"]["reference"])
-    rows = _panels(len(levels), abundance["module"].nunique(), figsize)
+    below = max((_text.width(_axes.shortened(name), _FEATURE_POINTS) for name in state["names"].unique()), default=0.0)
+    rows = _panels(len(levels), abundance["module"].nunique(), below, checked_figsize(figsize))
     norms = [_symmetric(table["t"].to_numpy()) for table in (neurons, state)]
     sheet = Sheet.of_graph(graph)
-    for level, (picture, bars, heat) in zip(levels, rows, strict=True):
+    for level, (sheet_panel, bars, heat) in zip(levels, rows, strict=True):
         of_level = [table[table["level"] == level] for table in (neurons, abundance, state)]
-        _draw_sheet(picture, sheet, of_level[0], norms[0])
+        _draw_sheet(sheet_panel, sheet, of_level[0], norms[0], cmap)
         names = [_axes.shortened(name) for name in (level, reference) if name]
-        picture.set_title("\nagainst ".join(names), fontsize="medium", parse_math=False)
+        sheet_panel.set_title("\nagainst ".join(names), fontsize="medium", parse_math=False)
         _draw_modules(bars, of_level[1])
         # Beside the shares, rows are named once.
-        _draw_state(heat, of_level[2], norms[1], named=picture.get_position().x0 == heat.get_position().x0)
-    for panel, title in zip(rows[0][1:], ("share of each module", "markers in each module"), strict=True):
-        panel.set_title(title, fontsize="medium")
+        _draw_state(heat, of_level[2], norms[1], cmap, named=sheet_panel.get_position().x0 == heat.get_position().x0)
+    for panel, head in zip(rows[0][1:], ("share of each module", "markers in each module"), strict=True):
+        panel.set_title(head, fontsize="medium")
     for column, label in ((0, "moderated t\nof mean pictures"), (2, "moderated t of medians")):
         panels = [row[column] for row in rows]
         artist = (panels[0].images or panels[0].collections)[0]
-        _axes.colorbar(artist, panels, label, widen=False)
-    return _axes.finish([panel for row in rows for panel in row], ax=None, show=show)  # type: ignore[return-value]
+        _axes.colorbar(artist, panels, label)
+    panels = [panel for row in rows for panel in row]
+    _axes.heading(panels[0].figure, title)
+    return _axes.finish(panels, ax=None, show=show, return_fig=return_fig, many=True)  # type: ignore[return-value]
 
 
-def _panels(n_levels: int, n_modules: int, figsize: tuple[float, float] | None) -> list[list[Axes]]:
-    """Return the three panels of each level."""
+def _panels(
+    n_levels: int, n_modules: int, below: float, figsize: tuple[float | None, float | None]
+) -> list[list[Axes]]:
+    """Return the three panels of each level, with so many inches below them."""
     import matplotlib.pyplot as plt
 
-    height = max(_LEVEL_HEIGHT, _ROW_HEIGHT * n_modules + _BETWEEN)
-    width = _WIDTH if figsize is None else figsize[0]
+    row = _ROW_HEIGHT if n_modules <= _MOST_THICK_ROWS else _THIN_ROW_HEIGHT
+    height = max(_LEVEL_HEIGHT, row * n_modules + _BETWEEN) + below
+    width = figsize[0] or _WIDTH
     if width < _NARROW:
-        figure = plt.figure(figsize=figsize or (width, 3 * n_levels * height), layout="constrained")
-        panels = figure.subplots(3 * n_levels, 1, squeeze=False)
+        heights = [_LEVEL_HEIGHT, height - below, height] * n_levels
+        figure = plt.figure(figsize=(width, figsize[1] or sum(heights)), layout="constrained")
+        panels = figure.subplots(3 * n_levels, 1, squeeze=False, height_ratios=heights)
         return panels.reshape(n_levels, 3).tolist()
-    figure = plt.figure(figsize=figsize or (width, n_levels * height))
+    figure = plt.figure(figsize=(width, figsize[1] or n_levels * height))
     figure.set_layout_engine("constrained", wspace=_BETWEEN_PANELS)
     return figure.subplots(n_levels, 3, squeeze=False, width_ratios=_SIDE_BY_SIDE).tolist()
 
@@ -130,12 +152,9 @@ def _symmetric(values: np.ndarray) -> Normalize:
     return _scale.norm(known if len(known) else np.zeros(1), vcenter=0)
 
 
-def _draw_sheet(panel: Axes, sheet: Sheet, table: pd.DataFrame, norm: Normalize) -> None:
+def _draw_sheet(panel: Axes, sheet: Sheet, table: pd.DataFrame, norm: Normalize, cmap: str | Colormap) -> None:
     """Draw the t of each neuron, with a border around those that are found."""
-    import matplotlib as mpl
-
-    colors = mpl.colormaps[_CMAP].with_extremes(bad=_scale.DEAD)
-    sheet.draw(panel, np.ma.masked_invalid(table["t"].to_numpy()), cmap=colors, norm=norm)
+    sheet.draw(panel, np.ma.masked_invalid(table["t"].to_numpy()), cmap=_scale.with_grey(cmap), norm=norm)
     sheet.border(panel, table["q"].to_numpy() <= _FOUND)
 
 
@@ -153,20 +172,18 @@ def _draw_modules(panel: Axes, table: pd.DataFrame) -> None:
     _axes.name_rows(panel, [_axes.shortened(str(name), rows=len(table)) for name in table["module"]], rows)
 
 
-def _draw_state(panel: Axes, table: pd.DataFrame, norm: Normalize, *, named: bool) -> None:
+def _draw_state(panel: Axes, table: pd.DataFrame, norm: Normalize, cmap: str | Colormap, *, named: bool) -> None:
     """Draw the t of each marker in each module, with a dot where it is found."""
-    import matplotlib as mpl
-
     modules, names = list(dict.fromkeys(table["module"])), list(dict.fromkeys(table["names"]))
     shape = len(modules), len(names)
-    colors = mpl.colormaps[_CMAP].with_extremes(bad=_scale.UNDEFINED)
+    colors = _scale.with_grey(cmap, _scale.UNDEFINED)
     image = np.ma.masked_invalid(table["t"].to_numpy().reshape(shape))
     panel.imshow(image, aspect="auto", cmap=colors, norm=norm, interpolation="nearest")
     row, column = np.nonzero((table["q"].to_numpy() <= _FOUND).reshape(shape))
     panel.scatter(column, row, s=9, color="black", edgecolors="white", linewidths=0.5)
     shown = [_axes.shortened(name, rows=len(modules)) for name in modules] if named else []
     _axes.name_rows(panel, shown, np.arange(len(shown)))
-    size = min(8.0, 180 / max(len(names), 1))
+    size = min(_FEATURE_POINTS, 180 / max(len(names), 1))
     panel.set_xticks(
         range(len(names)), [_axes.shortened(name) for name in names], rotation=90, fontsize=size, parse_math=False
     )

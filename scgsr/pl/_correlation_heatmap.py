@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,26 +12,32 @@ from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
 from scgsr._checks import about
 from scgsr._measures import feature_correlation
-from scgsr.pl import _axes, _groups, _scale
+from scgsr.pl import _axes, _groups, _scale, _text
+from scgsr.pl._calls import Figsize, checked_figsize, picture
 from scgsr.pl._columns import Columns
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 # More rows than this are drawn only for who names them.
 _MOST_UNNAMED = 40
 # Inches: the width of a panel, the height of a row, the least and most height of a panel.
 _PANEL_WIDTH, _ROW_HEIGHT, _LEAST_HEIGHT, _MOST_HEIGHT = 1.45, 0.14, 0.8, 6.0
-# Inches: the title with the strip of modules, the names with the colour bar.
-_TITLE_HEIGHT, _BESIDE = 0.5, 1.4
-# Letters in a line of a title, where two panels stand in a column of 85 mm.
-_TITLE_LETTERS = 12
+# Inches: the title with the strip of modules, the names with the colour bar, the colour bar alone.
+_TITLE_HEIGHT, _BESIDE, _BAR = 0.5, 1.4, 1.0
+# Panels in a row; up to so many panels each has its full width, else at least this one, in inches.
+_NCOLS, _FEW_PANELS, _LEAST_PANEL_WIDTH = 4, 12, 0.75
+# Inches: what a page is high at most, as far as rows and panels have at least these heights.
+_PAGE_HEIGHT, _LEAST_ROW_HEIGHT, _LOWEST = 10.0, 0.085, 0.45
 # Where the strip of modules begins and ends above the rows, in shares of the panel's height.
 _STRIP_TOP, _STRIP_BOTTOM = 0.06, 0.015
 
 
+@picture
 def correlation_heatmap(
     adata: AnnData,
     groupby: str,
@@ -40,9 +45,17 @@ def correlation_heatmap(
     groups: str | Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
     layer: str | None = None,
-    ncols: int = 4,
+    ncols: int | None = None,
+    cmap: str | Colormap = "RdBu_r",
+    vmin: float | str | None = -1.0,
+    vmax: float | str | None = 1.0,
+    vcenter: float = 0.0,
+    title: str | None = None,
+    figsize: Figsize | None = None,
     key: str = DEFAULT_KEY,
+    ax: Axes | None = None,
     show: bool | None = None,
+    return_fig: bool = False,
 ) -> Axes | Figure | None:
     r"""Draw the correlation of markers with neurons over the cells of each group, as of each branch of a trajectory.
 
@@ -66,16 +79,27 @@ def correlation_heatmap(
     layer
         Where to take their values from, by default `.X`. Only the named columns of a sparse matrix are made dense.
     ncols
-        Panels per row.
+        Panels per row, at most; by default as many as the width has room for.
+    cmap
+        Colour map, best a diverging one.
+    vmin, vmax, vcenter
+        Limits and middle of the colours.
+    title
+        What stands above all panels; by default nothing.
+    figsize
+        Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`.
+    ax
+        Draw into these axes; for one group only.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
+    return_fig
+        Return the Figure, whatever else would be returned.
 
     Returns
     -------
-    Axes for one panel, else a Figure; ``None`` if it was shown. It is laid out anew for another width: four panels in
-    a row fit 180 mm, two (``ncols=2``) a column of 85 mm, as after ``figure.set_figwidth(85 / 25.4)``.
+    Figure, or the Axes if `ax` is given; ``None`` if it was shown.
 
     Raises
     ------
@@ -93,11 +117,11 @@ def correlation_heatmap(
     >>> scgsr.tl.fit(adata, (6, 8), n_epochs=2)
     >>> figure = scgsr.pl.correlation_heatmap(adata, "phase", names=["CD3D", "CD79A", "LYZ"], show=False)
     >>> [panel.get_title() for panel in figure.axes[:3]]
-    ['G1\n(n = 501)', 'G2M\n(n = 17)', 'S\n(n = 182)']
+    ['G1\nn = 501', 'G2M\nn = 17', 'S\nn = 182']
     >>> figure.axes[0].images[0].get_array().shape
     (3, 48)
     """
-    ncols = _checks.positive_int("ncols", ncols)
+    ncols = None if ncols is None else _checks.positive_int("ncols", ncols)
     if names is None and adata.n_vars > _MOST_UNNAMED:
         most = f"best at most {_MOST_UNNAMED}"
         msg = f"`names`=None draws all features, got {adata.n_vars} of them; name those to draw, {most}."
@@ -106,21 +130,41 @@ def correlation_heatmap(
     labels = _groups.grouping(adata, groupby, groups)
     features, values = _adata.columns(adata, names, layer=layer)
     rows = _clustered(feature_correlation(values, activations))
-    panels = _panels(len(labels.categories), len(rows), ncols)
+    _refuse_panels(len(labels.categories), ax)
+    norm = _scale.norm(np.array([-1.0, 1.0]), vmin=vmin, vmax=vmax, vcenter=vcenter)
+    panels = _panels(len(labels.categories), len(rows), ncols, checked_figsize(figsize, ax)) if ax is None else [ax]
+    in_row = len({panel.get_subplotspec().colspan.start for panel in panels}) if ax is None else 1  # type: ignore[union-attr]
+    width = None if ax is not None else float(panels[0].figure.bbox.width / panels[0].figure.dpi)
+    names_of_rows = [_axes.shortened(features[row], width=width) for row in rows]
+    room, size = _title_room(panels[0], names_of_rows, in_row)
     for code, (panel, name) in enumerate(zip(panels, labels.categories, strict=True)):
         members = np.flatnonzero(labels.codes == code)
-        picture = feature_correlation(values[members], activations[members])[rows][:, columns.order]
-        artist = _draw(panel, picture, columns)
-        title = f"{textwrap.fill(_axes.shortened(str(name)), _TITLE_LETTERS)}\n(n = {len(members):,})"
-        panel.set_title(title, fontsize="small", parse_math=False)
-        if code % ncols == 0:
-            _axes.name_rows(panel, [_axes.shortened(features[row]) for row in rows], np.arange(len(rows)) + 0.5)
-        if code < ncols:
+        correlations = feature_correlation(values[members], activations[members])[rows][:, columns.order]
+        artist = _draw(panel, correlations, columns, _scale.with_grey(cmap, _scale.UNDEFINED), norm)
+        _axes.head(panel, _groups.title(str(name), len(members)), room, size=size)
+        if code % in_row == 0:
+            _axes.name_rows(panel, names_of_rows, np.arange(len(rows)) + 0.5)
+        if code < in_row:
             columns.number(panel)
-    cast("Figure", panels[0].figure).supxlabel(columns.heading, fontsize="small")
-    label = "correlation over cells\n(grey: undefined)"
-    _axes.colorbar(artist, panels, label, widen=False)
-    return _axes.finish(panels, ax=None, show=show)
+    if ax is None:
+        cast("Figure", panels[0].figure).supxlabel(columns.heading, fontsize="small")
+    _axes.heading(panels[0].figure, title)
+    _axes.colorbar(artist, panels, "correlation over cells\n(grey: undefined)")
+    return _axes.finish(panels, ax=ax, show=show, return_fig=return_fig, many=True)
+
+
+def _title_room(panel: Axes, names_of_rows: list[str], in_row: int) -> tuple[float, float]:
+    """Return the width of a title in inches where so many panels stand in a row, and the size of its letters."""
+    small = _text.SMALL * _text.font_size()
+    beside = max(_text.width(name, small) for name in names_of_rows) + _BAR
+    room = max((panel.figure.bbox.width / panel.figure.dpi - beside) / in_row - 0.05, 0.3)
+    return room, _text.SMALL * min(1.0, room / _text.width("only n = 9", small))
+
+
+def _refuse_panels(n: int, ax: Axes | None) -> None:
+    if ax is not None and n > 1:
+        msg = f"`ax` holds one panel, got {n} groups to draw; choose one with `groups`, or leave `ax` out."
+        raise about("ax", ValueError(msg))
 
 
 def _clustered(correlation: np.ndarray) -> np.ndarray:
@@ -133,21 +177,27 @@ def _clustered(correlation: np.ndarray) -> np.ndarray:
     return np.concatenate([defined, np.flatnonzero(~np.isfinite(correlation).any(axis=1))])
 
 
-def _panels(n: int, n_rows: int, ncols: int) -> list[Axes]:
+def _panels(n: int, n_rows: int, ncols: int | None, figsize: tuple[float | None, float | None]) -> list[Axes]:
     """Return axes for `n` groups of `n_rows` features."""
+    least = _PANEL_WIDTH if n <= _FEW_PANELS else _LEAST_PANEL_WIDTH
+    if ncols is None:
+        room = _NCOLS * _PANEL_WIDTH if figsize[0] is None else figsize[0] - _BESIDE
+        ncols = max(int(room / (0.7 * least if figsize[0] else least)), 1)
     ncols = min(ncols, n)
-    height = float(np.clip(_ROW_HEIGHT * n_rows, _LEAST_HEIGHT, _MOST_HEIGHT)) + _TITLE_HEIGHT
-    width, n_lines = _PANEL_WIDTH * ncols + _BESIDE, -(-n // ncols)
-    return _axes.resizable(width, height * n_lines + _TITLE_HEIGHT, n=n, ncols=ncols)
+    n_lines = -(-n // ncols)
+    wanted = float(np.clip(_ROW_HEIGHT * n_rows, _LEAST_HEIGHT, _MOST_HEIGHT))
+    # Many lines of panels are low, but not lower than names of rows can be read.
+    room = max(_PAGE_HEIGHT / n_lines - _TITLE_HEIGHT, _LEAST_ROW_HEIGHT * n_rows, _LOWEST)
+    height = (min(wanted, room) + _TITLE_HEIGHT) * n_lines + _TITLE_HEIGHT
+    width = figsize[0] or max(_PANEL_WIDTH if n_lines == 1 else least, _LEAST_PANEL_WIDTH) * ncols + _BESIDE
+    return _axes.resizable(width, figsize[1] or height, n=n, ncols=ncols)
 
 
-def _draw(ax: Axes, picture: np.ndarray, columns: Columns) -> Any:
+def _draw(ax: Axes, correlations: np.ndarray, columns: Columns, cmap: Colormap, norm: Normalize) -> AxesImage:
     """Draw one group's correlations and the strip of modules above."""
-    import matplotlib as mpl
-
-    height, width = picture.shape
-    style: dict[str, Any] = {"cmap": mpl.colormaps["RdBu_r"].with_extremes(bad=_scale.UNDEFINED), "vmin": -1, "vmax": 1}
-    artist = ax.imshow(picture, extent=(0, width, height, 0), aspect="auto", interpolation="nearest", **style)
+    height, width = correlations.shape
+    extent = (0, width, height, 0)
+    artist = ax.imshow(correlations, extent=extent, aspect="auto", interpolation="nearest", cmap=cmap, norm=norm)
     top = -_STRIP_TOP * height
     columns.draw(ax, top, -_STRIP_BOTTOM * height)
     ax.set(xlim=(0, width), ylim=(height, top), xticks=[], yticks=[], frame_on=False)

@@ -11,8 +11,10 @@ from scipy.sparse import csr_matrix
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
 from scgsr.graphs import edge_jaccard
-from scgsr.pl import _axes, _scale
+from scgsr.pl import _axes, _palette, _scale
+from scgsr.pl._calls import Figsize, checked_figsize, picture
 from scgsr.pl._neuron_graph import aspect, draw_edges, draw_nodes
+from scgsr.pl._palette import Palette
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -25,14 +27,25 @@ if TYPE_CHECKING:
 _MOST_PANELS = 8
 # Inches: a panel, its title, a line of the legend below, what is left free above and below a panel.
 _PANEL_SIZE, _TITLE_HEIGHT, _LEGEND_LINE, _PAD = 1.7, 0.45, 0.22, 0.1
-# How many entries stand side by side in the legend, and how many modules it names.
-_LEGEND_COLUMNS, _MODULES_NAMED = 3, 10
+# Panels in a row, and the least width of one in inches.
+_NCOLS, _LEAST_SIZE = 4, 1.1
+# Inches: an entry of the legend; and how many modules it names.
+_LEGEND_ENTRY, _MODULES_NAMED = 1.15, 10
 _NEW_EDGE, _KEPT_EDGE = "0.1", "0.85"
 
 
+@picture
 def evolution(
-    adata: AnnData, *, ncols: int = 4, key: str = DEFAULT_KEY, show: bool | None = None
-) -> Axes | Figure | None:
+    adata: AnnData,
+    *,
+    ncols: int | None = None,
+    palette: Palette | None = None,
+    title: str | None = None,
+    figsize: Figsize | None = None,
+    key: str = DEFAULT_KEY,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Figure | None:
     """Draw how a learned graph changed while it was estimated again and again during training.
 
     Each panel is one estimate, with the epoch it was made in and the share of edges (Jaccard) that it has in common
@@ -46,16 +59,23 @@ def evolution(
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on with a graph from :func:`scgsr.graphs.learned`.
     ncols
-        Panels per row.
+        Panels per row, at most; by default as many as the width has room for, up to four.
+    palette
+        Colours of the modules: the name of a colour map, a list of colours, or a dict of them by module.
+    title
+        What stands above all panels; by default nothing.
+    figsize
+        Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
+    return_fig
+        Return the Figure, whatever else would be returned.
 
     Returns
     -------
-    Axes for one panel, else a Figure; ``None`` if it was shown. It is laid out anew for another width, as after
-    ``figure.set_figwidth(85 / 25.4)``, a column of 85 mm.
+    Figure; ``None`` if it was shown.
 
     Raises
     ------
@@ -76,28 +96,35 @@ def evolution(
     """
     from matplotlib.colors import to_rgba_array
 
-    ncols = _checks.positive_int("ncols", ncols)
+    width, height = checked_figsize(figsize)
+    fitting = _NCOLS if width is None else int(np.clip(width // _LEAST_SIZE, 1, _NCOLS))
+    ncols = fitting if ncols is None else _checks.positive_int("ncols", ncols)
     estimates, graph = _adata.read_evolution(adata, key), _adata.read_graph(adata, key)
     modules = np.asarray(_adata.read_record(adata, key)["modules"])
-    colors = _adata.module_colors(adata, key, modules)
+    colors = _palette.of_modules(adata, key, palette)
     faces = to_rgba_array([*colors, _scale.DEAD])[modules]
     chosen = np.unique(np.linspace(0, len(estimates) - 1, _MOST_PANELS).round().astype(int))
-    panels = _panels(len(chosen), ncols, aspect(graph))
+    panels = _panels(len(chosen), ncols, aspect(graph), width)
     for panel, index in zip(panels, chosen, strict=True):
         kept, new = _kept_and_new(estimates, index)
         draw_edges(panel, replace(graph, adjacency=kept), _KEPT_EDGE)
         draw_edges(panel, replace(graph, adjacency=new), _NEW_EDGE)
         draw_nodes(panel, graph, np.ones(graph.n_neurons), facecolors=faces, edgecolors="white")
         panel.set_title(_title(estimates, index), fontsize="small")
-    _write_legend(cast("Figure", panels[0].figure), colors)
-    return _axes.finish(panels, ax=None, show=show)
+    figure = cast("Figure", panels[0].figure)
+    _write_legend(figure, colors)
+    if height is not None:
+        figure.set_figheight(height)
+    _axes.heading(figure, title)
+    return _axes.finish(panels, ax=None, show=show, return_fig=return_fig, many=True)  # type: ignore[return-value]
 
 
-def _panels(n: int, ncols: int, ratio: float) -> list[Axes]:
+def _panels(n: int, ncols: int, ratio: float, width: float | None) -> list[Axes]:
     """Return axes for `n` graphs of this width over height."""
     ncols = min(ncols, n)
-    height = _PANEL_SIZE * min(1.0, 1 / ratio) + _TITLE_HEIGHT
-    return _axes.resizable(_PANEL_SIZE * ncols, height * -(-n // ncols), n=n, ncols=ncols)
+    size = _PANEL_SIZE if width is None else min(width / ncols, _PANEL_SIZE)
+    height = size * min(1.0, 1 / ratio) + _TITLE_HEIGHT
+    return _axes.resizable(width or size * ncols, height * -(-n // ncols), n=n, ncols=ncols)
 
 
 def _write_legend(figure: Figure, colors: list[str]) -> None:
@@ -109,7 +136,7 @@ def _write_legend(figure: Figure, colors: list[str]) -> None:
     for module, color in enumerate(colors[:_MODULES_NAMED]):
         handles.append(Line2D([], [], color=color, marker="o", linestyle="none"))
         labels.append(f"module {module}")
-    n_columns = min(_LEGEND_COLUMNS, len(handles))
+    n_columns = min(max(1, int(figure.get_size_inches()[0] / _LEGEND_ENTRY)), len(handles))
     # Panels that keep their aspect put their titles nearer to the edge than the layout knows.
     cast("ConstrainedLayoutEngine", figure.get_layout_engine()).set(h_pad=_PAD)
     figure.set_figheight(figure.get_figheight() + _LEGEND_LINE * -(-len(handles) // n_columns))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from scgsr import _adata
 from scgsr._adata import DEFAULT_KEY
 from scgsr.pl import _axes
+from scgsr.pl._calls import Figsize, checked_figsize, picture
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Title of a panel, and the columns of the history that it shows.
@@ -21,11 +21,20 @@ _CURVES = {
     "edges kept (Jaccard)": ("edge_jaccard",),
 }
 _TRAINING, _VALIDATION = "0.6", "#0072B2"
-# Inches.
-_PANEL_WIDTH, _PAGE_HEIGHT = 2.8, 2.6
+# Inches: a panel, the least width of one, the height of panels that stand in several rows.
+_PANEL_WIDTH, _LEAST_WIDTH, _PAGE_HEIGHT, _ROW_HEIGHT = 2.8, 1.6, 2.6, 2.0
 
 
-def history(adata: AnnData, *, key: str = DEFAULT_KEY, show: bool | None = None) -> Axes | Figure | None:
+@picture
+def history(
+    adata: AnnData,
+    *,
+    title: str | None = None,
+    figsize: Figsize | None = None,
+    key: str = DEFAULT_KEY,
+    show: bool | None = None,
+    return_fig: bool = False,
+) -> Figure | None:
     """Draw losses, explained variance and, for a learned graph, the stability of its edges over the epochs.
 
     Only what was recorded is drawn: without validation cells there are no validation curves. Training losses are means
@@ -35,10 +44,16 @@ def history(adata: AnnData, *, key: str = DEFAULT_KEY, show: bool | None = None)
     ----------
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on.
+    title
+        What stands above all panels; by default nothing.
+    figsize
+        Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
+    return_fig
+        Return the Figure, whatever else would be returned.
 
     Returns
     -------
@@ -63,11 +78,15 @@ def history(adata: AnnData, *, key: str = DEFAULT_KEY, show: bool | None = None)
     table = _adata.read_record(adata, key)["history"].dropna(axis="columns", how="all")
     curves = {title: [name for name in columns if name in table] for title, columns in _CURVES.items()}
     curves = {title: names for title, names in curves.items() if names}
-    axes = _axes.resizable(_PANEL_WIDTH * len(curves), _PAGE_HEIGHT, n=len(curves), ncols=len(curves))
-    for panel, (title, names) in zip(axes, curves.items(), strict=True):
+    width, height = checked_figsize(figsize)
+    ncols = len(curves) if width is None else max(1, min(len(curves), int(width / _LEAST_WIDTH)))
+    n_rows = -(-len(curves) // ncols)
+    size = width or _PANEL_WIDTH * ncols, height or (_PAGE_HEIGHT if n_rows == 1 else _ROW_HEIGHT * n_rows)
+    axes = _axes.resizable(*size, n=len(curves), ncols=ncols)
+    for panel, (name_of_panel, names) in zip(axes, curves.items(), strict=True):
         # A curve alone in its panel needs no legend; its value for the kept network says more.
-        last = "" if len(_CURVES[title]) > 1 else f": {table.loc[table['kept'], names[0]].iloc[0]:.3f}"
-        panel.set_title(title + last, fontsize="medium")
+        last = "" if len(_CURVES[name_of_panel]) > 1 else f": {table.loc[table['kept'], names[0]].iloc[0]:.3f}"
+        _axes.head(panel, name_of_panel + last, 0.7 * size[0] / ncols)
         for name in names:
             training = name.startswith("train")
             color, label = (_TRAINING, "training") if training else (_VALIDATION, "validation")
@@ -76,4 +95,5 @@ def history(adata: AnnData, *, key: str = DEFAULT_KEY, show: bool | None = None)
         panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         panel.spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False, fontsize="small")
-    return _axes.finish(axes, ax=None, show=show)
+    _axes.heading(axes[0].figure, title)
+    return _axes.finish(axes, ax=None, show=show, return_fig=return_fig, many=True)  # type: ignore[return-value]

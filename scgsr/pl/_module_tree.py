@@ -9,7 +9,9 @@ import numpy as np
 
 from scgsr import _adata
 from scgsr._adata import DEFAULT_KEY
-from scgsr.pl import _axes
+from scgsr.pl import _axes, _palette
+from scgsr.pl._calls import Figsize, checked_figsize, picture
+from scgsr.pl._palette import Palette
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,8 +37,17 @@ _MARK, _SMALL_MARK, _LETTERS = 11.5, 4.5, 7.0
 _FORK, _LEAF, _BORDER = 0.75, 1.15, 1.5
 
 
+@picture
 def module_tree(
-    adata: AnnData, *, key: str = DEFAULT_KEY, ax: Axes | None = None, show: bool | None = None
+    adata: AnnData,
+    *,
+    palette: Palette | None = None,
+    title: str | None = None,
+    figsize: Figsize | None = None,
+    key: str = DEFAULT_KEY,
+    ax: Axes | None = None,
+    show: bool | None = None,
+    return_fig: bool = False,
 ) -> Axes | Figure | None:
     """Draw which modules merge next, and how sure it is that they are apart.
 
@@ -53,12 +64,20 @@ def module_tree(
     ----------
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on.
+    palette
+        Colours of the modules: the name of a colour map, a list of colours, or a dict of them by module.
+    title
+        The title; by default how many modules there are and which splits next.
+    figsize
+        Width and height in inches; a height of None follows from what is drawn, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`, or that of :func:`scgsr.tl.cluster`.
     ax
         Draw into these axes.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
+    return_fig
+        Return the Figure, whatever else would be returned.
 
     Returns
     -------
@@ -87,22 +106,24 @@ def module_tree(
     >>> [int(n_left) for n_left, height in ax.collections[-1].get_offsets()]
     [4, 3, 2, 1]
     """
-    modules = _adata.read_model_that_fires(adata, key).modules
+    modules, names = _adata.read_model_that_fires(adata, key).modules, _adata.read_named_model(adata, key).names
     branches = _Branches.above(modules.tree, modules.pieces)
-    colors = _adata.module_colors(adata, key, np.arange(modules.n_modules))
+    colors = _palette.of_modules(adata, key, palette)
     labels = _adata.read_labels(adata, key)
-    counts = [int((labels == str(module)).sum()) for module in branches.order]
+    counts = [int((labels == names[module]).sum()) for module in branches.order]
     n_steps = branches.left_of_tree(_BORDER) - branches.fewest
-    width = _width(n_steps)
-    panel = _axes.resizable(width + _SIDES, _height(modules.n_modules))[0] if ax is None else ax
-    _axes.panels([_title(branches, modules)], aspect=1, ax=panel)
+    given = checked_figsize(figsize, ax)
+    width = _width(n_steps) if given[0] is None else max(given[0] - _SIDES, 0.3)
+    panel = _axes.resizable(width + _SIDES, given[1] or _height(modules.n_modules))[0] if ax is None else ax
+    _axes.head(panel, _title(branches, modules) if title is None else title, width + _SIDES)
     _draw_branches(panel, branches, colors)
-    _name(panel, branches, counts)
+    distinct = _adata.module_names(adata, key)
+    _name(panel, branches, _axes.legend_labels([distinct[module] for module in branches.order], counts))
     inches = width if ax is None else _BESIDE_BAR * ax.bbox.width / ax.figure.dpi
     marks = _draw_merges(panel, branches, inches / n_steps)
     if marks is not None:
-        _axes.colorbar(marks, [panel], "depth of the valley", widen=False)
-    return _axes.finish([panel], ax=ax, show=show)
+        _axes.colorbar(marks, [panel], "depth of the valley")
+    return _axes.finish([panel], ax=ax, show=show, return_fig=return_fig)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,13 +228,13 @@ def _title(branches: _Branches, modules: Modules) -> str:
     return f"{head}; n_clusters={n + 1} splits {branches.splits} into {larger} and {smaller}"
 
 
-def _name(ax: Axes, branches: _Branches, counts: list[int]) -> None:
+def _name(ax: Axes, branches: _Branches, names: list[str]) -> None:
     """Write the modules' names left of their rows, and what the axis means below."""
     from matplotlib.ticker import MaxNLocator
 
     n, exact = branches.n_modules, branches.n_exact
     ax.set(xlim=(branches.left_of_tree(_BORDER), branches.fewest - 0.6), ylim=(n - 0.4, -0.6))
-    _axes.name_rows(ax, _axes.legend_labels(list(map(str, branches.order)), counts), np.arange(n))
+    _axes.name_rows(ax, names, np.arange(n))
     ax.set_ylabel("module (cells)", fontsize="small")
     ticks = MaxNLocator(6, integer=True).tick_values(branches.fewest, n)
     ax.set_xticks([tick for tick in ticks if branches.fewest <= tick <= n])
@@ -253,12 +274,7 @@ def _draw_branches(ax: Axes, branches: _Branches, colors: list[str]) -> None:
     ax.add_collection(LineCollection(lines, colors=shades, linewidths=widths, zorder=1))
     left = np.full(n, branches.left_of_tree(_LEAF))
     mark: dict[str, Any] = {"marker": "s", "edgecolors": "0.3", "linewidths": 0.4}
-    ax.scatter(left, heights[:n], s=_leaf_area(n), c=colors, zorder=2, **mark)
-
-
-def _leaf_area(n_rows: int) -> float:
-    """Return the area of a module's mark in square points, that rows have room for."""
-    return 34.0 if n_rows <= _ROWS[-1][0] else 22.0
+    ax.scatter(left, heights[:n], s=34.0 if n <= _ROWS[-1][0] else 22.0, c=colors, zorder=2, **mark)
 
 
 def _draw_merges(ax: Axes, branches: _Branches, inches: float) -> PathCollection | None:

@@ -12,26 +12,41 @@ from scipy.sparse import triu
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
 from scgsr._checks import about
-from scgsr.pl import _axes, _scale
+from scgsr.pl import _axes, _palette, _scale, _text
+from scgsr.pl._calls import Figsize, checked_figsize, checked_titles, picture
+from scgsr.pl._page import Page
+from scgsr.pl._palette import Palette
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.collections import EllipseCollection
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
     from scgsr.graphs import NeuronGraph
 
 _EDGE = "0.8"
+# Points: the smallest letters of a number.
+_LEAST_NUMBER = 5.0
 
 
+@picture
 def neuron_graph(
     adata: AnnData,
     *,
     color: str | Sequence[float] | np.ndarray = "module",
+    palette: Palette | None = None,
+    cmap: str | Colormap | None = None,
+    vmin: float | str | None = None,
+    vmax: float | str | None = None,
+    vcenter: float | None = None,
+    title: str | None = None,
+    figsize: Figsize | None = None,
     key: str = DEFAULT_KEY,
     ax: Axes | None = None,
     show: bool | None = None,
+    return_fig: bool = False,
 ) -> Axes | Figure | None:
     """Draw the graph that structures the layer. Its nodes are neurons, not cells.
 
@@ -45,12 +60,24 @@ def neuron_graph(
     color
         ``"module"``: the neuron's module, in the colour of the cell label with the same number. ``"activation"``: its
         mean activation over all cells. Or one number per neuron, for instance the mean over a group of cells.
+    palette
+        Colours of the modules: the name of a colour map, a list of colours, or a dict of them by module.
+    cmap
+        Colour map of numbers; by default viridis, or with `vcenter` a diverging one.
+    vmin, vmax, vcenter
+        Limits and middle of the colours of numbers, as in :func:`scgsr.pl.activation_map`.
+    title
+        The title; by default what the graph is.
+    figsize
+        Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`.
     ax
         Draw into these axes.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
+    return_fig
+        Return the Figure, whatever else would be returned.
 
     Returns
     -------
@@ -78,46 +105,51 @@ def neuron_graph(
     activations = _adata.read_activations(adata, key)
     modules = np.asarray(_adata.read_record(adata, key)["modules"])
     strength = np.abs(activations).mean(axis=0, dtype=np.float64)
-    title = f"{graph.name}: {graph.n_neurons} neurons (not cells), {graph.n_edges:,} edges"
-    if isinstance(color, str) and _checks.one_of("color", color, ["module", "activation"]) == "module":
-        panel = _by_module(graph, title, strength, modules, _adata.module_colors(adata, key, modules), ax)
+    head = f"{graph.name}: {graph.n_neurons} neurons (not cells), {graph.n_edges:,} edges" if title is None else title
+    _, titles = checked_titles(head, [""])
+    by_module = isinstance(color, str) and _checks.one_of("color", color, ["module", "activation"]) == "module"
+    label = "mean activation" if isinstance(color, str) else ""
+    if by_module:
+        colors = _palette.of_modules(adata, key, palette)
     elif isinstance(color, str):
-        mean = activations.mean(axis=0, dtype=np.float64)
-        panel = _by_value(graph, title, strength, mean, "mean activation", ax)
+        values = activations.mean(axis=0, dtype=np.float64)
     else:
-        panel = _by_value(graph, title, strength, _numbers(color, graph.n_neurons), "", ax)
-    return _axes.finish([panel], ax=ax, show=show)
+        values = _numbers(color, graph.n_neurons)
+    norm = None if by_module else _scale.norm(values, vmin=vmin, vmax=vmax, vcenter=vcenter)
+    page = Page(titles=titles, aspect=aspect(graph), figsize=checked_figsize(figsize, ax), ax=ax)
+    if norm is None:
+        _by_module(page, graph, strength, modules, dict(zip(_in_legend(adata, key), colors, strict=True)))
+    else:
+        style = {"array": values, "norm": norm, "cmap": cmap or ("viridis" if vcenter is None else "RdBu_r")}
+        nodes = _draw(page.axes[0], graph, strength, edgecolors="white", **style)
+        page.colorbar(nodes, label, extend=_scale.beyond(norm, [values]))
+    return _axes.finish(page.axes, ax=ax, show=show, return_fig=return_fig)
+
+
+def _in_legend(adata: AnnData, key: str) -> list[str]:
+    """Return what the legend calls each module: its number, and its name if its cells were given one."""
+    names = enumerate(_adata.module_names(adata, key))
+    return [name if name == str(number) else f"{number}: {name}" for number, name in names]
 
 
 def _by_module(
-    graph: NeuronGraph, title: str, strength: np.ndarray, modules: np.ndarray, colors: list[str], ax: Axes | None
-) -> Axes:
+    page: Page, graph: NeuronGraph, strength: np.ndarray, modules: np.ndarray, named_colors: dict[str, str]
+) -> None:
     """Draw each neuron in the colour of its module, with a legend and the module's number among its neurons."""
     from matplotlib.lines import Line2D
 
+    names, colors = list(named_colors), list(named_colors.values())
     counts = np.bincount(np.where(modules < 0, len(colors), modules), minlength=len(colors) + 1)
     n_shown = len(counts) if counts[-1] else len(colors)
-    labels = _axes.legend_labels([*map(str, range(len(colors))), "dead"][:n_shown], counts[:n_shown])
-    panel = _axes.panels([title], aspect=aspect(graph), ax=ax)[0]
+    labels = _axes.legend_labels([*names, "dead"][:n_shown], counts[:n_shown])
     faces, rims = [*colors, "none"], ["white"] * len(colors) + [_scale.DEAD]
+    panel = page.axes[0]
     _draw(panel, graph, strength, facecolors=[faces[m] for m in modules], edgecolors=[rims[m] for m in modules])
     dot: dict[str, Any] = {"linestyle": "", "marker": "o"}
     handles = [Line2D([], [], color=color, **dot) for color in colors]
     handles.append(Line2D([], [], color=_scale.DEAD, markerfacecolor="none", **dot))
-    _axes.legend(panel, handles[:n_shown], labels, heading="module (neurons)", widen=ax is None)
-    for module in np.flatnonzero(counts[: len(colors)]):
-        _number(panel, str(module), graph.positions[modules == module])
-    return panel
-
-
-def _by_value(
-    graph: NeuronGraph, title: str, strength: np.ndarray, values: np.ndarray, label: str, ax: Axes | None
-) -> Axes:
-    """Draw each neuron in the colour of its value, with a colour bar."""
-    panel = _axes.panels([title], aspect=aspect(graph), ax=ax)[0]
-    nodes = _draw(panel, graph, strength, edgecolors="white", array=values, cmap="viridis", norm=_scale.norm(values))
-    _axes.colorbar(nodes, [panel], label, widen=ax is None)
-    return panel
+    page.legend(handles[:n_shown], labels, heading="module (neurons)")
+    _number(panel, graph, modules)
 
 
 def _draw(ax: Axes, graph: NeuronGraph, strength: np.ndarray, **style: Any) -> EllipseCollection:
@@ -179,13 +211,31 @@ def _segments(graph: NeuronGraph) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(pieces), np.concatenate([weights[~stub], weights[stub], weights[stub]])
 
 
-def _number(ax: Axes, text: str, positions: np.ndarray) -> None:
-    """Write a module's number on that of its neurons which lies nearest to their middle."""
+def _number(ax: Axes, graph: NeuronGraph, modules: np.ndarray) -> None:
+    """Write each module's number on that of its neurons which lies nearest to their middle, or on the next with room.
+
+    A number without room is left out: the legend has it.
+    """
     from matplotlib.patheffects import withStroke
 
-    x, y = positions[np.linalg.norm(positions - np.median(positions, axis=0), axis=1).argmin()]
-    halo = [withStroke(linewidth=2, foreground="white")]
-    ax.text(x, y, text, ha="center", va="center", fontsize="small", fontweight="bold", path_effects=halo, zorder=3)
+    left, right, _, _ = _bounds(graph)
+    per_inch = (right - left) / (ax.get_window_extent().width / ax.figure.dpi)
+    points = float(np.clip(0.6 * 72 * _spacing(graph) / per_inch, _LEAST_NUMBER, _text.SMALL * _text.font_size()))
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": points, "fontweight": "bold", "zorder": 3}
+    style["path_effects"] = [withStroke(linewidth=2, foreground="white")]
+    written = np.zeros((0, 3))  # place and half width of each number
+    for module in range(int(modules.max(initial=-1)) + 1):
+        own, half = graph.positions[modules == module], 0.6 * per_inch * _text.width(str(module), points)
+        if not len(own):
+            continue
+        near = np.argsort(np.linalg.norm(own - np.median(own, axis=0), axis=1), kind="stable")
+        for x, y in own[near]:
+            clear = np.abs(written[:, 0] - x) > written[:, 2] + half
+            clear |= np.abs(written[:, 1] - y) > per_inch * _text.height("", points)
+            if clear.all():
+                ax.text(x, y, str(module), **style)
+                written = np.vstack([written, [x, y, half]])
+                break
 
 
 def _numbers(color: Any, n: int) -> np.ndarray:

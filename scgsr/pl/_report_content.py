@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+    from scgsr._model import FittedModel
     from scgsr.graphs import NeuronGraph
 
 _SEED = 0
@@ -50,7 +51,7 @@ def content(
     adata: AnnData, *, basis: str | None, groupby: Sequence[str], names: Any, max_cells: int, key: str
 ) -> Content:
     """Return the header and the arrays of a report."""
-    keys, model = Keys(key), _adata.read_model(adata, key)
+    keys, model = Keys(key), _adata.read_named_model(adata, key)
     _adata.read_activations(adata, key)  # refused with advice if they are missing
     labels = _adata.groups(adata, "key", keys.labels)
     others = [_adata.groups(adata, "groupby", column, least=1, most=MOST_GROUPS) for column in groupby]
@@ -66,7 +67,7 @@ def content(
     page.header.update(viridis=_page.VIRIDIS, diverging=_page.DIVERGING)
     page.arrays["rows"] = np.diff(rows, prepend=0).astype(np.int32)
     page.arrays["weight"] = _page.stands_for(labels.codes, rows).astype(np.float32)
-    of_neurons = _add_modules(page, labels, np.asarray(model.modules.labels))
+    of_neurons = _add_modules(page, labels, model)
     for column, groups in zip(groupby, others, strict=True):
         _add_groups(page, column, [str(group) for group in groups.categories], groups.codes)
     if embedding is not None:
@@ -116,13 +117,10 @@ def _add_groups(page: Content, title: str, names: list[str], codes: np.ndarray) 
     page.add("group", array, title=title, names=names, short=short, sizes=sizes, rgb=rgb)
 
 
-def _add_modules(page: Content, labels: pd.Categorical, modules: np.ndarray) -> np.ndarray:
+def _add_modules(page: Content, labels: pd.Categorical, model: FittedModel) -> np.ndarray:
     """Add the module of each cell; return the place of each neuron's module among the names, -1 for a dead neuron."""
-    names, n_modules = [str(label) for label in labels.categories], int(modules.max(initial=-1)) + 1
-    of_neurons = modules
-    if len(names) != n_modules:  # else they are in order, though perhaps renamed
-        names += [str(module) for module in range(n_modules) if str(module) not in names]
-        of_neurons = np.array([names.index(str(module)) if module >= 0 else -1 for module in modules])
+    names = list(dict.fromkeys([*map(str, labels.categories), *model.names]))
+    of_neurons = np.array([names.index(model.names[module]) if module >= 0 else -1 for module in model.modules.labels])
     _add_groups(page, "module", names, labels.codes)
     return of_neurons
 

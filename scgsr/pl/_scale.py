@@ -11,7 +11,7 @@ from scgsr import _checks
 from scgsr._checks import about
 
 if TYPE_CHECKING:
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import Colormap, Normalize
 
 # A neuron that never fires, wherever it is drawn.
 DEAD = "0.7"
@@ -42,6 +42,14 @@ def beyond(norm: Normalize, values: Sequence[np.ndarray]) -> str:
     below = any(part.min() < norm.vmin for part in values)
     above = any(part.max() > norm.vmax for part in values)
     return "both" if below and above else "min" if below else "max" if above else "neither"
+
+
+def with_grey(cmap: str | Colormap, grey: str = DEAD) -> Colormap:
+    """Return the colour map with a grey, by default that of a dead neuron, for what has no value."""
+    import matplotlib as mpl
+
+    colors = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
+    return colors.with_extremes(bad=grey)
 
 
 def _sequential(values: np.ndarray, low: float | None, high: float | None, *, percentile: bool) -> Normalize:

@@ -1,7 +1,7 @@
 """The sheet: each neuron drawn as an area, so that activations on any graph read as a picture.
 
-Neurons with an image shape are pixels. Any other graph is drawn as the Voronoi cells of its node positions. What bounds
-the outer cells is a rim of *ghost* sites laid around the nodes wherever there is room: no clipping, and the same few
+Neurons with an image shape are pixels. Any other graph is drawn as areas around its node positions. What bounds the
+outer ones is a rim of *ghost* sites laid around the nodes wherever there is room: no clipping, and the same few
 lines serve a blob, a ring with its hole, a line, separate islands and a single neuron.
 """
 
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
+
+from scgsr.pl import _text
+from scgsr.pl._areas import areas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,13 +36,15 @@ _LONGEST = 8.0
 class Sheet:
     """Areas for the n neurons of a graph: pixels if there is an `image_shape`, else n convex `polygons`.
 
-    `outline` (m, 2, 2) are the segments around each connected part of the graph; `bounds` is left, right, bottom, top.
+    `outline` (m, 2, 2) are the segments where areas end without a neighbour, `links` those that tie areas which do not
+    touch; `bounds` is left, right, bottom, top.
     """
 
     image_shape: tuple[int, int] | None
     polygons: list[np.ndarray]
     outline: np.ndarray
     bounds: tuple[float, float, float, float]
+    links: np.ndarray
 
     @classmethod
     def of_graph(cls, graph: NeuronGraph) -> Sheet:
@@ -49,10 +54,20 @@ class Sheet:
             left, right, bottom, top = -0.5, width - 0.5, 0.5 - height, 0.5
             corners = np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
             outline = np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
-            return cls(graph.image_shape, [], outline, (left, right, bottom, top))
-        polygons, outline = _cells(graph)
+            bounds, links = (left, right, bottom, top), np.zeros((0, 2, 2))
+            return cls(image_shape=graph.image_shape, polygons=[], outline=outline, bounds=bounds, links=links)
+        # Around the origin, because Qhull loses precision far from it.
+        middle, unit = graph.positions.mean(axis=0), _unit_of(graph)
+        found = areas(graph.positions - middle, _rim(graph) - middle, graph.adjacency, unit)
+        polygons = [polygon + middle for polygon in found.polygons]
         low, high = np.concatenate(polygons).min(axis=0), np.concatenate(polygons).max(axis=0)
-        return cls(None, polygons, outline, (low[0], high[0], low[1], high[1]))
+        return cls(
+            image_shape=None,
+            polygons=polygons,
+            outline=found.outline + middle,
+            bounds=(low[0], high[0], low[1], high[1]),
+            links=found.links + middle,
+        )
 
     @property
     def aspect(self) -> float:
@@ -64,6 +79,13 @@ class Sheet:
     def areas(self) -> list[np.ndarray]:
         """The corners of each neuron's area, (n_corners, 2), pixels too."""
         return self.polygons if self.image_shape is None else _pixels(*self.image_shape)
+
+    @property
+    def circles(self) -> tuple[np.ndarray, np.ndarray]:
+        """The centre of each area, (n, 2), and the radius of a circle inside it, none larger than is typical, (n,)."""
+        centres = np.stack([_middle(area) for area in self.areas])
+        radii = np.array([_inner_radius(area, centre) for area, centre in zip(self.areas, centres, strict=True)])
+        return centres, 0.92 * np.minimum(radii, np.median(radii))
 
     def draw(self, ax: Axes, values: np.ndarray, **style: Any) -> ScalarMappable:
         """Draw `values`, numbers (n,) for `cmap` and `norm` in `style` or colours (n, 4), and return the artist."""
@@ -78,10 +100,26 @@ class Sheet:
             style |= {"facecolors": values} if values.ndim == 2 else {"array": values}
             artist = ax.add_collection(PolyCollection(self.polygons, edgecolors="face", linewidths=0.4, **style))
         ax.add_collection(LineCollection(list(self.outline), colors="0.55", linewidths=0.7, clip_on=False))
+        ax.add_collection(LineCollection(list(self.links), colors="0.55", linewidths=0.7, zorder=0.5))
+        self._frame(ax)
+        return artist
+
+    def blank(self, ax: Axes, text: str) -> None:
+        """Draw no picture, and say why."""
+        from matplotlib.collections import LineCollection
+
+        ax.add_collection(LineCollection(list(self.outline), colors="0.85", linewidths=0.7, clip_on=False))
+        self._frame(ax)
+        inches = ax.get_window_extent().width / ax.figure.dpi
+        points = min(_text.SMALL * _text.font_size(), 7.0)
+        place: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
+        ax.text(0.5, 0.5, _text.fitted(text, inches, points, lines=2), fontsize=points, color="0.4", **place)
+
+    def _frame(self, ax: Axes) -> None:
+        """Show all of the sheet and nothing else."""
         left, right, bottom, top = self.bounds
         ax.set(xlim=(left, right), ylim=(bottom, top), aspect="auto", box_aspect=1 / self.aspect)
         ax.set(xticks=[], yticks=[], frame_on=False)
-        return artist
 
     def border(self, ax: Axes, chosen: np.ndarray, **style: Any) -> None:
         """Draw a border around each of the chosen neurons, (n,) bool."""
@@ -97,22 +135,19 @@ def _pixels(height: int, width: int) -> list[np.ndarray]:
     return [corners + np.array([column, -row]) for row in range(height) for column in range(width)]
 
 
-def _cells(graph: NeuronGraph) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return one convex polygon per node, counter-clockwise, and the outline segments (m, 2, 2)."""
-    # Around the origin, because Qhull loses precision far from it.
-    middle = graph.positions.mean(axis=0)
-    nodes, parts = graph.positions - middle, graph.components[1]
-    voronoi = scipy.spatial.Voronoi(np.concatenate([nodes, _rim(graph) - middle]))
-    polygons = []
-    for node, centre in enumerate(nodes):
-        corners = voronoi.vertices[voronoi.regions[voronoi.point_region[node]]]
-        angle = np.arctan2(*(corners - centre).T[::-1])
-        polygons.append(corners[np.argsort(angle)] + middle)
-    # A border lies between a node and the rim, or between nodes of parts that no edge connects.
-    part = np.concatenate([parts, np.full(len(voronoi.points) - len(nodes), -1)])
-    sides = part[voronoi.ridge_points]
-    border = sides[:, 0] != sides[:, 1]
-    return polygons, voronoi.vertices[np.array(voronoi.ridge_vertices)[border]] + middle
+def _middle(polygon: np.ndarray) -> np.ndarray:
+    """Return the centre of mass of a polygon, (2,)."""
+    following = np.roll(polygon, -1, axis=0)
+    cross = polygon[:, 0] * following[:, 1] - polygon[:, 1] * following[:, 0]
+    middle: np.ndarray = ((polygon + following) * cross[:, None]).sum(axis=0) / (3 * cross.sum())
+    return middle
+
+
+def _inner_radius(polygon: np.ndarray, centre: np.ndarray) -> float:
+    """Return the distance from a point in a convex polygon to its nearest side."""
+    along = np.roll(polygon, -1, axis=0) - polygon
+    away = centre - polygon
+    return float(np.min(np.abs(along[:, 0] * away[:, 1] - along[:, 1] * away[:, 0]) / np.linalg.norm(along, axis=1)))
 
 
 def _rim(graph: NeuronGraph) -> np.ndarray:
@@ -120,7 +155,7 @@ def _rim(graph: NeuronGraph) -> np.ndarray:
     nodes, (n_parts, part) = graph.positions, graph.components
     edges = graph.adjacency.tocoo()
     lengths = np.linalg.norm(nodes[edges.row] - nodes[edges.col], axis=1)
-    unit = _unit(nodes, edges.row, lengths)
+    unit = _unit_of(graph)
     rim = []
     for number in range(n_parts):
         own, others = nodes[part == number], nodes[part != number]
@@ -147,6 +182,13 @@ def _around(nodes: np.ndarray, reach: float, *, hole: float = 0.0) -> np.ndarray
 def _distance(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     """Return the distance from each point to the nearest node."""
     return np.asarray(scipy.spatial.cKDTree(nodes).query(points)[0])
+
+
+def _unit_of(graph: NeuronGraph) -> float:
+    """Return the typical length of an edge."""
+    edges = graph.adjacency.tocoo()
+    lengths = np.linalg.norm(graph.positions[edges.row] - graph.positions[edges.col], axis=1)
+    return _unit(graph.positions, edges.row, lengths)
 
 
 def _unit(nodes: np.ndarray, row: np.ndarray, lengths: np.ndarray) -> float:

@@ -11,11 +11,14 @@ from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
 from scgsr._checks import about
 from scgsr._measures import graph_spectrum
-from scgsr.pl import _axes, _groups, _scale
+from scgsr.pl import _axes, _groups, _palette, _scale
+from scgsr.pl._calls import Figsize, checked_figsize, picture
+from scgsr.pl._palette import Palette
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 # Bands of frequencies, and up to how many groups lines can be told apart.
@@ -31,15 +34,21 @@ _MOST_DOUBLINGS = 4.0
 _EXPECTED_COLOR = "0.45"
 
 
+@picture
 def spectrum(
     adata: AnnData,
     *,
     groupby: str | None = None,
     groups: str | Sequence[Any] | None = None,
     laplacian: str = "combinatorial",
+    palette: Palette | None = None,
+    cmap: str | Colormap = "RdBu_r",
+    title: str | None = None,
+    figsize: Figsize | None = None,
     key: str = DEFAULT_KEY,
     ax: Axes | None = None,
     show: bool | None = None,
+    return_fig: bool = False,
 ) -> Axes | Figure | None:
     """Draw how the energy of groups' pictures is spread over the frequencies of the neuron graph.
 
@@ -63,12 +72,22 @@ def spectrum(
         Which groups to draw, in this order.
     laplacian
         Whose eigenvalues are the frequencies: ``"combinatorial"``, D - A, or ``"symmetric"``.
+    palette
+        Colours of lines: the name of a colour map, a list of colours in the order of the groups, or a dict by group.
+    cmap
+        Colour map of rows, best a diverging one.
+    title
+        The title; by default none.
+    figsize
+        Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`.
     ax
         Draw into these axes.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
+    return_fig
+        Return the Figure, whatever else would be returned.
 
     Returns
     -------
@@ -103,19 +122,26 @@ def spectrum(
     labels = _groups.grouping(adata, heading, groups)
     frequencies, energies = _bands(activations, graph.adjacency, labels.codes, laplacian)
     counts = np.bincount(labels.codes[labels.codes >= 0])
-    shortened = [_axes.shortened(str(name), rows=len(counts)) for name in labels.categories]
+    given = checked_figsize(figsize, ax)
+    # Rows take their names from the width of the picture.
+    wide = given[0] if len(counts) > _MOST_LINES else None
+    shortened = [_axes.shortened(str(name), rows=len(counts), width=wide) for name in labels.categories]
     names = [f"{name} ({count:,})" for name, count in zip(shortened, counts, strict=True)]
     if len(names) <= _MOST_LINES:
         n_lines = -(-(len(names) + 1) // _axes.legend_columns(names)) + 1
-        panel = ax or _axes.resizable(_LINES_WIDTH, _LINES_HEIGHT + _LEGEND_LINE * n_lines)[0]
-        _draw_lines(panel, frequencies, energies, _adata.group_colors(adata, heading, list(labels.categories)))
+        width, height = given[0] or _LINES_WIDTH, given[1] or _LINES_HEIGHT + _LEGEND_LINE * n_lines
+        panel = ax or _axes.resizable(width, height)[0]
+        _draw_lines(panel, frequencies, energies, _palette.of_groups(adata, heading, list(labels.categories), palette))
         handles = list(panel.lines[-len(names) - 1 :])
         _axes.legend(panel, handles, [*names, "random places"], heading=heading, below=ax is None)
     else:
-        panel = ax or _axes.resizable(_ROWS_WIDTH, _AROUND + _NAME_HEIGHT * len(names))[0]
-        _draw_rows(panel, frequencies, energies, names)
+        width, height = given[0] or _ROWS_WIDTH, given[1] or _AROUND + _NAME_HEIGHT * len(names)
+        panel = ax or _axes.resizable(width, height)[0]
+        _draw_rows(panel, frequencies, energies, names, cmap)
         panel.set_ylabel(heading, fontsize="small", parse_math=False)
-    return _axes.finish([panel], ax=ax, show=show)
+    if title is not None:
+        _axes.head(panel, title, width - 1.0)
+    return _axes.finish([panel], ax=ax, show=show, return_fig=return_fig)
 
 
 def _bands(activations: np.ndarray, adjacency: Any, codes: np.ndarray, laplacian: str) -> tuple[np.ndarray, np.ndarray]:
@@ -149,22 +175,21 @@ def _draw_lines(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, colors:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_rows(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, names: list[str]) -> None:
+def _draw_rows(ax: Axes, frequencies: np.ndarray, energies: np.ndarray, names: list[str], cmap: str | Colormap) -> None:
     """Draw one row of colours for each group, red above the expectation and blue below, in doublings."""
-    import matplotlib as mpl
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     doublings = np.log2(np.maximum(energies, _LEAST_ENERGY))
     known = doublings[np.isfinite(doublings)]
     limit = min(float(np.abs(known).max(initial=1.0)), _MOST_DOUBLINGS)
     norm = _scale.norm(known, vmin=-limit, vmax=limit, vcenter=0.0)
-    cmap = mpl.colormaps["RdBu_r"].with_extremes(bad=_scale.UNDEFINED)
-    artist = ax.imshow(doublings, cmap=cmap, norm=norm, aspect="auto", interpolation="nearest")
+    colors = _scale.with_grey(cmap, _scale.UNDEFINED)
+    artist = ax.imshow(doublings, cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
     _axes.name_rows(ax, names, np.arange(len(names)))
     _name_bands(ax, frequencies)
     ax.spines[:].set_visible(False)
     label = "energy relative to\nrandom places"
-    bar = _axes.colorbar(artist, [ax], label, widen=False, extend=_scale.beyond(norm, [known]))
+    bar = _axes.colorbar(artist, [ax], label, extend=_scale.beyond(norm, [known]))
     bar.locator, bar.formatter = MaxNLocator(6, integer=True), FuncFormatter(lambda value, _: _ratio(value))
     bar.update_ticks()
 

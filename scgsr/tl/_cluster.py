@@ -86,7 +86,7 @@ def cluster(
     pieces = tree.cut_at(resolution) if n_clusters is None else tree.cut(n_clusters)
     modules, labels = _modules.recut(fitted.modules, pieces, activations)
     _adata.check_free(adata, keys)
-    fitted = replace(fitted, modules=modules, params=_params(fitted.params, resolution, n_clusters))
+    fitted = replace(fitted, modules=modules, names=(), params=_params(fitted.params, resolution, n_clusters))
     if n_clusters not in (None, modules.n_modules):
         log.warning("%d clusters cannot be made, %d can: the fit is cut into so many", n_clusters, modules.n_modules)
     held_out, novelty = _adata.read_held_out(adata, key), _adata.read_novelty(adata, key)

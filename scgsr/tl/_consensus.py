@@ -171,7 +171,8 @@ def consensus(
     seeds = _random.spawn(_random.seed_from(rng), n_fits - 1)
     again = _prepared(adata, key, _device.choose(device), _folder(checkpoint))
     fits = _made(again, seeds, n_jobs)
-    labels = np.column_stack([_adata.read_labels(adata, key).astype(int), *(fit.labels for fit in fits)])
+    first = again.fitted.modules.assign(_adata.read_activations(adata, key)).codes  # labels may have been renamed
+    labels = np.column_stack([first, *(fit.labels for fit in fits)])
     agreed = _modules.agreement(labels)
     record = _record(agreed, labels)
     record["seeds"] = np.array([int(again.fitted.params["seed"]), *seeds])

@@ -53,8 +53,8 @@ def transform(
     None, or the copy. The slots of :func:`scgsr.tl.fit`, model included, and one more; for ``key_added="gsr"``:
 
     `.obs["gsr"]` : categorical (n_obs,)
-        Labels by the modules of the reference, with its numbers: label k is its module k. An AnnData as reference
-        gives its colours along.
+        Labels by the modules of the reference, with their numbers, or with the names that its labels were given since
+        (cell types, say). An AnnData as reference gives its colours along.
     `.obs["gsr_novelty"]` : float32 (n_obs,)
         How unlike the cells of the reference a cell is: 0 typical, 1 as one in a hundred of them, above that more
         unlike; see :meth:`scgsr.FittedModel.novelty`. NaN if an older version of scgsr stored the fit.
@@ -108,5 +108,5 @@ def _reference(reference: Any, key: str) -> _adata.Reference:
     if key != DEFAULT_KEY and not isinstance(reference, AnnData):
         log.warning("`key`=%r plays no part: only an AnnData holds several fits", key)
     if isinstance(reference, AnnData):
-        return _adata.Reference(_adata.read_model(reference, key), cells=reference, key=key)
+        return _adata.Reference(_adata.read_named_model(reference, key), cells=reference, key=key)
     return _adata.Reference(reference if isinstance(reference, FittedModel) else FittedModel.load(reference))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from scanpy.plotting import palettes
 
-from scgsr._adata import group_colors, module_colors, palette
+from scgsr._adata import group_colors, palette
 
 
 @pytest.mark.parametrize(
@@ -36,14 +35,21 @@ def test_without_enough_stored_colours_they_are_those_of_scanpy(cells, stored):
     assert set(cells.uns) == ({"group_colors"} if stored else set())
 
 
-def test_a_module_has_the_colour_of_its_label(cells):
-    cells.obs["gsr"] = pd.Categorical(np.resize(["0", "2"], cells.n_obs))
-    cells.uns["gsr_colors"] = [palettes.default_20[1], "#000002"]
-    colors = module_colors(cells, "gsr", np.array([0, 1, 2, -1, 3]))
-    assert [colors[0], colors[2]] == [palettes.default_20[1], "#000002"]
-    assert len(set(colors)) == 4  # modules that no cell carries get colours of their own
+@pytest.mark.parametrize(
+    "stored",
+    [
+        ["#ff0000", "#00ff00", "#0000ff", "#ffffff"],
+        [(1, 0, 0), (0, 1.0, 0), (0, 0, 1.0), (1, 1, 1)],
+        np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]),
+        np.array(["#ff0000", "#00ff00", "#0000ff", "#ffffff"], dtype=object),
+        {"group 2": "#0000ff", "group 0": "#ff0000", "group 1": (0, 1, 0), "group 3": "#ffffff"},
+    ],
+)
+def test_stored_colours_may_have_any_form_that_scanpy_takes(cells, stored):
+    cells.uns["group_colors"] = stored
+    assert group_colors(cells, "group", ["group 2", "group 0", "group 1"]) == ["#0000ff", "#ff0000", "#00ff00"]
 
 
-def test_modules_without_labels_have_the_palette(cells):
-    assert module_colors(cells, "gsr", np.array([0, 0, 1])) == palettes.default_20[:2]
-    assert module_colors(cells, "gsr", np.array([-1, -1])) == []
+def test_a_stored_dict_without_a_group_is_not_used(cells):
+    cells.uns["group_colors"] = {"group 0": "#ff0000"}
+    assert group_colors(cells, "group", ["group 3"]) == [palettes.default_20[3]]

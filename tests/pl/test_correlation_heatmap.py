@@ -70,7 +70,7 @@ def test_each_panel_holds_the_correlations_of_its_group(graph, kind, fitted):
             expected = [np.corrcoef(values[cells, row], neuron)[0, 1] for neuron in adata.obsm["X_gsr"][cells].T]
             assert np.allclose(drawn[line], np.array(expected)[order(adata)], atol=1e-6)
         assert panel.images[0].get_clim() == (-1, 1)
-        assert panel.get_title() == f"{group}\n(n = {cells.sum()})"
+        assert panel.get_title() == f"{group}\nn = {cells.sum()}"
 
 
 def test_rows_have_one_order_in_which_like_markers_stand_together(fitted):
@@ -85,10 +85,22 @@ def test_rows_have_one_order_in_which_like_markers_stand_together(fitted):
 
 def test_chosen_markers_and_groups_only(fitted):
     adata = fitted(GRAPHS["grid"])
-    ax = pl.correlation_heatmap(adata, "group", groups="T cell", names="CD8")
-    assert isinstance(ax, plt.Axes)
+    ax = pl.correlation_heatmap(adata, "group", groups="T cell", names="CD8").axes[0]
     assert names(ax) == ["CD8"]
     assert ax.images[0].get_array().shape == (1, 24)
+
+
+def test_own_axes_hold_one_group(fitted):
+    ax = plt.figure().add_subplot()
+    assert pl.correlation_heatmap(fitted(GRAPHS["grid"]), "group", groups="T cell", ax=ax) is ax
+    with pytest.raises(ValueError, match="`ax` holds one panel"):
+        pl.correlation_heatmap(fitted(GRAPHS["grid"]), "group", ax=ax)
+
+
+def test_limits_and_colours_are_those_of_the_user(fitted):
+    figure = pl.correlation_heatmap(fitted(GRAPHS["grid"]), "group", cmap="PiYG", vmin=-0.5, vmax=0.5)
+    image = figure.axes[0].images[0]
+    assert (image.norm.vmin, image.norm.vmax, image.cmap.name) == (-0.5, 0.5, "PiYG")
 
 
 def test_a_dead_neuron_and_a_tiny_group_are_undefined(fitted):

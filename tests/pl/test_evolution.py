@@ -57,8 +57,7 @@ def test_estimates_are_read_as_they_were_made():
 @pytest.mark.parametrize(("n", "drawn"), [(1, 1), (2, 2), (8, 8), (9, 8), (30, 8)])
 def test_at_most_eight_are_drawn_the_first_and_the_last_among_them(n, drawn):
     figure = pl.evolution(fitted(n))
-    axes = [figure] if n == 1 else figure.axes
-    titles = [ax.get_title() for ax in axes]
+    titles = [ax.get_title() for ax in figure.axes]
     assert len(titles) == drawn
     assert titles[0] == "epoch 0\nthe first"
     epochs = [int(title.split()[1]) for title in titles]

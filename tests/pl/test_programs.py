@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from scgsr import get, graphs, pl, tl
@@ -35,15 +35,16 @@ def test_panels_hold_the_planes_on_one_scale_around_zero(fitted):
     assert (images[0].norm.vmin, images[0].norm.vcenter, images[0].norm.vmax) == pytest.approx((-reach, 0, reach))
 
 
-def test_one_marker_is_one_axes(fitted):
-    ax = pl.programs(fitted, "feature_3", vmax=2, show=False)
-    assert isinstance(ax, Axes)
+def test_one_marker_is_a_figure_too_and_own_axes_are_used(fitted):
+    ax = pl.programs(fitted, "feature_3", vmax=2, show=False).axes[0]
+    own = plt.figure().add_subplot()
+    assert pl.programs(fitted, "feature_3", ax=own) is own
     assert (ax.images[0].norm.vmin, ax.images[0].norm.vmax) == (-2, 2)
 
 
 def test_dead_neurons_are_grey(fitted):
     fitted.obsm["X_gsr"][:, 7] = 0
-    ax = pl.programs(fitted, "feature_3", show=False)
+    ax = pl.programs(fitted, "feature_3", show=False).axes[0]
     shown = ax.images[0].to_rgba(ax.images[0].get_array()).reshape(-1, 4)
     np.testing.assert_allclose(shown[7], mpl.colors.to_rgba(DEAD))
     assert (np.ptp(np.delete(shown, 7, axis=0)[:, :3], axis=1) > 0).any()
@@ -51,7 +52,7 @@ def test_dead_neurons_are_grey(fitted):
 
 def test_any_graph(cells):
     tl.fit(cells, graphs.ring(9), n_epochs=3)
-    ax = pl.programs(cells, "feature_3", show=False)
+    ax = pl.programs(cells, "feature_3", show=False).axes[0]
     polygons = next(artist for artist in ax.collections if isinstance(artist, PolyCollection))
     plane = _programs.planes(cells[:, ["feature_3"]].X, cells.obsm["X_gsr"])[0]
     np.testing.assert_allclose(np.ma.filled(polygons.get_array(), np.nan), plane)
@@ -77,14 +78,14 @@ def test_by_default_the_top_risers_of_each_module(fitted):
 
 def test_a_marker_that_does_not_vary_is_grey(fitted):
     fitted.layers["same"] = np.ones_like(fitted.X)
-    ax = pl.programs(fitted, "feature_3", layer="same", show=False)
+    ax = pl.programs(fitted, "feature_3", layer="same", show=False).axes[0]
     shown = ax.images[0].to_rgba(ax.images[0].get_array()).reshape(-1, 4)
     np.testing.assert_allclose(shown, np.tile(mpl.colors.to_rgba(DEAD), (20, 1)))
 
 
 def test_a_path_is_no_hairline(cells):
     tl.fit(cells, graphs.path(30), n_epochs=2)
-    ax = pl.programs(cells, "feature_3", show=False)
+    ax = pl.programs(cells, "feature_3", show=False).axes[0]
     ax.figure.canvas.draw()
     box = ax.get_window_extent()
     assert box.width / box.height == pytest.approx(8)
@@ -92,8 +93,8 @@ def test_a_path_is_no_hairline(cells):
 
 def test_layers_and_many_panels(fitted):
     fitted.layers["less"] = -fitted.X
-    one = pl.programs(fitted, "feature_3", show=False).images[0].get_array()
-    other = pl.programs(fitted, "feature_3", layer="less", show=False).images[0].get_array()
+    one = pl.programs(fitted, "feature_3", show=False).axes[0].images[0].get_array()
+    other = pl.programs(fitted, "feature_3", layer="less", show=False).axes[0].images[0].get_array()
     np.testing.assert_allclose(one, -other, atol=1e-6)
     figure = pl.programs(fitted, list(fitted.var_names), ncols=5, show=False)
     assert len(panels(figure)) == 12
@@ -108,6 +109,7 @@ def test_layers_and_many_panels(fitted):
         ({"names": 5}, TypeError, "`names` must be a name or a list of names, got 5"),
         ({"names": "feature_3", "layer": "none"}, KeyError, "`layer`"),
         ({"names": "feature_3", "ncols": 0}, ValueError, "`ncols`"),
+        ({"names": ["feature_3", "feature_2"], "ax": True}, ValueError, "`ax`"),
         ({"n": 1.5}, TypeError, "`n`"),
         ({"names": "feature_3", "vmin": 1}, ValueError, "`vmin`"),
         ({"names": "feature_3", "key": "other"}, KeyError, "tl.fit"),

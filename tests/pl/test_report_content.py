@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from scgsr import graphs, tl
+from scgsr._model import with_identity
 from scgsr.pl._report_content import content
 
 
@@ -75,7 +76,10 @@ def test_cells_without_a_group_or_a_label_are_none(fitted):
 
 def test_a_dead_neuron_is_of_no_module(fitted):
     fitted.obsm["X_gsr"][:, 3] = 0
-    fitted.uns["gsr"]["modules"][3] = -1
+    record = fitted.uns["gsr"]
+    record["modules"][3] = -1
+    fitted.uns["gsr"] = with_identity(record)
+    del fitted.obs["gsr_fit"]
     page = shown(fitted)
     assert page.arrays["modules"][3] == -1
     assert 3 not in [neuron for _, neuron in page.header["numbered"]]

@@ -33,7 +33,7 @@ def rows_of(ax):
 
 def test_measures_stand_in_their_order_with_dot_bar_and_number(scored):
     left, _ = pl.score(scored).axes
-    assert left.get_title() == "structure real"
+    assert left.get_title() == "measures of the fit"  # no verdict on what goes into a paper
     rows = rows_of(left)
     measured = [metric for metric in _NAMES if metric in OVERALL]
     assert [name for name, *_ in rows] == [_NAMES[metric] for metric in measured]
@@ -70,8 +70,8 @@ def test_everything_is_on_the_page_and_panels_are_aligned_at_the_top(scored, n_g
 
 def test_own_axes_take_the_first_panel(scored):
     ax = plt.figure().add_subplot()
-    assert pl.score(scored, ax=ax) is ax
-    assert ax.get_title() == "structure real"
+    assert pl.score(scored, ax=ax, title="mine") is ax
+    assert ax.get_title() == "mine"
     assert len(plt.get_fignums()) == 1
 
 

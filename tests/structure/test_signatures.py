@@ -62,7 +62,7 @@ SIGNATURES = {
     "get.saliency": "adata * key",
     "get.scores": "adata * key",
     "get.compare": "adata what * ...",
-    "pl.programs": "adata names * n layer ncols cmap vmin vmax key show",
+    "pl.programs": "adata names * n layer ncols cmap vmin vmax vcenter title figsize key ax show return_fig",
     "get.frequencies": "adata sample_key * ...",
     "get.medians": "adata sample_key * names layer ...",
     "io.convert_fcs": "path output * ...",
@@ -70,8 +70,12 @@ SIGNATURES = {
     "io.write_fcs": "adata path * layer key overwrite",
     "pp.arcsinh": "adata cofactor * layer mask_var copy",
     "pl.report": "adata path * ...",
-    "pl.module_tree": "adata * key ax show",
-    "pl.activation_map": "adata cells * groupby groups center normalize ncols cmap vmin vmax vcenter key ax show",
+    "pl.module_tree": "adata * palette title figsize key ax show return_fig",
+    "pl.activation_map": """
+        adata cells * groupby groups reference center normalize ncols cmap vmin vmax vcenter title figsize key ax show
+        return_fig
+    """,
+    "pl.images": "graph values * titles label normalize ncols cmap vmin vmax vcenter title figsize ax show return_fig",
 }
 BEYOND_THE_DESIGN = {
     "tl.fit": {"anneal": "how much stronger the penalty is at first, which is not a matter of its final weight"},
@@ -80,6 +84,11 @@ BEYOND_THE_DESIGN = {
         "connected": "the released setting does not hold the graph together",
     },
 }
+
+# What pictures share comes last, in this order; every picture has those with a star.
+OF_PICTURES = "palette cmap vmin vmax vcenter *title *figsize key ax *show *return_fig".split()
+# The one picture of something else than cells.
+WITHOUT_CELLS = {"pl.images"}
 
 # The same argument has the same default everywhere.
 DEFAULTS = {
@@ -116,7 +125,11 @@ def signature_faults(name: str, function: Callable) -> Iterator[str]:
     ]
     if len(by_place) > most and not dataclasses.is_dataclass(function):  # a value has its fields
         yield f"{len(by_place)} positional arguments"
-    if name.split(".")[0] in {"tl", "get", "pl"} and [*signature.parameters][:1] != ["adata"]:
+    if (
+        name.split(".")[0] in {"tl", "get", "pl"}
+        and name not in WITHOUT_CELLS
+        and [*signature.parameters][:1] != ["adata"]
+    ):
         yield "the first argument is not `adata`"
     for parameter in by_place:
         if parameter.annotation in {bool, "bool"} or isinstance(parameter.default, bool):
@@ -150,6 +163,18 @@ def order_faults(name: str, function: Callable) -> Iterator[str]:
         rest = iter(plan)
         if not all(argument in rest for argument in names if argument in plan):
             yield f"{names} not in the order of the design, {plan}"
+
+
+def picture_faults(name: str, function: Callable) -> Iterator[str]:
+    """What pictures share is spelt alike, and comes last in the same order."""
+    if name.split(".")[0] != "pl" or name == "pl.report":  # which writes a page
+        return
+    order, arguments = [argument.lstrip("*") for argument in OF_PICTURES], list(inspect.signature(function).parameters)
+    shared = [argument for argument in arguments if argument in order]
+    if shared != sorted(shared, key=order.index) or arguments[len(arguments) - len(shared) :] != shared:
+        yield f"{shared} do not come last in the order {order}"
+    if missing := [argument[1:] for argument in OF_PICTURES if argument[0] == "*" and argument[1:] not in arguments]:
+        yield f"has not {missing}"
 
 
 def sections_of(doc: str) -> dict[str, str]:
@@ -203,7 +228,7 @@ def docstring_faults(name: str, function: Callable) -> Iterator[str]:
             yield "does not say what it raises"
 
 
-FUNCTION_RULES = [signature_faults, order_faults, docstring_faults]
+FUNCTION_RULES = [signature_faults, order_faults, picture_faults, docstring_faults]
 
 
 @pytest.mark.parametrize("rule", FUNCTION_RULES)
@@ -274,6 +299,19 @@ def test_a_planted_signature_is_found(fault, function):
 )
 def test_a_planted_argument_order_is_found(name, function):
     assert list(order_faults(name, function)) != []
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda adata, *, title, figsize, show: 0,
+        lambda adata, *, title, figsize, ax, key, show, return_fig: 0,
+        lambda adata, *, title, figsize, show, return_fig, groups: 0,
+    ],
+)
+def test_a_planted_picture_is_found(function):
+    assert list(picture_faults("pl.planted", function)) != []
+    assert list(picture_faults("tl.planted", function)) == []
 
 
 def without(section: str) -> Callable[[str], str]:

@@ -180,7 +180,7 @@ def test_programs_and_planes_of_mapped_raw_cells_are_those_of_transformed_ones(c
         tl.programs(some)
     np.testing.assert_allclose(raw.varm["gsr_programs"], done.varm["gsr_programs"], atol=1e-4)
     np.testing.assert_allclose(raw.uns["gsr"]["programs"]["scores"], done.uns["gsr"]["programs"]["scores"], atol=1e-2)
-    planes = [scgsr.pl.programs(some, "feature_3", show=False).images[0].get_array() for some in (raw, done)]
+    planes = [scgsr.pl.programs(some, "feature_3", show=False).axes[0].images[0].get_array() for some in (raw, done)]
     np.testing.assert_allclose(*planes, atol=1e-4)
 
 

@@ -1,0 +1,95 @@
+"""Ownership: who owns a neuron, and that chance owns nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scgsr._measures import _ownership, ownership
+
+
+def noise(n_cells, shares, *, seed=0, n_neurons=60):
+    rng = np.random.default_rng(seed)
+    codes = np.concatenate([np.arange(len(shares)), rng.choice(len(shares), n_cells - len(shares), p=shares)])
+    return rng.gamma(1.0, size=(n_cells, n_neurons)), codes
+
+
+def localised(n_cells=1200, n_groups=6):
+    activations, codes = noise(n_cells, np.full(n_groups, 1 / n_groups))
+    home = np.arange(n_groups) * 10 + 5
+    distance = np.abs(np.arange(60) - home[codes][:, None])
+    return activations * np.exp(-distance / 3), codes, home
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.5], [0.9, 0.09, 0.01], [0.2] * 5])
+def test_chance_owns_nothing_however_rare_a_group_is(shares):
+    found = [ownership(*noise(300, shares, seed=seed)).clear.any() for seed in range(20)]
+    assert sum(found) <= 3  # one in twenty is expected
+
+
+def test_groups_own_the_neurons_at_their_home():
+    activations, codes, home = localised()
+    found = ownership(activations, codes)
+    assert np.array_equal(found.owner[home], np.arange(6))
+    assert found.clear[home].all()
+    assert (found.lead[home] > 0.5).all()
+    assert found.clear.mean() > 0.7
+
+
+def test_a_rare_group_takes_no_land():
+    activations, codes, _ = localised()
+    codes[:3] = 6  # cells of three other groups
+    found = ownership(activations, codes)
+    assert not np.any(found.owner[found.clear] == 6)
+    assert found.clear.mean() > 0.6
+
+
+def test_a_bright_group_hides_no_other():
+    activations, codes, home = localised()
+    activations[codes == 2] *= 1e3
+    found = ownership(activations, codes)
+    assert found.clear[home].all()
+    assert np.array_equal(found.owner[home], np.arange(6))
+
+
+def test_groups_without_noise_own_what_they_alone_light():
+    codes = np.arange(60) % 3
+    found = ownership(np.eye(3)[codes][:, [0, 1, 2, 2]], codes)
+    assert found.owner.tolist() == [0, 1, 2, 2]
+    assert found.clear.all()
+
+
+def test_a_dim_group_owns_its_neurons_only_relative_to_its_maximum():
+    activations, codes, home = localised()
+    activations[codes == 2] *= 1e-3
+    assert ownership(activations, codes).owner[home[2]] == 2
+    assert ownership(activations, codes, relative=False).owner[home[2]] != 2
+
+
+def test_cells_without_a_group_do_not_count():
+    activations, codes, _ = localised()
+    kept = np.arange(len(codes)) % 3 > 0
+    some = ownership(activations, np.where(kept, codes, -1))
+    alone = ownership(activations[kept], codes[kept])
+    assert np.array_equal(some.owner, alone.owner)
+    assert np.allclose(some.lead, alone.lead)
+
+
+def test_silent_neurons_single_groups_and_negative_means_have_no_owner():
+    activations, codes, _ = localised()
+    activations[:, 7] = 0
+    activations[:, 8] = -1 - activations[:, 8]
+    assert not ownership(activations, codes).clear[[7, 8]].any()
+    assert not ownership(activations, np.zeros(len(codes), dtype=int)).clear.any()
+
+
+def test_of_many_cells_a_part_is_tested_with_all_of_small_groups(monkeypatch):
+    codes = np.repeat([0, 1, -1], [50_000, 150, 10])
+    rows = _ownership._chosen(codes, np.random.default_rng(0))
+    counts = np.bincount(codes[rows])
+    assert counts[1] == 150
+    assert 19_000 < counts[0] <= 20_000
+    monkeypatch.setattr(_ownership, "_MOST_CELLS", 300)
+    monkeypatch.setattr(_ownership, "_FEWEST_OF_GROUP", 20)
+    activations, codes, home = localised()
+    assert ownership(activations, codes).clear[home].all()
