@@ -9,10 +9,41 @@ from __future__ import annotations
 import logging
 import math
 import numbers
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-log = logging.getLogger("scgsr")
+
+class _Voice(logging.LoggerAdapter[logging.Logger]):
+    """The logger of the package, whose lines are also seen by those who have set up no logging.
+
+    Who has set any up, a level or a handler for "scgsr" or a root that takes the line, has it his way. Else lines of
+    information and warnings go to the standard error, unless Scanpy is told to be quiet (`sc.settings.verbosity = 0`).
+    """
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Say a line, or hand it to the logger of those who have one."""
+        if self._is_set_up(level):
+            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1  # the line comes from who calls `info`
+            super().log(level, msg, *args, **kwargs)
+        elif level >= logging.INFO and not _scanpy_is_quiet() and self._passes(level, msg):
+            sys.stderr.write(f"{str(msg) % args if args else msg}\n")
+
+    def _passes(self, level: int, msg: object) -> bool:
+        return bool(self.logger.filter(logging.makeLogRecord({"levelno": level, "msg": msg})))
+
+    def _is_set_up(self, level: int) -> bool:
+        logger = self.logger
+        own = bool(logger.handlers) or logger.level != logging.NOTSET or logger.disabled
+        return own or (bool(logging.root.handlers) and logger.isEnabledFor(level))
+
+
+def _scanpy_is_quiet() -> bool:
+    scanpy = sys.modules.get("scanpy")  # never loaded for this
+    return scanpy is not None and int(scanpy.settings.verbosity) < 1
+
+
+log = _Voice(logging.getLogger("scgsr"))
 
 _Error = TypeVar("_Error", bound=Exception)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
+import scanpy
 
-from scgsr import _checks
+from scgsr import _checks, tl
+from scgsr._checks import log
 
 
 @pytest.mark.parametrize("value", [1, np.int32(5)])
@@ -65,3 +69,70 @@ def test_instance_names_both_types_and_the_cure():
 def test_existing_key_lists_what_exists():
     with pytest.raises(KeyError, match=r"`layer`='x' is not in \.layers, which has \['a'\]"):
         _checks.existing_key("layer", "x", [None, "a"], where=".layers")  # anndata lists .X as None
+
+
+@pytest.fixture
+def without_handlers(monkeypatch):
+    """Let nobody have set up logging, as in a notebook; pytest's own handlers come after the fixtures."""
+    return lambda: monkeypatch.setattr(logging.root, "handlers", [])
+
+
+class TestLines:
+    def test_are_seen_where_nobody_has_set_up_logging(self, capsys, without_handlers):
+        without_handlers()
+        log.info("%d modules", 5)
+        log.warning("few cells")
+        log.debug("detail")
+        assert capsys.readouterr().err.splitlines() == ["5 modules", "few cells"]
+
+    def test_are_quiet_where_scanpy_is_told_to_be(self, capsys, without_handlers):
+        without_handlers()
+        before, scanpy.settings.verbosity = scanpy.settings.verbosity, 0
+        try:
+            log.info("5 modules")
+            log.warning("few cells")
+        finally:
+            scanpy.settings.verbosity = before
+        assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
+    def test_are_quiet_where_the_logger_is_told_to_be(self, capsys, level, monkeypatch, without_handlers):
+        without_handlers()
+        monkeypatch.setattr(log.logger, "level", level)
+        log.logger.manager._clear_cache()
+        log.info("5 modules")
+        assert capsys.readouterr().err == ""
+        monkeypatch.undo()
+        log.logger.manager._clear_cache()
+
+    def test_are_filtered_as_those_of_any_logger(self, capsys, without_handlers, monkeypatch):
+        without_handlers()
+        monkeypatch.setattr(log.logger, "filters", [lambda record: "secret" not in record.msg])
+        log.info("a secret")
+        log.info("5 modules")
+        assert capsys.readouterr().err == "5 modules\n"
+
+    def test_go_to_the_handlers_of_the_user_alone(self, capsys, without_handlers):
+        without_handlers()
+        lines = []
+        handler = logging.Handler()
+        handler.emit = lambda record: lines.append((record.getMessage(), record.filename))
+        logging.root.addHandler(handler)
+        before = logging.root.level
+        logging.root.setLevel(logging.INFO)
+        try:
+            log.info("%d modules", 5)
+        finally:
+            logging.root.setLevel(before)
+            logging.root.removeHandler(handler)
+        assert lines == [("5 modules", "test_checks.py")]
+        assert capsys.readouterr().err == ""
+
+    def test_of_a_fit_say_what_was_used_how_well_and_how_many(self, capsys, cells, without_handlers):
+        without_handlers()
+        tl.fit(cells, (4, 5), n_epochs=3, hidden=16)
+        said = capsys.readouterr().err
+        assert "one common scale" in said
+        assert "training on cpu" in said
+        assert "3 epochs, R2 0." in said
+        assert "modules of neurons" in said

@@ -148,11 +148,11 @@ def _only_one_speaks(group: Group) -> Iterator[None]:
     def passes(_record: logging.LogRecord) -> bool:
         return group.index == 0
 
-    log.addFilter(passes)
+    log.logger.addFilter(passes)
     try:
         yield
     finally:
-        log.removeFilter(passes)
+        log.logger.removeFilter(passes)
 
 
 @contextmanager

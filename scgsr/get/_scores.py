@@ -59,7 +59,7 @@ def scores(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     >>> import scanpy as sc, scgsr
     >>> adata = sc.datasets.pbmc68k_reduced()
     >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
-    >>> scgsr.tl.score(adata, n_permutations=99)
+    >>> verdict = scgsr.tl.score(adata, n_permutations=99)
     >>> list(scgsr.get.scores(adata).columns)
     ['metric', 'group', 'value', 'null_mean', 'null_sd', 'z', 'p']
     """

@@ -94,7 +94,7 @@ def score(
     >>> import scanpy as sc, scgsr
     >>> adata = sc.datasets.pbmc68k_reduced()
     >>> scgsr.tl.fit(adata, (6, 8), n_epochs=5)
-    >>> scgsr.tl.score(adata, groupby="bulk_labels", n_permutations=99)
+    >>> verdict = scgsr.tl.score(adata, groupby="bulk_labels", n_permutations=99)
     >>> figure = scgsr.pl.score(adata, show=False)
     >>> [panel.get_title() for panel in figure.axes]
     ['measures of the fit', 'region in one piece, by bulk_labels']

@@ -36,7 +36,7 @@ def score(
     key: str = DEFAULT_KEY,
     rng: Rng = 0,
     copy: bool = False,
-) -> AnnData | None:
+) -> AnnData | str:
     """Measure whether the structure of a fit is real, and say so in one word; nothing is trained.
 
     Smoothness alone proves nothing: a network can light one smooth spot in all cells. So beside how smooth and local
@@ -84,7 +84,7 @@ def score(
 
     Returns
     -------
-    None, or the copy. Written is ``.uns["gsr"]["scores"]``, a dict that files can hold:
+    The verdict, or the copy. Written is ``.uns["gsr"]["scores"]``, a dict that files can hold:
 
     ``"table"``
         DataFrame with the columns ``metric``, ``group`` (empty: all cells), ``value``, and ``null_mean``, ``null_sd``,
@@ -117,8 +117,8 @@ def score(
     >>> import scanpy as sc, scgsr
     >>> adata = sc.datasets.pbmc68k_reduced()
     >>> scgsr.tl.fit(adata, (6, 8), n_epochs=5)
-    >>> scgsr.tl.score(adata, groupby="bulk_labels", n_permutations=99)
-    >>> adata.uns["gsr"]["scores"]["verdict"] in {"too weak", "not proven", "structure real"}
+    >>> verdict = scgsr.tl.score(adata, groupby="bulk_labels", n_permutations=99)
+    >>> verdict in {"too weak", "not proven", "structure real"}
     True
     >>> table = scgsr.get.scores(adata).query("group == ''").set_index("metric")
     >>> bool(-1 <= table.loc["morans_i", "value"] <= 1)
@@ -158,7 +158,7 @@ def score(
     log.info("%s: %s. %s", key, scores["verdict"], scores["advice"])
     target = adata.copy() if copy else adata
     _adata.write_scores(target, key, scores)
-    return target if copy else None
+    return target if copy else scores["verdict"]
 
 
 def _batches(adata: AnnData, batch_key: str) -> pd.Categorical:

@@ -8,9 +8,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from _fits import seeded_init
 
 from scgsr._model import pack, unpack
-from scgsr._random import seeded_init
 from scgsr._train._state import arrays_to_tensors, load_optimiser, optimiser_to_dict, tensors_to_arrays
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.int64, torch.int32, torch.uint8, torch.bool)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from scgsr._values import bar
@@ -15,3 +18,11 @@ def test_is_shown_if_asked_for_and_else_only_in_a_terminal(capsys, progress, sho
     found = capsys.readouterr()
     assert found.out == ""
     assert ("scgsr copy:  50%" in found.err and "1.50k/3.00k" in found.err) == shown
+
+
+def test_is_shown_in_a_notebook(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=object))
+    with bar("scgsr fit", 3000, unit=" cells", progress=None) as watched:
+        assert not watched.disable
+    assert capsys.readouterr().out == ""
