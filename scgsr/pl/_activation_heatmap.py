@@ -131,12 +131,12 @@ def activation_heatmap(
     norm = _scale.norm(np.concatenate(pictures), vmin=vmin, vmax=vmax, vcenter=vcenter)
     cmap = ("viridis" if vcenter is None else "RdBu_r") if cmap is None else cmap
     given = checked_figsize(figsize, ax)
-    page = given[0] or _PAGE_WIDTH, given[1] or max(_LEAST_HEIGHT, _AROUND + _NAME_HEIGHT * len(cells))
-    panel = ax or _axes.resizable(*page)[0]
+    page = _PAGE_WIDTH, max(_LEAST_HEIGHT, _AROUND + _NAME_HEIGHT * len(cells))
+    panel = ax or _axes.resizable(*page, given=given)[0]
     width, height = len(columns.order), len(cells)
     artist = _draw_blocks(panel, pictures, (0, width), cmap=cmap, norm=norm)
     panel.hlines(np.arange(1, height), 0, width, colors="white", linewidths=0.8)
-    _name_groups(panel, cells, heading, page[0] if ax is None else None)
+    _name_groups(panel, cells, heading, given[0])
     columns.draw(panel, -_STRIP_END * height, -_STRIP_START * height)
     columns.number(panel)
     panel.set_xlabel(columns.heading, fontsize="small")
@@ -151,7 +151,7 @@ def activation_heatmap(
     panel.set(xlim=(left, right), ylim=(height, -_STRIP_END * height), frame_on=False)
     _axes.colorbar(artist, [panel], "activation", extend=_scale.beyond(norm, pictures))
     if title is not None:
-        _axes.head(panel, title, page[0] - 1.0)
+        _axes.head(panel, title, panel.figure.bbox.width / panel.figure.dpi - 1.0)
     return _axes.finish([panel], ax=ax, show=show, return_fig=return_fig)
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _BAR_HEIGHT = 2.0
 # Lines in one column of a legend, as long as there are not too many columns, and letters in a line.
 _LEGEND_LINES, _LEGEND_COLUMNS, _LEGEND_LETTERS = 22, 3, 32
-# Inches: the mark before a label in a legend.
-_LEGEND_MARK = 0.55
+# The mark before a label in a legend with what is free around it, in units of the font size.
+_LEGEND_MARK = 5.0
 # Letters of each of two names that stand side by side in 85 mm.
 _HALF_LETTERS = 18
 # Letters in the name of a row, where there are at most so many rows and where there are more.
@@ -35,11 +35,22 @@ _LETTERS_PER_INCH, _FEWEST_LETTERS = 4.2, 10
 _FILE_BACKENDS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
 
 
-def resizable(width: float, height: float, *, n: int = 1, ncols: int = 1) -> list[Axes]:
-    """Return `n` axes of a new figure of this size in inches, laid out anew whenever its size is changed."""
+def resizable(
+    width: float,
+    height: float,
+    *,
+    given: tuple[float | None, float | None] = (None, None),
+    n: int = 1,
+    ncols: int = 1,
+) -> list[Axes]:
+    """Return `n` axes of a new figure, laid out anew whenever its size is changed.
+
+    It has the size that the user has given, else this one in inches, which is larger for larger letters.
+    """
     import matplotlib.pyplot as plt
 
-    figure = plt.figure(figsize=(width, height), layout="constrained")
+    size = given[0] or width * _text.scale(), given[1] or height * _text.scale()
+    figure = plt.figure(figsize=size, layout="constrained")
     return [figure.add_subplot(-(-n // ncols), ncols, number) for number in range(1, n + 1)]
 
 
@@ -138,7 +149,7 @@ def legend(
     # Set afterwards: matplotlib would drop labels that begin with an underscore, and read formulas into dollars.
     points = _text.SMALL * _text.font_size()
     for text, label in zip(drawn.get_texts(), labels, strict=True):
-        fitting = label if width is None else _text.fitted(label, width - _LEGEND_MARK, points, lines=2)
+        fitting = label if width is None else _text.fitted(label, width - _LEGEND_MARK * points / 72, points, lines=2)
         text.set(text=fitting, parse_math=False)
     drawn.get_title().set_parse_math(False)
     return drawn

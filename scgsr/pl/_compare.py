@@ -106,12 +106,12 @@ def compare(
         of_level = [table[table["level"] == level] for table in (neurons, abundance, state)]
         _draw_sheet(sheet_panel, sheet, of_level[0], norms[0], cmap)
         names = [_axes.shortened(name) for name in (level, reference) if name]
-        sheet_panel.set_title("\nagainst ".join(names), fontsize="medium", parse_math=False)
+        _axes.head(sheet_panel, "\nagainst ".join(names), _title_width(sheet_panel))
         _draw_modules(bars, of_level[1])
         # Beside the shares, rows are named once.
         _draw_state(heat, of_level[2], norms[1], cmap, named=sheet_panel.get_position().x0 == heat.get_position().x0)
     for panel, head in zip(rows[0][1:], ("share of each module", "markers in each module"), strict=True):
-        panel.set_title(head, fontsize="medium")
+        _axes.head(panel, head, _title_width(panel))
     for column, label in ((0, "moderated t\nof mean pictures"), (2, "moderated t of medians")):
         panels = [row[column] for row in rows]
         artist = (panels[0].images or panels[0].collections)[0]
@@ -129,15 +129,21 @@ def _panels(
 
     row = _ROW_HEIGHT if n_modules <= _MOST_THICK_ROWS else _THIN_ROW_HEIGHT
     height = max(_LEVEL_HEIGHT, row * n_modules + _BETWEEN) + below
-    width = figsize[0] or _WIDTH
+    scale = _text.scale()
+    width, height, level = figsize[0] or _WIDTH * scale, height * scale, _LEVEL_HEIGHT * scale
     if width < _NARROW:
-        heights = [_LEVEL_HEIGHT, height - below, height] * n_levels
+        heights = [level, height - below, height] * n_levels
         figure = plt.figure(figsize=(width, figsize[1] or sum(heights)), layout="constrained")
         panels = figure.subplots(3 * n_levels, 1, squeeze=False, height_ratios=heights)
         return panels.reshape(n_levels, 3).tolist()
     figure = plt.figure(figsize=(width, figsize[1] or n_levels * height))
     figure.set_layout_engine("constrained", wspace=_BETWEEN_PANELS)
     return figure.subplots(n_levels, 3, squeeze=False, width_ratios=_SIDE_BY_SIDE).tolist()
+
+
+def _title_width(panel: Axes) -> float:
+    """Return the inches that a title has before panels have found their places."""
+    return 0.8 * panel.get_position().width * float(panel.figure.bbox.width) / panel.figure.dpi
 
 
 def _shown(state: pd.DataFrame) -> list[str]:

@@ -94,11 +94,12 @@ def consensus(
     shape = len(modules), n_fits
     given = checked_figsize(figsize, ax)
     row = _ROW_HEIGHT if len(modules) <= _MOST_THICK_ROWS else _THIN_ROW_HEIGHT
-    width = (given[0] or max(_COLUMN_WIDTH * n_fits + _BESIDE, _LEAST_WIDTH)) if ax is None else _axes.inches(ax)
-    panel = _axes.resizable(width, given[1] or row * len(modules) + _BELOW)[0] if ax is None else ax
+    size = max(_COLUMN_WIDTH * n_fits + _BESIDE, _LEAST_WIDTH), row * len(modules) + _BELOW
+    panel = _axes.resizable(*size, given=given)[0] if ax is None else ax
+    width = panel.figure.bbox.width / panel.figure.dpi if ax is None else _axes.inches(ax)
     overlaps = fits["overlap"].to_numpy().reshape(shape)
     artist = panel.imshow(overlaps, cmap=cmap, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    _write_matches(panel, fits, shape, (width - _BESIDE) / n_fits)
+    _write_matches(panel, fits, shape, (width - _BESIDE * _text.scale()) / n_fits)
     names = [f"{m} ({n:,})" for m, n in zip(modules["module"], modules["n_cells"], strict=True)]
     _axes.name_rows(panel, names, np.arange(len(modules)))
     _write_verdicts(panel, modules)

@@ -134,8 +134,8 @@ def correlation_heatmap(
     norm = _scale.norm(np.array([-1.0, 1.0]), vmin=vmin, vmax=vmax, vcenter=vcenter)
     panels = _panels(len(labels.categories), len(rows), ncols, checked_figsize(figsize, ax)) if ax is None else [ax]
     in_row = len({panel.get_subplotspec().colspan.start for panel in panels}) if ax is None else 1  # type: ignore[union-attr]
-    width = None if ax is not None else float(panels[0].figure.bbox.width / panels[0].figure.dpi)
-    names_of_rows = [_axes.shortened(features[row], width=width) for row in rows]
+    width = panels[0].figure.bbox.width / panels[0].figure.dpi / _text.scale()
+    names_of_rows = [_axes.shortened(features[row], width=None if ax is not None else width) for row in rows]
     room, size = _title_room(panels[0], names_of_rows, in_row)
     for code, (panel, name) in enumerate(zip(panels, labels.categories, strict=True)):
         members = np.flatnonzero(labels.codes == code)
@@ -156,7 +156,7 @@ def correlation_heatmap(
 def _title_room(panel: Axes, names_of_rows: list[str], in_row: int) -> tuple[float, float]:
     """Return the width of a title in inches where so many panels stand in a row, and the size of its letters."""
     small = _text.SMALL * _text.font_size()
-    beside = max(_text.width(name, small) for name in names_of_rows) + _BAR
+    beside = max(_text.width(name, small) for name in names_of_rows) + _BAR * _text.scale()
     room = max((panel.figure.bbox.width / panel.figure.dpi - beside) / in_row - 0.05, 0.3)
     return room, _text.SMALL * min(1.0, room / _text.width("only n = 9", small))
 
@@ -189,8 +189,8 @@ def _panels(n: int, n_rows: int, ncols: int | None, figsize: tuple[float | None,
     # Many lines of panels are low, but not lower than names of rows can be read.
     room = max(_PAGE_HEIGHT / n_lines - _TITLE_HEIGHT, _LEAST_ROW_HEIGHT * n_rows, _LOWEST)
     height = (min(wanted, room) + _TITLE_HEIGHT) * n_lines + _TITLE_HEIGHT
-    width = figsize[0] or max(_PANEL_WIDTH if n_lines == 1 else least, _LEAST_PANEL_WIDTH) * ncols + _BESIDE
-    return _axes.resizable(width, figsize[1] or height, n=n, ncols=ncols)
+    width = max(_PANEL_WIDTH if n_lines == 1 else least, _LEAST_PANEL_WIDTH) * ncols + _BESIDE
+    return _axes.resizable(width, height, given=figsize, n=n, ncols=ncols)
 
 
 def _draw(ax: Axes, correlations: np.ndarray, columns: Columns, cmap: Colormap, norm: Normalize) -> AxesImage:

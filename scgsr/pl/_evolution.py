@@ -96,7 +96,8 @@ def evolution(
     """
     from matplotlib.colors import to_rgba_array
 
-    width, height = checked_figsize(figsize)
+    given = checked_figsize(figsize)
+    width = given[0]
     fitting = _NCOLS if width is None else int(np.clip(width // _LEAST_SIZE, 1, _NCOLS))
     ncols = fitting if ncols is None else _checks.positive_int("ncols", ncols)
     estimates, graph = _adata.read_evolution(adata, key), _adata.read_graph(adata, key)
@@ -113,8 +114,8 @@ def evolution(
         panel.set_title(_title(estimates, index), fontsize="small")
     figure = cast("Figure", panels[0].figure)
     _write_legend(figure, colors)
-    if height is not None:
-        figure.set_figheight(height)
+    if given[1] is not None:
+        figure.set_figheight(given[1])
     _axes.heading(figure, title)
     return _axes.finish(panels, ax=None, show=show, return_fig=return_fig, many=True)  # type: ignore[return-value]
 
@@ -124,7 +125,7 @@ def _panels(n: int, ncols: int, ratio: float, width: float | None) -> list[Axes]
     ncols = min(ncols, n)
     size = _PANEL_SIZE if width is None else min(width / ncols, _PANEL_SIZE)
     height = size * min(1.0, 1 / ratio) + _TITLE_HEIGHT
-    return _axes.resizable(width or size * ncols, height * -(-n // ncols), n=n, ncols=ncols)
+    return _axes.resizable(size * ncols, height * -(-n // ncols), given=(width, None), n=n, ncols=ncols)
 
 
 def _write_legend(figure: Figure, colors: list[str]) -> None:

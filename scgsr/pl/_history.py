@@ -78,15 +78,16 @@ def history(
     table = _adata.read_record(adata, key)["history"].dropna(axis="columns", how="all")
     curves = {title: [name for name in columns if name in table] for title, columns in _CURVES.items()}
     curves = {title: names for title, names in curves.items() if names}
-    width, height = checked_figsize(figsize)
-    ncols = len(curves) if width is None else max(1, min(len(curves), int(width / _LEAST_WIDTH)))
+    given = checked_figsize(figsize)
+    ncols = len(curves) if given[0] is None else max(1, min(len(curves), int(given[0] / _LEAST_WIDTH)))
     n_rows = -(-len(curves) // ncols)
-    size = width or _PANEL_WIDTH * ncols, height or (_PAGE_HEIGHT if n_rows == 1 else _ROW_HEIGHT * n_rows)
-    axes = _axes.resizable(*size, n=len(curves), ncols=ncols)
+    size = _PANEL_WIDTH * ncols, (_PAGE_HEIGHT if n_rows == 1 else _ROW_HEIGHT * n_rows)
+    axes = _axes.resizable(*size, given=given, n=len(curves), ncols=ncols)
+    room = 0.7 * axes[0].figure.bbox.width / axes[0].figure.dpi / ncols
     for panel, (name_of_panel, names) in zip(axes, curves.items(), strict=True):
         # A curve alone in its panel needs no legend; its value for the kept network says more.
         last = "" if len(_CURVES[name_of_panel]) > 1 else f": {table.loc[table['kept'], names[0]].iloc[0]:.3f}"
-        _axes.head(panel, name_of_panel + last, 0.7 * size[0] / ncols)
+        _axes.head(panel, name_of_panel + last, room)
         for name in names:
             training = name.startswith("train")
             color, label = (_TRAINING, "training") if training else (_VALIDATION, "validation")

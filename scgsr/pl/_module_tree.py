@@ -114,7 +114,7 @@ def module_tree(
     n_steps = branches.left_of_tree(_BORDER) - branches.fewest
     given = checked_figsize(figsize, ax)
     width = _width(n_steps) if given[0] is None else max(given[0] - _SIDES, 0.3)
-    panel = _axes.resizable(width + _SIDES, given[1] or _height(modules.n_modules))[0] if ax is None else ax
+    panel = _axes.resizable(width + _SIDES, _height(modules.n_modules), given=given)[0] if ax is None else ax
     _axes.head(panel, _title(branches, modules) if title is None else title, width + _SIDES)
     _draw_branches(panel, branches, colors)
     distinct = _adata.module_names(adata, key)

@@ -116,7 +116,7 @@ class Page:
             self._legend = _axes.legend(self.axes[0], handles, labels, heading=heading, ncols=1, width=room)
             columns = max(1, min(len(labels), int(room / self._legend_size()[0])))
             if len(labels) > _SHORT_LEGEND:
-                columns = max(columns, int(room // _LEGEND_COLUMN))
+                columns = max(columns, int(room // (_LEGEND_COLUMN * _text.scale())))
             style: dict[str, Any] = {"ncols": columns, "width": room / columns}
             self._legend = _axes.legend(self.axes[0], handles, labels, heading=heading, **style)
             self._below = self._legend_size()[1]

@@ -118,7 +118,7 @@ def segmentation(
     sheet = Sheet.of_graph(graph)
     found = ownership(activations, labels.codes.astype(int), relative=normalize is not None)
     owner = np.where(found.clear, found.owner, -1)
-    head = "neurons by the group that lights them most\npale: others are close" if title is None else title
+    head = "group that lights each neuron most\npale: others are close" if title is None else title
     _, titles = checked_titles(head, [""])
     page = Page(titles=titles, aspect=sheet.aspect, figsize=checked_figsize(figsize, ax), ax=ax)
     sheet.draw(page.axes[0], _faces(found, colors))

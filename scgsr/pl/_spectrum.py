@@ -129,18 +129,16 @@ def spectrum(
     names = [f"{name} ({count:,})" for name, count in zip(shortened, counts, strict=True)]
     if len(names) <= _MOST_LINES:
         n_lines = -(-(len(names) + 1) // _axes.legend_columns(names)) + 1
-        width, height = given[0] or _LINES_WIDTH, given[1] or _LINES_HEIGHT + _LEGEND_LINE * n_lines
-        panel = ax or _axes.resizable(width, height)[0]
+        panel = ax or _axes.resizable(_LINES_WIDTH, _LINES_HEIGHT + _LEGEND_LINE * n_lines, given=given)[0]
         _draw_lines(panel, frequencies, energies, _palette.of_groups(adata, heading, list(labels.categories), palette))
         handles = list(panel.lines[-len(names) - 1 :])
         _axes.legend(panel, handles, [*names, "random places"], heading=heading, below=ax is None)
     else:
-        width, height = given[0] or _ROWS_WIDTH, given[1] or _AROUND + _NAME_HEIGHT * len(names)
-        panel = ax or _axes.resizable(width, height)[0]
+        panel = ax or _axes.resizable(_ROWS_WIDTH, _AROUND + _NAME_HEIGHT * len(names), given=given)[0]
         _draw_rows(panel, frequencies, energies, names, cmap)
         panel.set_ylabel(heading, fontsize="small", parse_math=False)
     if title is not None:
-        _axes.head(panel, title, width - 1.0)
+        _axes.head(panel, title, panel.figure.bbox.width / panel.figure.dpi - 1.0)
     return _axes.finish([panel], ax=ax, show=show, return_fig=return_fig)
 
 

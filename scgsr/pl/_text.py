@@ -9,6 +9,8 @@ import re
 _PIECES = re.compile(r"[_/,;:\-]*[^\s_/,;:\-]+[_/,;:\-]*\s*|[_/,;:\-]+\s*|\s+")
 # At few dots per inch letters stand on whole pixels, which makes them wider.
 _HINTING = 1.06
+# Points: matplotlib's own font size.
+_USUAL_SIZE = 10.0
 # What matplotlib calls a small font, in units of the font size, and a line's height, in units of its own size.
 SMALL, LINE_HEIGHT = 0.833, 1.3
 
@@ -18,6 +20,11 @@ def font_size() -> float:
     import matplotlib as mpl
 
     return float(mpl.rcParams["font.size"])
+
+
+def scale() -> float:
+    """Return by how much the user's letters are larger than matplotlib's, at least 1: pages grow with them."""
+    return max(1.0, font_size() / _USUAL_SIZE)
 
 
 def width(text: str, points: float) -> float:

@@ -130,6 +130,13 @@ def test_what_is_written_keeps_apart_and_on_the_page(draw, n, fitted, unreadable
         plt.close(figure)
 
 
+@pytest.mark.parametrize("draw", PICTURES.values(), ids=PICTURES)
+def test_pages_grow_with_the_letters_of_the_user(draw, fitted, unreadable_texts):
+    with plt.rc_context({"font.size": 14}):  # what Scanpy sets
+        figure = draw(of_groups(fitted, 12), 12, return_fig=True, show=False)
+        assert unreadable_texts(figure) == []
+
+
 def test_a_text_that_overlaps_or_leaves_the_page_is_found(unreadable_texts):
     figure = plt.figure(figsize=(3, 2))
     figure.text(0.5, 0.5, "one")
