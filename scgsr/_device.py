@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
+import threadpoolctl
 import torch
 
 from scgsr import _checks, _ranks
-from scgsr._checks import about
+from scgsr._checks import about, log
 
 PRECISIONS = ("tf32", "bf16")
 # Data may take this share of the memory that is free on a device.
@@ -88,6 +90,28 @@ class _Shared:
                     self._put(self._before)
 
 
+# Whose process this is, and those that have been seen to be forked from it.
+_IMPORTED_IN, _FORKED = os.getpid(), set[int]()
+
+
+def _calm_after_fork() -> None:
+    """Compute in one thread in a process that was forked from one that may have computed in several.
+
+    The threads are gone there, and OpenMP would wait for them for ever; workers of torch's own loaders do the same.
+    """
+    process = os.getpid()
+    if process in {_IMPORTED_IN, *_FORKED}:
+        return
+    _FORKED.add(process)
+    if torch.get_num_threads() > 1:
+        log.warning(
+            "this process was forked, where threads cannot be used any more: computing in one; start workers by "
+            "`multiprocessing.get_context('spawn')` for the bits of several"
+        )
+        torch.set_num_threads(1)
+    threadpoolctl.threadpool_limits(1, user_api="openmp")
+
+
 _PRODUCTS = _Shared(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision)
 _DEFAULT_DTYPE = _Shared(torch.get_default_dtype, torch.set_default_dtype)
 
@@ -98,6 +122,7 @@ def undisturbed() -> Iterator[None]:
 
     Inside, numbers are float32 in memory unless told otherwise, gradients are recorded, and nothing is cast.
     """
+    _calm_after_fork()
     with ExitStack() as stack:
         stack.enter_context(_DEFAULT_DTYPE.at(torch.float32))
         stack.enter_context(torch.inference_mode(False))

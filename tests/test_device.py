@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,3 +191,38 @@ def test_the_last_thread_to_leave_puts_back_what_the_first_one_found():
     assert values[-1] == "inside"
     second.__exit__(None, None, None)
     assert values[-1] == "before"
+
+
+IN_POOLS = """
+import multiprocessing, sys
+import anndata, numpy, torch
+import scgsr
+
+def fit(seed):
+    rng = numpy.random.default_rng(0)
+    values = 4 * (numpy.arange(400)[:, None] % 4 == numpy.arange(12) % 4) + rng.normal(size=(400, 12))
+    adata = anndata.AnnData(values.astype("float32"))
+    scgsr.tl.fit(adata, (4, 5), n_epochs=2, hidden=16, rng=seed, device="cpu", progress=False)
+    return adata.uns["gsr"]["id"]
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(sys.argv[1]))
+    alone = [fit(seed) for seed in range(2)]
+    for method in sys.argv[2:]:
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            print(method, pool.map_async(fit, range(2)).get(timeout=300) == alone)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
+@pytest.mark.parametrize(("n_threads", "methods"), [(1, ["fork", "spawn"]), (2, ["fork"])])
+def test_pools_of_processes_give_the_same_bits_and_a_fork_does_not_wait_for_threads_that_are_gone(
+    tmp_path, n_threads, methods
+):
+    (tmp_path / "in_pools.py").write_text(IN_POOLS)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": str(n_threads)}
+    command = [sys.executable, "-W", "ignore", str(tmp_path / "in_pools.py"), str(n_threads), *methods]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    # With two threads the fork has one, and other bits.
+    assert done.stdout.split("\n")[:-1] == [f"{method} {n_threads == 1}" for method in methods]
+    assert ("this process was forked" in done.stderr) == (n_threads == 2)
