@@ -29,6 +29,7 @@ extensions = [
     "sphinx_copybutton",
     "docstrings",
     "formulas",
+    "included",
     "inventories",
     "report_page",
 ]

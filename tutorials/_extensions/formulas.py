@@ -1,4 +1,4 @@
-"""Formulas as MathML: browsers draw it without a script from elsewhere, so that pages work offline."""
+"""Formulas as MathML: browsers draw them without a script from elsewhere, so that pages work offline."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from docutils.utils.math import latex2mathml
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
+AROUND = "margin: 1rem 0; overflow-x: auto; text-align: center"
+
 
 def _inline(writer: HTML5Translator, node: nodes.math) -> None:
     writer.body.append(latex2mathml.tex2mathml(node.astext(), as_block=False))
@@ -14,7 +16,8 @@ def _inline(writer: HTML5Translator, node: nodes.math) -> None:
 
 
 def _display(writer: HTML5Translator, node: nodes.math_block) -> None:
-    writer.body.append(f'<div class="math">{latex2mathml.tex2mathml(node.astext(), as_block=True)}</div>\n')
+    formula = latex2mathml.tex2mathml(node.astext(), as_block=True)
+    writer.body.append(f'<div style="{AROUND}">{formula}</div>\n')
     raise nodes.SkipNode
 
 

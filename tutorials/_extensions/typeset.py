@@ -53,6 +53,7 @@ def typeset(docstring: str) -> str:
     text, heading, examples = docstring.partition("\nExamples\n---")
     found: list[str] = []
     for formula, tex in FORMULAS.items():
+        tex = re.sub(r"\|([^|]+)\|", r"\\left|\1\\right|", tex)  # as fences: else blanks stand around each bar
         role = tex if ":math:" in tex else f":math:`{tex}`"
         text = pattern(formula).sub(f"\0{len(found)}\0", text)  # put in last: a formula may be part of a longer one
         found.append(role)
