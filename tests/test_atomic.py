@@ -201,8 +201,9 @@ def test_an_error_about_something_else_stays_as_it_is(tmp_path):
 
 
 WRITES_FOR_EVER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may have been told to ignore it
 from scgsr._atomic import replacing
 with replacing(Path(sys.argv[1])) as unfinished, unfinished.open("w") as handle:
     print("begun", flush=True)
