@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from scgsr import _checks
 from scgsr._model._identity import Identity
 from scgsr.graphs import NeuronGraph
 
@@ -78,6 +79,8 @@ def check_identity(record: Mapping[str, Any]) -> None:
 
 def in_current_form(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a record in the current form: an older one is completed."""
+    _checks.instance("record", record, Mapping)
+    check_schema(record, where="`record`")
     record = dict(record)
     if record["schema"] == 2:  # knew neither a transform, nor how typical cells look, nor how a graph was learned
         n_neurons = record["graph"]["adjacency"].shape[0]
