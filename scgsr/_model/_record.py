@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from scipy import sparse
 
 from scgsr import _checks
@@ -39,6 +40,8 @@ _PARAMS: dict[str, tuple[type, ...]] = {
     "scale": (str, bool, np.bool_),
     "fill": (Real, str),
 }
+# Columns of the history that are read later.
+_OF_HISTORY = ("kept", "validation_r2")
 _PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
 
 
@@ -172,3 +175,18 @@ def check_types(record: Mapping[str, Any]) -> None:
         if params.get(name) is not None and not isinstance(params[name], kinds):  # older forms have nulls
             msg = f"its parameter {name!r} is {params[name]!r}"
             raise TypeError(msg)
+    _check_finite(params)
+    history = record["history"]
+    if len(history) and not all(is_numeric_dtype(history[column].dtype) for column in _OF_HISTORY):
+        msg = f"its history has other columns than numbers {_OF_HISTORY}"
+        raise TypeError(msg)
+
+
+def _check_finite(params: Mapping[str, Any]) -> None:
+    """Raise ValueError if a number among parameters is none, which files could not hold."""
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            _check_finite(value)
+        elif isinstance(value, float | np.floating) and not np.isfinite(value):
+            msg = f"its parameter {name!r} is {value}"
+            raise ValueError(msg)
