@@ -175,6 +175,9 @@ def check_types(record: Mapping[str, Any]) -> None:
         if params.get(name) is not None and not isinstance(params[name], kinds):  # older forms have nulls
             msg = f"its parameter {name!r} is {params[name]!r}"
             raise TypeError(msg)
+    if not all(isinstance(text, str) for text in record["versions"].values()):
+        msg = "its versions are no texts"
+        raise TypeError(msg)
     _check_finite(params)
     history = record["history"]
     if len(history) and not all(is_numeric_dtype(history[column].dtype) for column in _OF_HISTORY):

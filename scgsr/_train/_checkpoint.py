@@ -49,7 +49,7 @@ class Checkpoint:
         with self.whole():
             identity, state = self._content()
             differ = [name for name in self.identity if identity.get(name) != self.identity[name]]
-            written_with = state["machine"]
+            same_machine = bool(state["machine"] == machine())
         if differ:
             shown = ", ".join(f"{name} ({_short(identity.get(name))} there)" for name in differ)
             msg = (
@@ -57,8 +57,8 @@ class Checkpoint:
                 "another folder, or delete it."
             )
             raise about("checkpoint", ValueError(msg))
-        if written_with != machine():
-            log.warning("the checkpoint was written with %s, not %s: bits may differ", written_with, machine())
+        if not same_machine:
+            log.warning("the checkpoint was written with %s, not %s: bits may differ", state["machine"], machine())
         return state
 
     def write(self, state: Mapping[str, Any]) -> None:

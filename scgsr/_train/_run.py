@@ -110,7 +110,8 @@ class Run:
             check_like(best["weights"], own["network"], "best")
         # A step more than the epochs have would be one too many for the schedule.
         most = self.rounds.n_steps(len(state["history"]), self.config.batch_size)
-        if not 0 <= state["step"] == state["schedule"]["last_epoch"] <= most:
+        same_length = state["schedule"].get("total_steps") == own["schedule"].get("total_steps")
+        if not (same_length and 0 <= state["step"] == state["schedule"]["last_epoch"] <= most):
             msg = f"its {state['step']} steps are not those of {len(state['history'])} epochs"
             raise ValueError(msg)
 

@@ -110,7 +110,7 @@ def spoilt(value: Any, rng: np.random.Generator) -> Any:
 
 def spoilt_array(value: np.ndarray, rng: np.random.Generator) -> Any:
     """Return an array of another type, shape or order, or with values out of range."""
-    if value.size and rng.random() < 0.4 and value.dtype.kind in "iuf":
+    if value.size and rng.random() < 0.4 and value.dtype.kind in "if":
         changed = value.astype(value.dtype.kind + "8")
         numbers = [-1, 0, 10**6, 2**40] + ([np.nan, np.inf, -np.inf, 1e30, -1e30] if value.dtype.kind == "f" else [])
         changed.reshape(-1)[rng.integers(value.size, size=int(rng.choice([1, value.size])))] = chosen(numbers, rng)
@@ -300,7 +300,7 @@ class Records:
         adata = chosen(self.bases, rng).copy()
         record = {**adata.uns["gsr"]}
         damage(record, rng)
-        if record.get("schema") == _record.SCHEMA:
+        if isinstance(record.get("schema"), int | np.integer) and record["schema"] == _record.SCHEMA:
             record = identified(record, rng)
             if "gsr_fit" in adata.obs and rng.random() < 0.9:
                 adata.obs["gsr_fit"] = pd.Categorical([str(record.get("id"))] * adata.n_obs)
