@@ -122,7 +122,9 @@ def names(name: str, value: Any) -> list[Any]:
 def instance(name: str, value: Any, types: type | tuple[type, ...], *, hint: str = "") -> None:
     """Raise TypeError unless `value` is an instance of `types`."""
     if not isinstance(value, types):
-        wanted = " or ".join(t.__name__ for t in (types if isinstance(types, tuple) else (types,)))
+        wanted = " or ".join(
+            "None" if t is type(None) else t.__name__ for t in (types if isinstance(types, tuple) else (types,))
+        )
         msg = f"`{name}` must be {wanted}, got {type(value).__name__}.{' ' + hint if hint else ''}"
         raise about(name, TypeError(msg))
 

@@ -1,4 +1,4 @@
-"""What tests share: records of fits that nobody trained, whole, with any graph and any modules; layers from a seed."""
+"""What tests share: cells of four groups; whole records of fits that nobody trained; layers from a seed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
@@ -14,6 +15,22 @@ import torch
 from scgsr._model import Autoencoder, AutoencoderConfig, FittedModel
 from scgsr._modules import Modules, ModuleTree
 from scgsr.graphs import NeuronGraph
+
+
+def four_groups() -> ad.AnnData:
+    """Return 240 cells x 12 features, dense float32: four groups, each high in three features of its own."""
+    rng = np.random.default_rng(0)
+    n_groups, n_per_group, n_features_per_group = 4, 60, 3
+    group = np.tile(np.arange(n_groups), n_per_group)
+    high = np.repeat(np.arange(n_groups), n_features_per_group)
+    matrix = 4 * (group[:, None] == high) + rng.normal(size=(len(group), len(high)))
+    return ad.AnnData(
+        matrix.astype(np.float32),
+        obs=pd.DataFrame(
+            {"group": pd.Categorical([f"group {i}" for i in group])}, index=[f"cell_{i}" for i in range(len(group))]
+        ),
+        var=pd.DataFrame(index=[f"feature_{i}" for i in range(len(high))]),
+    )
 
 
 def model_of(graph: NeuronGraph, modules: np.ndarray | None = None, **others: Any) -> FittedModel:

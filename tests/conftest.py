@@ -15,7 +15,6 @@ from typing import Any
 import anndata as ad
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn.decomposition  # noqa: F401 (its first import draws from `random`, which is not our doing)
 import torch
@@ -66,18 +65,9 @@ def shared_data() -> Path:
 @pytest.fixture
 def cells() -> ad.AnnData:
     """240 cells x 12 features, dense float32: four groups, each high in three features of its own."""
-    rng = np.random.default_rng(0)
-    n_groups, n_per_group, n_features_per_group = 4, 60, 3
-    group = np.tile(np.arange(n_groups), n_per_group)
-    high = np.repeat(np.arange(n_groups), n_features_per_group)
-    matrix = 4 * (group[:, None] == high) + rng.normal(size=(len(group), len(high)))
-    return ad.AnnData(
-        matrix.astype(np.float32),
-        obs=pd.DataFrame(
-            {"group": pd.Categorical([f"group {i}" for i in group])}, index=[f"cell_{i}" for i in range(len(group))]
-        ),
-        var=pd.DataFrame(index=[f"feature_{i}" for i in range(len(high))]),
-    )
+    from _fits import four_groups
+
+    return four_groups()
 
 
 def unpacked(text: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -16,9 +16,9 @@ from scgsr._adata._answers import (
     write_scores,
 )
 from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, record_arcsinh, says_log1p, write_arcsinh
-from scgsr._adata._cells import groups, numbers, read_cells
+from scgsr._adata._cells import column_of, groups, numbers, read_cells
 from scgsr._adata._cofactors import ToTransform, to_transform
-from scgsr._adata._colors import group_colors, palette
+from scgsr._adata._colors import group_colors, not_colors, palette
 from scgsr._adata._consensus import check_consensus, read_consensus, view_again, write_consensus
 from scgsr._adata._copy import copied, write_new
 from scgsr._adata._file import (
@@ -31,7 +31,7 @@ from scgsr._adata._file import (
     room_for_activations,
 )
 from scgsr._adata._fit import check_copy, check_free, check_room, write
-from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys
+from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys, colors_of
 from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
 from scgsr._adata._names import module_colors, module_names, read_named_model
 from scgsr._adata._query import pending_cofactors, query, query_of_results
@@ -69,6 +69,8 @@ __all__ = [
     "check_free",
     "check_mapping",
     "check_room",
+    "colors_of",
+    "column_of",
     "columns",
     "copied",
     "embedding",
@@ -81,6 +83,7 @@ __all__ = [
     "module_colors",
     "module_names",
     "new_table",
+    "not_colors",
     "numbers",
     "opened",
     "palette",

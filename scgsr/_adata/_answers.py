@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from scgsr._adata._fit import snapshot, tell_of_view
 from scgsr._adata._keys import Keys
@@ -15,13 +17,24 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-# What belongs to each answer.
-_PARTS = {
-    "scores": ("table", "verdict", "advice"),
-    "programs": ("names", "scores", "pvals", "pvals_adj"),
-    "saliency": ("values", "groups", "groupby", "names"),
-    "compare": ("abundance", "state", "neurons", "params"),
-    "consensus": ("modules", "fits", "n_modules"),
+# What belongs to each answer, and its type: of a table, the columns that are read.
+_ARRAY = (np.ndarray, pd.api.extensions.ExtensionArray)
+_TEST = ["level", "effect", "low", "high", "t", "p", "q"]
+_PARTS: dict[str, dict[str, Any]] = {
+    "scores": {"table": ["metric", "group", "value", "null_mean", "null_sd"], "verdict": str, "advice": str},
+    "programs": dict.fromkeys(("names", "scores", "pvals", "pvals_adj"), _ARRAY),
+    "saliency": {**dict.fromkeys(("values", "groups", "names"), _ARRAY), "groupby": str},
+    "compare": {
+        "abundance": ["module", *_TEST],
+        "state": ["module", "names", *_TEST],
+        "neurons": ["neuron", *_TEST],
+        "params": Mapping,
+    },
+    "consensus": {
+        "modules": ["module", "n_cells", "stability", "found", "verdict"],
+        "fits": ["module", "fit", "match", "overlap", "outcome"],
+        "n_modules": _ARRAY,
+    },
 }
 
 
@@ -50,7 +63,11 @@ def read_programs(adata: AnnData, key: str) -> tuple[np.ndarray, dict[str, Any]]
     """Return the effects, (n_vars, n_modules) float32, and the tests that `programs` has written."""
     complete = Keys(key).programs in adata.varm
     tests = read_answer(adata, key, "programs", "programs", "there are no programs", complete=complete)
-    return np.asarray(adata.varm[Keys(key).programs]), tests
+    effect, n_names = np.asarray(adata.varm[Keys(key).programs]), len(tests["names"])
+    of_tests = {tests[name].shape for name in ("scores", "pvals", "pvals_adj")}
+    if effect.ndim != 2 or not effect.size or of_tests != {(n_names, effect.shape[1])}:
+        raise _not_whole(key, "programs", "programs")
+    return effect, tests
 
 
 def write_saliency(adata: AnnData, key: str, saliency: dict[str, Any]) -> None:
@@ -60,7 +77,11 @@ def write_saliency(adata: AnnData, key: str, saliency: dict[str, Any]) -> None:
 
 def read_saliency(adata: AnnData, key: str) -> dict[str, Any]:
     """Return the gradients that `saliency` has written."""
-    return read_answer(adata, key, "saliency", "saliency", "there is no saliency")
+    found = read_answer(adata, key, "saliency", "saliency", "there is no saliency")
+    shape = found["values"].shape
+    if len(shape) != 3 or (shape[0], shape[2]) != (len(found["groups"]), len(found["names"])):
+        raise _not_whole(key, "saliency", "saliency")
+    return found
 
 
 def write_compare(adata: AnnData, key: str, compared: dict[str, Any]) -> None:
@@ -89,8 +110,22 @@ def read_answer(
     adata: AnnData, key: str, name: str, verb: str, missing: str, *, complete: bool = True
 ) -> dict[str, Any]:
     """Return an entry of the record; without it, or if parts of it are not there, name the call that makes it."""
-    record = read_record(adata, key)
-    if name not in record or not complete or not set(_PARTS[name]) <= set(record[name]):
+    answer = read_record(adata, key).get(name)
+    if not isinstance(answer, Mapping) or not complete or not set(_PARTS[name]) <= set(answer):
         msg = f"`key`={key!r}: {missing} of this fit; call `scgsr.tl.{verb}(adata, key={key!r})` first."
         raise about("key", KeyError(msg))
-    return record[name]
+    if not all(_is(answer[part], kind) for part, kind in _PARTS[name].items()):
+        raise _not_whole(key, name, verb)
+    return dict(answer)
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether a part of an answer has its type, and a table its columns."""
+    if isinstance(kind, list):
+        return isinstance(value, pd.DataFrame) and set(kind) <= set(value.columns)
+    return isinstance(value, kind)
+
+
+def _not_whole(key: str, name: str, verb: str) -> ValueError:
+    msg = f"`key`={key!r}: .uns[{key!r}][{name!r}] is not whole; call `scgsr.tl.{verb}(adata, key={key!r})` again."
+    return about("key", ValueError(msg))

@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 _FEWEST_IN_A_BATCH = 20
 
 
+def column_of(adata: AnnData, argument: str, column: str) -> pd.Series:
+    """Return a column of `.obs`, refused if several have its name, or if it holds lists or other collections."""
+    _checks.existing_key(argument, column, adata.obs, where="`adata.obs`")
+    values = adata.obs[column]
+    if isinstance(values, pd.DataFrame):
+        msg = f"`{argument}`={column!r} is in `adata.obs` more than once, {values.shape[1]} times; rename the columns."
+        raise about(argument, ValueError(msg))
+    lists = (value for value in values if not pd.api.types.is_hashable(value)) if values.dtype == object else iter(())
+    if (first := next(lists, None)) is not None:
+        msg = (
+            f"`{argument}`={column!r} must name a column with one value for each cell, such as a name, "
+            f"got a {type(first).__name__}; make texts of them, `adata.obs[{column!r}].astype(str)`."
+        )
+        raise about(argument, TypeError(msg))
+    return values
+
+
 def groups(
     adata: AnnData,
     argument: str,
@@ -34,8 +51,7 @@ def groups(
     With bounds, categories without cells are removed, and the number of groups that are left is checked; `hint` says
     what helps if it is out of bounds.
     """
-    _checks.existing_key(argument, column, adata.obs, where="`adata.obs`")
-    values = adata.obs[column]
+    values = column_of(adata, argument, column)
     if pd.api.types.is_float_dtype(values.dtype):
         cure = "bin them first, as with `pandas.cut`"
         msg = f"`{argument}`={column!r} must name a column of groups, got numbers; {cure}."
@@ -85,8 +101,7 @@ def origins(adata: AnnData, batch_key: str | None) -> Origins | None:
 
 def numbers(adata: AnnData, argument: str, column: str) -> np.ndarray:
     """Return a column of `.obs` as numbers, (n_obs,) float64; missing ones are NaN, and some are finite."""
-    _checks.existing_key(argument, column, adata.obs, where="`adata.obs`")
-    values = adata.obs[column]
+    values = column_of(adata, argument, column)
     if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
         msg = f"`{argument}`={column!r} must name a column of numbers, got dtype {values.dtype}."
         raise about(argument, TypeError(msg))

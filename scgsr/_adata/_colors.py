@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scgsr._adata._keys import colors_of
+from scgsr._checks import about
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -32,16 +33,36 @@ def group_colors(adata: AnnData, column: str, groups: Sequence[Any]) -> list[str
     Stored are names, hex or tuples in the order of the categories, as a list or an array, or a dict by category.
     """
     categories = list(pd.Categorical(adata.obs[column]).categories)
-    stored = adata.uns.get(colors_of(column))
-    if isinstance(stored, Mapping):
-        by_name = {str(name): color for name, color in stored.items()}
-        stored = [by_name[str(name)] for name in categories if str(name) in by_name]
+    stored = _stored(adata, colors_of(column), categories)
     colors = palette(len(categories)) if stored is None or len(stored) < len(categories) else stored
-    return [_as_text(colors[categories.index(group)]) for group in groups]
+    return [str(colors[categories.index(group)]) for group in groups]
 
 
-def _as_text(color: Any) -> str:
-    """Return a colour as matplotlib reads it from a string; numbers are shares of red, green, blue and opacity."""
-    if isinstance(color, str):
-        return str(color)
-    return "#" + "".join(f"{round(255 * float(share)):02x}" for share in color)
+def _stored(adata: AnnData, name: str, categories: list[Any]) -> list[str] | None:
+    """Return the colours that stand under a name of `.uns` as texts; None if there are none."""
+    stored = adata.uns.get(name)
+    if stored is None:
+        return None
+    if isinstance(stored, Mapping):
+        by_name = {str(group): color for group, color in stored.items()}
+        stored = [by_name[str(group)] for group in categories if str(group) in by_name]
+    colors = list(stored) if np.iterable(stored) else [stored]
+    try:
+        return [color if isinstance(color, str) else _hex(color) for color in colors]
+    except (TypeError, ValueError) as error:
+        raise not_colors(name, error) from error
+
+
+def not_colors(name: str, got: Any) -> ValueError:
+    """Return the error about a value of `.uns` that should hold colours."""
+    msg = f"`adata`: .uns[{name!r}] must hold colours, but does not ({got}); `del adata.uns[{name!r}]` takes Scanpy's."
+    return about("adata", ValueError(msg))
+
+
+def _hex(color: Any) -> str:
+    """Return a colour of three or four numbers, shares of red, green, blue and opacity, as a text."""
+    shares = np.asarray(color, dtype=np.float64)
+    if shares.shape not in ((3,), (4,)) or not ((shares >= 0) & (shares <= 1)).all():
+        msg = f"{color!r} is no colour"
+        raise ValueError(msg)
+    return "#" + "".join(f"{round(255 * share):02x}" for share in shares.tolist())

@@ -10,8 +10,8 @@ import pandas as pd
 
 from scgsr import _checks, _device
 from scgsr._adata._colors import palette
-from scgsr._adata._keys import Keys
-from scgsr._adata._results import is_record, lost_its_record
+from scgsr._adata._keys import Keys, columns_of
+from scgsr._adata._results import check_once, is_record, lost_its_record
 from scgsr._checks import about, log
 from scgsr._model import FittedModel
 from scgsr._modules import Labels
@@ -25,6 +25,7 @@ def check_free(adata: AnnData, keys: Keys) -> None:
     if adata.obs.index.name in (keys.labels, keys.confidence, keys.held_out, keys.novelty, keys.fit):
         msg = f"`key_added`={keys.key!r}: the index of `.obs` is named {adata.obs.index.name!r}; choose another name."
         raise about("key_added", ValueError(msg))
+    check_once(adata, "key_added", keys)
     if is_record(adata.uns.get(keys.record)) or lost_its_record(adata, keys):
         return
     taken = list(dict.fromkeys(name for mapping, name in _owned(adata, keys) if name in mapping))
@@ -121,7 +122,7 @@ def _owned(adata: AnnData, keys: Keys) -> Iterable[tuple[Any, str]]:
     yield adata.uns, keys.record
     yield adata.uns, keys.colors
     yield adata.uns, keys.consensus_colors
-    for column in (keys.labels, keys.confidence, keys.held_out, keys.novelty, keys.fit, keys.consensus, keys.stability):
+    for column in columns_of(keys):
         yield adata.obs, column
 
 

@@ -92,6 +92,12 @@ class Keys:
         return f"{self.key}_programs"
 
 
+def columns_of(keys: Keys) -> tuple[str, ...]:
+    """Return the columns of `.obs` that a fit owns."""
+    of_fit = (keys.labels, keys.confidence, keys.held_out, keys.novelty, keys.fit)
+    return (*of_fit, keys.consensus, keys.stability)
+
+
 def colors_of(column: str) -> str:
     """Return where in `.uns` the colours of the groups in a column of `.obs` stand, by Scanpy's convention."""
     return f"{column}{COLORS}"

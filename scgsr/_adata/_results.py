@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scgsr import _checks, _model
-from scgsr._adata._keys import Keys
+from scgsr._adata._keys import Keys, columns_of
 from scgsr._checks import about
 from scgsr._model import FittedModel, Identity
 from scgsr._values import slices
@@ -44,6 +44,14 @@ def lost_its_record(adata: AnnData, keys: Keys) -> bool:
     )
 
 
+def check_once(adata: AnnData, argument: str, keys: Keys) -> None:
+    """Raise ValueError if several columns of `.obs` have the name of one that a fit owns."""
+    names = list(adata.obs.columns)
+    if twice := [name for name in columns_of(keys) if names.count(name) > 1]:
+        msg = f"`{argument}`={keys.key!r}: `adata.obs` has the columns {twice} more than once; rename those of others."
+        raise about(argument, ValueError(msg))
+
+
 def read_model(adata: AnnData, key: str) -> FittedModel:
     """Return the fitted model, refused if the record of the fit is not whole."""
     return _model_of(_record(adata, key), key)
@@ -60,7 +68,9 @@ def _record(adata: AnnData, key: str) -> dict[str, Any]:
     from anndata import AnnData
 
     _checks.instance("adata", adata, AnnData)
+    _checks.instance("key", key, str)
     keys = Keys(key)
+    check_once(adata, "key", keys)
     if lost_its_record(adata, keys):
         msg = (
             f"`key`={key!r}: .uns[{key!r}] is missing, though the activations are there; concatenation drops `.uns` "

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scgsr import _checks
-from scgsr._adata._cells import groups
+from scgsr._adata._cells import column_of, groups
 from scgsr._checks import about, listed, log
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def samples(adata: AnnData, sample_key: str, columns: Sequence[tuple[str, str]])
     """
     of_cells = groups(adata, "sample_key", sample_key)
     for argument, column in columns:
-        _checks.existing_key(argument, column, adata.obs, where="`adata.obs`")
+        column_of(adata, argument, column)
     names = [column for _, column in columns]
     cells = adata.obs[names].groupby(of_cells, observed=True)
     several = cells.agg(lambda values: values.nunique(dropna=False)) > 1

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from scgsr import _device, _ranks
+from scgsr._checks import about
 from scgsr._model._network import Autoencoder
-from scgsr._values import Cells, filled, rows_at_once, slices
+from scgsr._values import Cells, checked, dense, filled, rows_at_once, slices
 
 
 @_device.undisturbed()
@@ -36,6 +37,32 @@ def decode(network: Autoencoder, activations: np.ndarray, origin: int | None = N
         _decoded(network, activations[rows], origin) for rows in slices(len(activations), rows_at_once(n_features))
     )
     return filled(decoded, (len(activations), n_features))
+
+
+def in_units(features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return standardised features, (n_cells, n_features), in input units; the array is overwritten."""
+    features *= scale
+    features += mean
+    return features
+
+
+def checked_activations(network: Autoencoder, activations: Any) -> np.ndarray:
+    """Return activations that somebody gives, (n_cells, n_neurons) float32, refused if they are of another width."""
+    values = checked(activations, network.n_neurons, argument="activations", one_for="neuron")
+    return dense(values).astype(np.float32, copy=False)
+
+
+def known_activations(network: Autoencoder, cells: Cells, activations: Any) -> np.ndarray:
+    """Return the activations of cells, (n_cells, n_neurons) float32: those that are given, or None, checked."""
+    if activations is None:
+        return encode(network, cells)
+    values = checked_activations(network, activations)
+    if len(values) != cells.shape[0]:
+        msg = (
+            f"`activations` must be those of the {cells.shape[0]} cells of `matrix`, got {len(values)}; leave them out."
+        )
+        raise about("activations", ValueError(msg))
+    return values
 
 
 @_device.undisturbed()

@@ -99,7 +99,10 @@ def read_folder(folder: str | os.PathLike[str]) -> dict[str, Any]:
         return _read(target)
     except PermissionError:  # which says itself what is wrong
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RuntimeError,
+        SafetensorError,
+    ) as error:  # fmt: skip
         raise damaged(target, error) from error
 
 

@@ -156,14 +156,14 @@ class FittedModel:
         TypeError, ValueError
             As by :meth:`activations`, or if the fit knows no such batch.
         """
-        return self.decode(self.activations(matrix), batch=batch)
+        origin = self.network.config.origin(batch)
+        return _apply.in_units(_apply.decode(self.network, self.activations(matrix), origin), self.mean, self.scale)
 
     def decode(self, activations: np.ndarray, *, batch: str | None = None) -> np.ndarray:
         """Return features in input units, as :meth:`reconstruct`: (n_cells, n_neurons) -> (n_cells, n_features)."""
-        features = _apply.decode(self.network, activations, self.network.config.origin(batch))
-        features *= self.scale
-        features += self.mean
-        return features
+        activations = _apply.checked_activations(self.network, activations)
+        origin = self.network.config.origin(batch)
+        return _apply.in_units(_apply.decode(self.network, activations, origin), self.mean, self.scale)
 
     def novelty(self, matrix: Matrix, *, activations: np.ndarray | None = None) -> np.ndarray:
         """Return how unlike the cells of the fit each cell is: (n_cells, n_features) -> (n_cells,) float32.
@@ -193,8 +193,7 @@ class FittedModel:
             msg = "`novelty` needs a fit of this version of scgsr: this one was stored without; fit again."
             raise ValueError(msg)
         batches = self._batches(matrix)
-        if activations is None:
-            activations = _apply.encode(self.network, batches)
+        activations = _apply.known_activations(self.network, batches, activations)
         return self.novelty_reference.novelty(activations, _apply.errors(self.network, batches.in_order(), activations))
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:

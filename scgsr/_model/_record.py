@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from scipy import sparse
 
+from scgsr import _checks
 from scgsr._model._identity import Identity
 from scgsr.graphs import NeuronGraph
 
@@ -38,6 +40,8 @@ _PARAMS: dict[str, tuple[type, ...]] = {
     "scale": (str, bool, np.bool_),
     "fill": (Real, str),
 }
+# Columns of the history that are read later.
+_OF_HISTORY = ("kept", "validation_r2")
 _PACKAGES = ("torch", "numpy", "scipy", "anndata", "scanpy", "leidenalg")
 
 
@@ -78,6 +82,8 @@ def check_identity(record: Mapping[str, Any]) -> None:
 
 def in_current_form(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a record in the current form: an older one is completed."""
+    _checks.instance("record", record, Mapping)
+    check_schema(record, where="`record`")
     record = dict(record)
     if record["schema"] == 2:  # knew neither a transform, nor how typical cells look, nor how a graph was learned
         n_neurons = record["graph"]["adjacency"].shape[0]
@@ -169,3 +175,21 @@ def check_types(record: Mapping[str, Any]) -> None:
         if params.get(name) is not None and not isinstance(params[name], kinds):  # older forms have nulls
             msg = f"its parameter {name!r} is {params[name]!r}"
             raise TypeError(msg)
+    if not all(isinstance(text, str) for text in record["versions"].values()):
+        msg = "its versions are no texts"
+        raise TypeError(msg)
+    _check_finite(params)
+    history = record["history"]
+    if len(history) and not all(is_numeric_dtype(history[column].dtype) for column in _OF_HISTORY):
+        msg = f"its history has other columns than numbers {_OF_HISTORY}"
+        raise TypeError(msg)
+
+
+def _check_finite(params: Mapping[str, Any]) -> None:
+    """Raise ValueError if a number among parameters is none, which files could not hold."""
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            _check_finite(value)
+        elif isinstance(value, float | np.floating) and not np.isfinite(value):
+            msg = f"its parameter {name!r} is {value}"
+            raise ValueError(msg)

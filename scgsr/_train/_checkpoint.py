@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,10 @@ class Checkpoint:
         """Return the state that was written last, None if there is none; that of another run is refused."""
         if not self.path.exists():
             return None
-        identity, state = self._content()
-        differ = [name for name in self.identity if identity.get(name) != self.identity[name]]
+        with self.whole():
+            identity, state = self._content()
+            differ = [name for name in self.identity if identity.get(name) != self.identity[name]]
+            same_machine = bool(state["machine"] == machine())
         if differ:
             shown = ", ".join(f"{name} ({_short(identity.get(name))} there)" for name in differ)
             msg = (
@@ -54,7 +57,7 @@ class Checkpoint:
                 "another folder, or delete it."
             )
             raise about("checkpoint", ValueError(msg))
-        if state["machine"] != machine():
+        if not same_machine:
             log.warning("the checkpoint was written with %s, not %s: bits may differ", state["machine"], machine())
         return state
 
@@ -67,20 +70,30 @@ class Checkpoint:
         content["digest"] = _digest_of(content, arrays)
         _atomic.replace_file(self.path, save(arrays, metadata=content))
 
-    def _content(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        from safetensors import SafetensorError, safe_open
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Raise ValueError for whatever is raised where a state that is not whole is read or taken over."""
+        from safetensors import SafetensorError
 
         try:
-            with safe_open(self.path, framework="np") as stored:
-                metadata = stored.metadata()
-                arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
-            if metadata.get("digest") != _digest_of(metadata, arrays):
-                msg = "its content is not what was written"
-                raise ValueError(msg)
-            return json.loads(metadata["identity"]), _model.unpack(json.loads(metadata["state"]), arrays)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+            yield
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RuntimeError,
+            SafetensorError,
+        ) as error:  # fmt: skip
             msg = f"`checkpoint`: {self.path} is damaged or of something else ({error}); delete it to start anew."
             raise about("checkpoint", ValueError(msg)) from error
+
+    def _content(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        from safetensors import safe_open
+
+        with safe_open(self.path, framework="np") as stored:
+            metadata = stored.metadata()
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+        if metadata.get("digest") != _digest_of(metadata, arrays):
+            msg = "its content is not what was written"
+            raise ValueError(msg)
+        return json.loads(metadata["identity"]), _model.unpack(json.loads(metadata["state"]), arrays)
 
 
 def _digest_of(content: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from scgsr._checks import about, log
+from scgsr._train._state import check_like
 from scgsr.graphs import (
     Evolution,
     LearnedGraph,
@@ -108,9 +109,20 @@ class GraphLearner:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over a state that `state` returned."""
-        self.similarity = state.get("similarity")
+        for name in ("last_step", "fragmented"):
+            check_like(state[name], getattr(self, name), "learner")
+        n, similarity = self.recipe.n_neurons, state.get("similarity")
+        if similarity is not None and (similarity.shape != (n, n) or not np.isfinite(similarity).all()):
+            msg = f"the similarity of {n} neurons has shape {similarity.shape}"
+            raise ValueError(msg)
+        evolution = Evolution.from_dict(state["evolution"])
+        if bool(evolution.epochs) != (similarity is not None) or any(
+            adjacency.shape != (n, n) for adjacency in evolution.adjacencies
+        ):
+            msg = f"{len(evolution.epochs)} estimates of a graph are not those of its {n} neurons"
+            raise ValueError(msg)
+        self.similarity, self.evolution = similarity, evolution
         self.edge_jaccard = float(state["edge_jaccard"])
-        self.evolution = Evolution.from_dict(state["evolution"])
         self.last_step, self.fragmented = state["last_step"], state["fragmented"]
 
     def _falls_apart(self, adjacency: sparse.csr_matrix, live: np.ndarray, zero: float) -> bool:

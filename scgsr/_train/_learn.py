@@ -12,7 +12,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from scgsr import _device, _model, _modules, _random
-from scgsr._checks import log
+from scgsr._checks import about, log
 from scgsr._model import AutoencoderConfig, FittedModel, NoveltyReference
 from scgsr._modules import Labels, Modules
 from scgsr._train._config import TrainConfig
@@ -102,6 +102,7 @@ def learn(
         trained = train(cells, graph, network_config, config, seed=train_seed, checkpoint=checkpoint, progress=progress)
     network = trained.network
     activations = _model.encode(network, cells)
+    _refuse_a_network_that_diverged(activations)
     held_out = np.zeros(len(activations), dtype=bool)
     held_out[trained.held_out] = True
     coordinates, features = _model.module_space(network, source)
@@ -118,6 +119,12 @@ def learn(
         held_out=held_out,
         validation_r2=trained.validation_r2,
     )
+
+
+def _refuse_a_network_that_diverged(activations: np.ndarray) -> None:
+    if not np.isfinite([activations.min(initial=0), activations.max(initial=0)]).all():
+        msg = "`learning_rate`: training diverged, so that activations are not finite; lower it, or leave it out."
+        raise about("learning_rate", ValueError(msg))
 
 
 def _fitted_model(

@@ -20,7 +20,7 @@ from scgsr._train._config import EARLY_STOP_FROM, TrainConfig, patience
 from scgsr._train._graph_learner import GraphLearner
 from scgsr._train._regularizer import Regularizer, factors_of
 from scgsr._train._rounds import Rounds
-from scgsr._train._state import arrays_to_tensors, load_optimiser, optimiser_to_dict, tensors_to_arrays
+from scgsr._train._state import arrays_to_tensors, check_like, load_optimiser, optimiser_to_dict, tensors_to_arrays
 from scgsr._train._step import Stepper
 from scgsr._values import Minibatch, Part, rows_at_once, slices
 from scgsr.graphs import LearnedGraph, NeuronGraph
@@ -83,7 +83,11 @@ class Run:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over a state that `state` returned, so that the run goes on after its last epoch."""
+        """Take over a state that `state` returned, so that the run goes on after its last epoch.
+
+        Raises KeyError, TypeError, ValueError, AttributeError or RuntimeError if it is not that of such a run.
+        """
+        self._check(state)
         self.network.load_state_dict(arrays_to_tensors(state["network"]))
         if self.learner is not None:  # a given graph may be drawn in another way now
             self.set_graph(_model.graph_from_dict(state["graph"]))
@@ -97,6 +101,19 @@ class Run:
         self.noise_rng.set_state(torch.tensor(state["noise_rng"]))
         self.stepper.n_done, self.stopped = state["step"], state["stopped"]
         log.info("going on after epoch %d of %d", len(self.history), self.n_epochs)
+
+    def _check(self, state: Mapping[str, Any]) -> None:
+        own, best = self.state(), state["best"]
+        for part in ("network", "schedule", "order_rng", "noise_rng", "step", "stopped"):
+            check_like(state[part], own[part], part)
+        if best["weights"]:
+            check_like(best["weights"], own["network"], "best")
+        # A step more than the epochs have would be one too many for the schedule.
+        most = self.rounds.n_steps(len(state["history"]), self.config.batch_size)
+        same_length = state["schedule"].get("total_steps") == own["schedule"].get("total_steps")
+        if not (same_length and 0 <= state["step"] == state["schedule"]["last_epoch"] <= most):
+            msg = f"its {state['step']} steps are not those of {len(state['history'])} epochs"
+            raise ValueError(msg)
 
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh."""

@@ -84,8 +84,9 @@ def train(
     if checkpoint is not None:
         file = _ranks.on_first(lambda: Checkpoint(checkpoint, {"data": cells.digest, **settings}))
         state = _ranks.on_first(file.read)
-    if state is not None:
-        run.load_state(state)
+    if file is not None and state is not None:
+        with file.whole():
+            run.load_state(state)
     else:
         _start.begin(network, first_graph, known, ordered=config.start == "ordered", rng=run.order_rng)
     run.fit(file, progress)

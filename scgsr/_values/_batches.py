@@ -16,6 +16,9 @@ from scgsr._values._digest import digest
 from scgsr._values._matrix import Matrix, dense, n_bytes, rows_at_once, slices, unmasked
 from scgsr._values._stored import Rows
 
+# How to come by a matrix that has one column for each of these.
+_HAS_SUCH_COLUMNS = {"feature": "`adata[:, list(model.features)].X`", "neuron": "`model.activations(matrix)`"}
+
 
 class Minibatch(NamedTuple):
     """The cells of one step, valid until the next."""
@@ -170,23 +173,23 @@ def filled(blocks: Iterable[Tensor], shape: tuple[int, int]) -> np.ndarray:
     return result
 
 
-def checked(matrix: Any, n_features: int) -> Matrix:
-    """Return a matrix of finite values with so many columns, dense or CSR."""
+def checked(matrix: Any, n_columns: int, *, argument: str = "matrix", one_for: str = "feature") -> Matrix:
+    """Return a matrix of finite values with so many columns, dense or CSR; errors name the argument."""
     if not (isinstance(matrix, np.ndarray) or sparse.issparse(matrix)):
         msg = (
-            f"`matrix` must be a NumPy array or a SciPy sparse matrix, got {type(matrix).__name__}; its columns "
-            "are those of `adata[:, list(model.features)].X`."
+            f"`{argument}` must be a NumPy array or a SciPy sparse matrix, got {type(matrix).__name__}; it has one "
+            f"column for each {one_for} of the model, as {_HAS_SUCH_COLUMNS[one_for]}."
         )
         raise TypeError(msg)
-    matrix = unmasked(matrix, "`matrix`") if isinstance(matrix, np.ndarray) else matrix
+    matrix = unmasked(matrix, f"`{argument}`") if isinstance(matrix, np.ndarray) else matrix
     if matrix.dtype.kind not in "biuf":
-        msg = f"`matrix` must hold real numbers, got dtype {matrix.dtype}."
+        msg = f"`{argument}` must hold real numbers, got dtype {matrix.dtype}."
         raise TypeError(msg)
     if not np.isfinite(matrix.data if sparse.issparse(matrix) else matrix).all():
-        msg = "`matrix` has NaN or infinite values; remove or impute them first."
+        msg = f"`{argument}` has NaN or infinite values; remove or impute them first."
         raise ValueError(msg)
-    if matrix.ndim != 2 or matrix.shape[1] != n_features:
-        msg = f"`matrix` must have {n_features} columns, one per feature of the model, got {matrix.shape}."
+    if matrix.ndim != 2 or matrix.shape[1] != n_columns:
+        msg = f"`{argument}` must have {n_columns} columns, one per {one_for} of the model, got {matrix.shape}."
         raise ValueError(msg)
     return sparse.csr_matrix(matrix) if sparse.issparse(matrix) else matrix
 

@@ -82,6 +82,7 @@ def convert_fcs(
     {'donor_2': 100, 'donor_10': 100}
     """
     _checks.instance("overwrite", overwrite, bool)
+    _checks.instance("progress", progress, (bool, type(None)))
     target = _target(output, overwrite=overwrite)
     events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype, offsets=offsets)
     n_bytes = events.shape[0] * events.shape[1] * events.dtype.itemsize

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scgsr import _adata
 from scgsr._checks import listed, log
 from scgsr.io._encode import tidy
 
@@ -30,10 +31,10 @@ def sample_numbers(
     """
     if SAMPLE not in adata.obs:
         return {}, {}
-    samples = adata.obs[SAMPLE].astype("category").cat
     if not _of_folder(adata.uns.get("meta")):
         log.info(".obs[%r] is not written: the cells are not those of a folder of FCS files", SAMPLE)
         return {}, {}
+    samples = _adata.column_of(adata, "adata", SAMPLE).astype("category").cat
     if n_missing := int((samples.codes < 0).sum()):
         log.warning(".obs[%r] is not written: it names no sample for %d cells", SAMPLE, n_missing)
         return {}, {}

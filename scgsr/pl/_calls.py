@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
 
 from scgsr import _checks
 from scgsr._checks import about
+from scgsr.pl import _scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +42,31 @@ def picture(function: Callable[_P, _R]) -> Callable[_P, _R]:
             given = args[len(by_place)]
             msg = f"`{meant}` must be given by name, got {given!r} by place; did you mean {meant}={given!r}?"
             raise about(meant, TypeError(msg))
+        _check_shared(kwargs)
         return function(*args, **kwargs)
 
     return draw
+
+
+def _check_shared(given: Mapping[str, Any]) -> None:
+    """Refuse, before anything is drawn, what has the wrong type among the arguments that pictures share."""
+    from matplotlib.axes import Axes
+
+    _checks.instance("ax", given.get("ax"), (Axes, type(None)), hint="`matplotlib.pyplot.subplots()[1]` makes some.")
+    _checks.instance("show", given.get("show"), (bool, type(None)))
+    _checks.instance("key", given.get("key", ""), str)
+    for name in ("return_fig", "center"):
+        _checks.instance(name, given.get(name, False), bool)
+    if given.get("cmap") is not None:
+        _scale.colormap(given["cmap"])
+
+
+def as_array(values: Any) -> np.ndarray:
+    """Return what the user gives as an array; lists of several lengths are objects, which no check of numbers takes."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return np.asarray(values, dtype=object)
 
 
 def checked_figsize(figsize: Any, ax: Axes | None = None) -> tuple[float | None, float | None]:

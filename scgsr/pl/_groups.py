@@ -26,7 +26,7 @@ def grouping(adata: AnnData, groupby: str, groups: str | Sequence[Any] | None) -
     """Return the group of each cell; cells without one, and groups without cells, are left out."""
     labels = _in_order(_adata.groups(adata, "groupby", groupby))
     chosen = list(labels.categories) if groups is None else [groups] if np.ndim(groups) == 0 else list(groups)
-    unknown = [group for group in chosen if group not in labels.categories]
+    unknown = [group for group in chosen if group not in list(labels.categories)]
     if unknown:
         msg = f"`groups` must be among {list(labels.categories)} of `adata.obs[{groupby!r}]`, got {unknown}."
         raise about("groups", ValueError(msg))

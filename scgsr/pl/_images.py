@@ -11,7 +11,7 @@ from scgsr import _checks
 from scgsr._checks import about
 from scgsr.graphs import NeuronGraph
 from scgsr.pl import _axes, _pictures, _scale
-from scgsr.pl._calls import Figsize, checked_figsize, checked_titles, picture
+from scgsr.pl._calls import Figsize, as_array, checked_figsize, checked_titles, picture
 from scgsr.pl._groups import MOST_GROUPS
 from scgsr.pl._page import Page
 from scgsr.pl._sheet import Sheet
@@ -120,7 +120,7 @@ def images(
 
 def _checked(values: Any, n: int) -> np.ndarray:
     """Return the pictures, (n_pictures, n) float64."""
-    array = np.asarray(values)
+    array = as_array(values)
     if array.dtype.kind not in "biuf":
         msg = f"`values` must be real numbers, {n} for each picture, got dtype {array.dtype}."
         raise about("values", TypeError(msg))

@@ -13,7 +13,7 @@ from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
 from scgsr._checks import about
 from scgsr.pl import _axes, _palette, _scale, _text
-from scgsr.pl._calls import Figsize, checked_figsize, checked_titles, picture
+from scgsr.pl._calls import Figsize, as_array, checked_figsize, checked_titles, picture
 from scgsr.pl._page import Page
 from scgsr.pl._palette import Palette
 
@@ -240,7 +240,7 @@ def _number(ax: Axes, graph: NeuronGraph, modules: np.ndarray) -> None:
 
 def _numbers(color: Any, n: int) -> np.ndarray:
     """Return the user's value for each neuron."""
-    values = np.asarray(color)
+    values = as_array(color)
     if values.dtype.kind not in "biuf":
         msg = f"`color` must be 'module', 'activation' or {n} numbers, one per neuron, got {values.dtype}."
         raise about("color", TypeError(msg))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scgsr import _adata, _checks
+from scgsr._adata import Keys
 from scgsr._checks import about, listed
 
 if TYPE_CHECKING:
@@ -16,12 +17,22 @@ Palette = str | Sequence[Any] | Mapping[Any, Any]
 
 def of_groups(adata: AnnData, column: str, groups: Sequence[Any], palette: Palette | None) -> list[str]:
     """Return the colours of groups: those of the user, else those that are stored, else Scanpy's."""
-    return colors(palette, groups) or _adata.group_colors(adata, column, groups)
+    return colors(palette, groups) or _known(_adata.group_colors(adata, column, groups), column)
 
 
 def of_modules(adata: AnnData, key: str, palette: Palette | None) -> list[str]:
     """Return a colour for each module: those of the user, else those of the labels."""
-    return colors(palette, _adata.module_names(adata, key)) or _adata.module_colors(adata, key)
+    given = colors(palette, _adata.module_names(adata, key))
+    return given or _known(_adata.module_colors(adata, key), Keys(key).labels)
+
+
+def _known(stored: list[str], column: str) -> list[str]:
+    """Return the colours that are stored for a column of `.obs`, refused if matplotlib does not know one."""
+    from matplotlib.colors import is_color_like
+
+    if unknown := [color for color in stored if not is_color_like(color)]:
+        raise _adata.not_colors(_adata.colors_of(column), repr(unknown[0]))
+    return stored
 
 
 def colors(palette: Palette | None, groups: Sequence[Any]) -> list[str] | None:

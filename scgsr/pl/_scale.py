@@ -37,6 +37,18 @@ def norm(
     return _diverging(values, low, high, _checks.number("vcenter", vcenter))
 
 
+def colormap(cmap: str | Colormap) -> Colormap:
+    """Return a colour map of matplotlib, which may be given by its name."""
+    import matplotlib as mpl
+    from matplotlib.colors import Colormap
+
+    _checks.instance("cmap", cmap, (str, Colormap))
+    if isinstance(cmap, str) and cmap not in mpl.colormaps:
+        msg = f"`cmap`={cmap!r} is no colour map; `matplotlib.colormaps` lists them, such as 'viridis'."
+        raise about("cmap", ValueError(msg))
+    return mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
+
+
 def beyond(norm: Normalize, values: Sequence[np.ndarray]) -> str:
     """Return at which ends some of the values lie beyond the limits, in the words of a colour bar."""
     below = any(part.min() < norm.vmin for part in values)
@@ -46,10 +58,7 @@ def beyond(norm: Normalize, values: Sequence[np.ndarray]) -> str:
 
 def with_grey(cmap: str | Colormap, grey: str = DEAD) -> Colormap:
     """Return the colour map with a grey, by default that of a dead neuron, for what has no value."""
-    import matplotlib as mpl
-
-    colors = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
-    return colors.with_extremes(bad=grey)
+    return colormap(cmap).with_extremes(bad=grey)
 
 
 def _sequential(values: np.ndarray, low: float | None, high: float | None, *, percentile: bool) -> Normalize:

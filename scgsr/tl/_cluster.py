@@ -80,11 +80,11 @@ def cluster(
         if resolution != 1:
             msg = f"`n_clusters`={n_clusters} and `resolution`={resolution} both choose the modules; leave one out."
             raise about("n_clusters", ValueError(msg))
-    keys = Keys(key if key_added is None else key_added)
     fitted, activations = _adata.read_model(adata, key), _adata.read_activations(adata, key, of_any_modules=True)
     tree = fitted.modules.tree
     pieces = tree.cut_at(resolution) if n_clusters is None else tree.cut(n_clusters)
     modules, labels = _modules.recut(fitted.modules, pieces, activations)
+    keys = Keys(key if key_added is None else key_added)
     _adata.check_free(adata, keys)
     fitted = replace(fitted, modules=modules, names=(), params=_params(fitted.params, resolution, n_clusters))
     if n_clusters not in (None, modules.n_modules):

@@ -223,7 +223,7 @@ def fit(
         precision=_device.check_precision(precision, device),
     ).on(neurons)
     with _ranks.joined(device):
-        _check(adata, keys, neurons.n_neurons, resolution=resolution, scale=scale, copy=copy)
+        _check(adata, keys, neurons.n_neurons, resolution=resolution, scale=scale, progress=progress, copy=copy)
         source = {"layer": layer, "use_rep": use_rep, "batch_key": batch_key}
         view = _adata.view(adata, **source, mask_var=mask_var, scale=scale)
         learned = learn(
@@ -244,13 +244,16 @@ def fit(
     return target if copy else None
 
 
-def _check(adata: AnnData, keys: Keys, n_neurons: int, *, resolution: float, scale: object, copy: bool) -> None:
+def _check(
+    adata: AnnData, keys: Keys, n_neurons: int, *, resolution: float, scale: object, progress: bool | None, copy: bool
+) -> None:
     """Refuse, before any work, what is of the wrong type or too large, and a name that belongs to something else."""
     from anndata import AnnData
 
     _checks.number("resolution", resolution, minimum=0, exclusive=True)
     _checks.instance("adata", adata, AnnData)
     _values.check_scale(scale)
+    _checks.instance("progress", progress, (bool, type(None)))
     _adata.check_copy(adata, copy)
     _adata.check_free(adata, keys)
     _adata.check_room(adata, n_neurons)

@@ -182,7 +182,7 @@ def _measured(adata: AnnData, key: str, model: FittedModel) -> _measures.Fit:
         validation_r2=float(kept.iloc[-1]) if len(kept) else float("nan"),
         explainable_r2=model.explainable_r2,
         search=_search(adata, key, model),
-        diffusion_steps=int(model.params.get("diffusion", 0)),
+        diffusion_steps=int(model.params.get("diffusion") or 0),
     )
 
 
@@ -195,7 +195,7 @@ def _search(adata: AnnData, key: str, model: FittedModel) -> _measures.Search:
         rows=np.arange(adata.n_obs) if held_out is None else np.flatnonzero(~held_out),
         coordinates=coordinates,
         features=features,
-        resolution=float(model.params.get("resolution", 1.0)),
+        resolution=float(model.params.get("resolution") or 1.0),
         n_clusters=None if asked is None else int(asked),
     )
 

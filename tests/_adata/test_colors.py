@@ -53,3 +53,10 @@ def test_stored_colours_may_have_any_form_that_scanpy_takes(cells, stored):
 def test_a_stored_dict_without_a_group_is_not_used(cells):
     cells.uns["group_colors"] = {"group 0": "#ff0000"}
     assert group_colors(cells, "group", ["group 3"]) == [palettes.default_20[3]]
+
+
+@pytest.mark.parametrize("stored", [np.arange(4), 7, [None] * 4, {"group 0": 1}, [(1, 0)] * 4, [(2, 0, 0)] * 4])
+def test_what_is_no_colour_is_refused_with_a_cure(cells, stored):
+    cells.uns["group_colors"] = stored
+    with pytest.raises(ValueError, match=r"`adata`: \.uns\['group_colors'\] must hold colours.*del adata\.uns"):
+        group_colors(cells, "group", ["group 0"])

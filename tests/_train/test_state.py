@@ -11,7 +11,7 @@ import torch
 from _fits import seeded_init
 
 from scgsr._model import pack, unpack
-from scgsr._train._state import arrays_to_tensors, load_optimiser, optimiser_to_dict, tensors_to_arrays
+from scgsr._train._state import arrays_to_tensors, check_like, load_optimiser, optimiser_to_dict, tensors_to_arrays
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.int64, torch.int32, torch.uint8, torch.bool)
 
@@ -112,3 +112,46 @@ def test_a_stored_state_stays_while_the_optimiser_goes_on():
     step(network, optimiser, 1)
     for name, value in state["state"]["0"].items():
         np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda state: state["state"]["0"].update(exp_avg=np.zeros(1, dtype=np.float32)),
+        lambda state: state["state"]["0"].update(exp_avg=state["state"]["0"]["exp_avg"].astype(np.float64)),
+        lambda state: state["state"]["1"]["exp_avg_sq"].fill(np.nan),
+        lambda state: state["state"]["1"].pop("step"),
+        lambda state: state["state"].pop("1"),
+        lambda state: state["param_groups"][0].update(lr="fast"),
+        lambda state: state["param_groups"][0].update(params=[0, 1, 2]),
+        lambda state: state["param_groups"].pop(),
+    ],
+)
+def test_moments_that_are_not_those_of_the_weights_are_refused(spoil, fused):
+    """Torch takes any, and writes beyond the end of short ones."""
+    network = linear()
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.01, fused=fused)
+    step(network, optimiser, 0)
+    state = optimiser_to_dict(optimiser)
+    load_optimiser(optimiser, state)
+    spoil(state)
+    with pytest.raises(ValueError, match="its part 'optimiser' is not"):
+        load_optimiser(optimiser, state)
+
+
+OWN = {"a": 1, "b": [0.5, True], "c": {"d": "text", "e": np.zeros(2)}, "f": None}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"a": 1.5}, {"a": True}, {"b": [0.5]}, {"b": [np.nan, True]}, {"b": [0.5, 1]}, {"b": 0.5}, {"c": {}}, {"f": 0},
+        {"c": {"d": "other", "e": np.zeros(2)}}, {"c": {"d": "text", "e": np.zeros(3)}},
+        {"c": {"d": "text", "e": np.array([0, np.inf])}}, {"c": {"d": "text", "e": [0, 0]}}, {"g": 1},
+    ],
+)  # fmt: skip
+def test_what_is_built_in_another_way_is_seen(other):
+    check_like({**OWN, "a": 7, "b": (3, False)}, OWN, "it")
+    with pytest.raises(ValueError, match="its part 'it' is not that of such a run"):
+        check_like({**OWN, **other}, OWN, "it")

@@ -13,7 +13,8 @@ from scgsr import get, graphs
 
 @pytest.fixture
 def adata():
-    table = pd.DataFrame({"metric": ["morans_i", "localisation"], "group": ["", "B"], "value": [0.5, 0.2]})
+    null = {"null_mean": [0.1, np.nan], "null_sd": [0.1, np.nan]}
+    table = pd.DataFrame({"metric": ["morans_i", "localisation"], "group": ["", "B"], "value": [0.5, 0.2], **null})
     record, scores = whole_record(graphs.path(2)), {"table": table, "verdict": "collapsed", "advice": ""}
     return ad.AnnData(np.zeros((2, 1)), uns={"gsr": record | {"scores": scores}})
 

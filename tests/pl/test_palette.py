@@ -56,3 +56,14 @@ def test_pictures_take_it(on_grid):
     ax = pl.neuron_graph(on_grid, palette=RGB, show=False)
     handles = ax.get_legend().legend_handles
     assert same_color([handle.get_color() for handle in handles], RGB)
+
+
+def test_a_stored_name_that_matplotlib_does_not_know_is_refused(on_grid):
+    on_grid.uns["gsr_colors"] = ["no colour"] * 40
+    for drawn in (
+        lambda: _palette.of_modules(on_grid, "gsr", None),
+        lambda: _palette.of_groups(on_grid, "gsr", ["0"], None),
+    ):
+        with pytest.raises(ValueError, match=r"'gsr_colors'\] must hold colours.*'no colour'.*del adata\.uns"):
+            drawn()
+    assert same_color(_palette.of_groups(on_grid, "gsr", ["0"], ["red"]), ["red"])
