@@ -135,7 +135,7 @@ def test_another_matrix_is_refused(model, verb, matrix, error):
         (lambda model: {"mean": np.full(12, np.nan)}, "`mean` must be finite"),
         (lambda model: {"scale": np.zeros(12)}, "`scale` finite and above 0"),
         (lambda model: {"graph": graphs.ring(7)}, "of the 7 neurons"),
-        (lambda model: {"modules": Modules.none(7)}, "of the 20 neurons"),
+        (lambda model: {"modules": Modules.none(7), "names": ()}, "of the 20 neurons"),
         (lambda model: {"coactivation": model.coactivation[:7]}, "of the 20 neurons"),
     ],
 )

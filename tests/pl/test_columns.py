@@ -36,7 +36,7 @@ def test_the_strip_has_the_colours_of_the_modules_and_the_grey_of_the_dead(fitte
 
 
 def test_each_run_of_a_module_is_named_in_its_middle():
-    columns = Columns(np.arange(6), np.array([1, 1, 0, 0, 0, -1]), ["red", "blue"])
+    columns = Columns(np.arange(6), np.array([1, 1, 0, 0, 0, -1]), ["red", "blue"], ["0", "1"])
     ax = plt.figure(figsize=(9, 3)).add_subplot()
     ax.set_xlim(0, 6)
     columns.number(ax)

@@ -31,7 +31,7 @@ def with_tree(adata, pieces, merges=MERGES, separations=SEPARATIONS, sizes=PIECE
     """Plant a tree that is cut into these modules; each of its cells is a cell of `adata`."""
     templates = np.eye(12, dtype=np.float32)[np.arange(len(sizes)) % 12]
     modules = Modules.of(ModuleTree(len(sizes), merges, separations), templates, sizes, np.array(pieces))
-    adata.uns["gsr"] = replace(get.model(adata), modules=modules).to_record()
+    adata.uns["gsr"] = replace(get.model(adata), modules=modules, names=()).to_record()
     codes = np.repeat(np.arange(modules.n_modules), np.bincount(pieces, weights=sizes).astype(int))
     adata.obs["gsr"] = pd.Categorical.from_codes(codes, [str(module) for module in range(modules.n_modules)])
     del adata.obs["gsr_fit"]  # the labels are planted, too
@@ -218,6 +218,6 @@ def test_without_a_fit_or_its_labels_the_error_names_the_call(fitted):
 
 
 def test_a_fit_without_modules_is_refused(fitted):
-    fitted.uns["gsr"] = replace(get.model(fitted), modules=Modules.none(12)).to_record()
+    fitted.uns["gsr"] = replace(get.model(fitted), modules=Modules.none(12), names=()).to_record()
     with pytest.raises(ValueError, match="no modules"):
         pl.module_tree(fitted)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from scgsr import get, pl, tl
+from scgsr._model import with_identity
 from scgsr._modules import Modules, ModuleTree
 
 N_CELLS, N_MOST = 400, 40
@@ -44,8 +45,9 @@ def of_groups(fitted, n):
     tree = ModuleTree(n, np.column_stack([np.where(steps, n + steps - 1, 0), steps + 1]), np.linspace(0, 1, n - 1))
     templates = np.eye(64, dtype=np.float32)[np.arange(n) % 64]
     modules = Modules.of(tree, templates, np.bincount(codes, minlength=n), np.arange(n))
-    record = replace(get.model(adata), modules=modules).to_record()
-    record = {**adata.uns["gsr"], **record, "modules": np.arange(64) * n // 64}
+    del adata.obs["gsr_fit"]  # the labels are planted, too
+    record = replace(get.model(adata), modules=modules, names=()).to_record()
+    record = with_identity({**adata.uns["gsr"], **record, "modules": np.arange(64) * n // 64})
     adata.uns["gsr"] = record | {"scores": scores(kinds), "consensus": consensus(n), "compare": compared(n)}
     return adata
 
@@ -56,12 +58,12 @@ def scores(kinds):
         (name, "", 0.8, 0.1, 0.05) for name in ("morans_i", "validation_r2", "low_frequency_share", "torn_neighbours")
     ]
     table = pd.DataFrame(rows, columns=["metric", "group", "value", "null_mean", "null_sd"])
-    return {"table": table, "verdict": "structure real", "groupby": "kind"}
+    return {"table": table, "verdict": "structure real", "advice": "", "groupby": "kind"}
 
 
 def consensus(n, n_fits=6):
     names = np.array([str(number) for number in range(n)], dtype=object)
-    modules = {"module": names, "n_cells": 12_345 - np.arange(n), "stability": 0.5, "verdict": "vanishes"}
+    modules = {"module": names, "n_cells": 12_345 - np.arange(n), "stability": 0.5, "found": 0.5, "verdict": "vanishes"}
     fits = {
         "module": np.repeat(names, n_fits),
         "fit": np.tile(np.arange(n_fits), n),
@@ -81,7 +83,7 @@ def compared(n, markers=6):
 
     names = np.array([str(i) for i in range(n)])
     return {
-        "neurons": pd.DataFrame(tests(64)),
+        "neurons": pd.DataFrame({"neuron": np.arange(64), **tests(64)}),
         "abundance": pd.DataFrame({"module": names, **tests(n)}),
         "state": pd.DataFrame(
             {
