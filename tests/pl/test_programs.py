@@ -109,7 +109,7 @@ def test_layers_and_many_panels(fitted):
         ({"names": 5}, TypeError, "`names` must be a name or a list of names, got 5"),
         ({"names": "feature_3", "layer": "none"}, KeyError, "`layer`"),
         ({"names": "feature_3", "ncols": 0}, ValueError, "`ncols`"),
-        ({"names": ["feature_3", "feature_2"], "ax": True}, ValueError, "`ax`"),
+        ({"names": ["feature_3", "feature_2"], "ax": True}, TypeError, "`ax`"),
         ({"n": 1.5}, TypeError, "`n`"),
         ({"names": "feature_3", "vmin": 1}, ValueError, "`vmin`"),
         ({"names": "feature_3", "key": "other"}, KeyError, "tl.fit"),
