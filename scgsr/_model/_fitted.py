@@ -102,7 +102,7 @@ class FittedModel:
 
     @property
     def labels(self) -> list[str]:
-        """The labels that cells may get: the names of the modules, each once; "0" if there is no module."""
+        """The labels that cells may get, the names of the modules without repetition; "0" if there is no module."""
         return list(dict.fromkeys(self.names)) or ["0"]
 
     def __repr__(self) -> str:
