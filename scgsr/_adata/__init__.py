@@ -33,7 +33,7 @@ from scgsr._adata._file import (
 from scgsr._adata._fit import check_copy, check_free, check_room, write
 from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys, colors_of
 from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
-from scgsr._adata._names import module_colors, module_names, read_named_model
+from scgsr._adata._names import distinct, label_colors, module_colors, module_names, read_named_model
 from scgsr._adata._query import pending_cofactors, query, query_of_results
 from scgsr._adata._results import (
     check_cells,
@@ -73,11 +73,13 @@ __all__ = [
     "column_of",
     "columns",
     "copied",
+    "distinct",
     "embedding",
     "features",
     "group_colors",
     "groups",
     "is_current",
+    "label_colors",
     "map_cells",
     "mask",
     "module_colors",

@@ -52,8 +52,12 @@ def _from_cells(adata: AnnData, key: str, model: FittedModel, labels: pd.Series)
 
 
 def module_names(adata: AnnData, key: str) -> list[str]:
-    """Return a name for each module, no two alike: of modules with one name each has its number, too."""
-    names = read_named_model(adata, key).names
+    """Return a name for each module of a fit, no two alike."""
+    return distinct(read_named_model(adata, key).names)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return the names of modules, no two alike: of modules with one name each has its number, too."""
     counts = Counter(names)
     return [name if counts[name] == 1 else f"{name} ({module})" for module, name in enumerate(names)]
 

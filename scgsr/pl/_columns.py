@@ -32,9 +32,11 @@ class Columns:
     @classmethod
     def of_fit(cls, adata: AnnData, key: str) -> Columns:
         """Return the columns for the fit under a key."""
-        modules = np.asarray(_adata.read_record(adata, key)["modules"])
-        order = in_row(_adata.read_graph(adata, key).adjacency, modules)
-        return cls(order, modules[order], _adata.module_colors(adata, key), _adata.module_names(adata, key))
+        model = _adata.read_named_model(adata, key)  # once: names are told from all cells
+        modules = model.modules.labels
+        order = in_row(model.graph.adjacency, modules)
+        colors = _adata.label_colors(adata, key, model.names)
+        return cls(order, modules[order], colors, _adata.distinct(model.names))
 
     def draw(self, ax: Axes, top: float, bottom: float) -> None:
         """Draw the strip of modules between two heights."""
