@@ -84,13 +84,14 @@ const moduleOf = neuron => ofNeurons[neuron] < 0 ? "dead" : modules.names[ofNeur
 
 // ---- tables
 function copy(text, button) {
-  const area = make("textarea", { class: "unseen" }, text), said = button.textContent;
+  const area = make("textarea", { class: "unseen" }, text);
   document.body.append(area);
   area.select();
   document.execCommand("copy");
   area.remove();
-  say(button.textContent = "Copied");
-  setTimeout(() => { button.textContent = said; }, 1500);
+  say("Copied");
+  button.classList.add("copied");
+  setTimeout(() => button.classList.remove("copied"), 1500);
 }
 function field(value) {
   const text = missing(value) ? "" : String(value);
