@@ -39,6 +39,7 @@ def fitted() -> ad.AnnData:
     tl.fit(adata, graphs.ring(6), key_added="ring", **QUICK)
     tl.programs(adata)
     tl.saliency(adata)
+    tl.silence(adata, n_random=3)
     tl.score(adata, n_permutations=9)
     tl.compare(adata, "treated", "sample")
     return adata
@@ -224,6 +225,11 @@ def programs_spoilt(adata):
 def saliency_spoilt(adata):
     stored = {**adata.uns["gsr"]["saliency"], "values": np.zeros((2, 2))}
     adata.uns["gsr"] = {**adata.uns["gsr"], "saliency": stored}
+
+
+def silence_spoilt(adata):
+    stored = {**adata.uns["gsr"]["silence"], "loss": np.zeros((2, 2))}
+    adata.uns["gsr"] = {**adata.uns["gsr"], "silence": stored}
 
 
 def comparison_spoilt(adata):
@@ -511,6 +517,24 @@ ROWS = [
     (renamed_features, map_new, {}, K, "`adata` lacks 12 of the 12 features|set `adata.var_names`"),
     (lacks_features, map_new, {"fill": "mean"}, K, "`adata` lacks 6 of the 12 features|at most 2 can be filled"),
     (view_without_cells, map_new, {}, V, "`adata` has no cells to map"),
+    # --- tl.silence
+    (is_array, tl.silence, {}, T, "`adata` must be AnnData"),
+    (none, tl.silence, {"key": "other"}, K, "`key`='other'"),
+    (none, tl.silence, {"groupby": "none"}, K, "`groupby`='none' is not in `adata.obs`"),
+    (none, tl.silence, {"groupby": "dose"}, T, "`groupby`='dose'|pandas.cut"),
+    (none, tl.silence, {"copy": 0}, T, "`copy` must be bool"),
+    (none, tl.silence, {"n_random": 0}, V, "`n_random`"),
+    (none, tl.silence, {"n_random": 2.5}, T, "`n_random`"),
+    (none, tl.silence, {"rng": -1}, V, "`rng`"),
+    (none, tl.silence, {"regions": [0, 1]}, T, "`regions` must be Mapping|Name each region"),
+    (none, tl.silence, {"regions": {}}, V, "`regions` must have at least one region"),
+    (none, tl.silence, {"regions": {"a": []}}, T, "`regions`['a'] must be numbers of neurons"),
+    (none, tl.silence, {"regions": {"a": 3}}, T, "`regions`['a'] must be numbers of neurons"),
+    (none, tl.silence, {"regions": {"a": [0.5]}}, T, "`regions`['a'] must be numbers of neurons"),
+    (none, tl.silence, {"regions": {"a": [0, 20]}}, V, "`regions`['a'] must be some of the neurons 0 to 19"),
+    (none, tl.silence, {"regions": {"a": [-1]}}, V, "`regions`['a'] must be some of the neurons 0 to 19"),
+    (missing_groups, tl.silence, {"groupby": "group"}, V, "`groupby`='group' must have 1 to 200 groups|got 0"),
+    (lacks_features, tl.silence, {}, K, "`adata` lacks 6 of the 12 features"),
     # --- tl.programs, tl.saliency
     (is_array, tl.programs, {}, T, "`adata` must be AnnData"),
     (none, tl.programs, {"layer": "raw"}, K, "`layer`='raw' is not in .layers"),
@@ -647,6 +671,9 @@ ROWS = [
     (programs_of_other_width, get.programs, {}, V, "`key`='gsr'|call `scgsr.tl.programs"),
     (none, get.saliency, {"key": "ring"}, K, "`key`='ring'|call `scgsr.tl.saliency"),
     (saliency_spoilt, get.saliency, {}, V, "`key`='gsr'|call `scgsr.tl.saliency"),
+    (none, get.silence, {"key": "ring"}, K, "`key`='ring'|call `scgsr.tl.silence"),
+    (silence_spoilt, get.silence, {}, V, "`key`='gsr'|call `scgsr.tl.silence"),
+    (silence_spoilt, pl.silence, {"show": False}, V, "`key`='gsr'|call `scgsr.tl.silence"),
     (is_array, get.frequencies, {"sample_key": "sample"}, T, "`adata` must be AnnData"),
     (none, get.frequencies, {"sample_key": "none"}, K, "`sample_key`='none' is not in"),
     (none, get.frequencies, {"sample_key": "angle"}, T, "`sample_key`='angle'"),

@@ -10,10 +10,12 @@ from scgsr._adata._answers import (
     read_programs,
     read_saliency,
     read_scores,
+    read_silence,
     write_compare,
     write_programs,
     write_saliency,
     write_scores,
+    write_silence,
 )
 from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, record_arcsinh, says_log1p, write_arcsinh
 from scgsr._adata._cells import column_of, groups, numbers, read_cells
@@ -111,6 +113,7 @@ __all__ = [
     "read_record",
     "read_saliency",
     "read_scores",
+    "read_silence",
     "record_arcsinh",
     "representation",
     "results_of",
@@ -130,4 +133,5 @@ __all__ = [
     "write_programs",
     "write_saliency",
     "write_scores",
+    "write_silence",
 ]

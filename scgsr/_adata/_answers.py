@@ -1,4 +1,4 @@
-"""What verbs answer about a fit, in its record: scores, programs, saliency."""
+"""What verbs answer about a fit, in its record: scores, programs, saliency, silence and more."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ _PARTS: dict[str, dict[str, Any]] = {
     "scores": {"table": ["metric", "group", "value", "null_mean", "null_sd"], "verdict": str, "advice": str},
     "programs": dict.fromkeys(("names", "scores", "pvals", "pvals_adj"), _ARRAY),
     "saliency": {**dict.fromkeys(("values", "groups", "names"), _ARRAY), "groupby": str},
+    "silence": {
+        **dict.fromkeys(("loss", "expected", "pvals", "n_neurons", "regions", "groups", "labels"), _ARRAY),
+        "groupby": str,
+    },
     "compare": {
         "abundance": ["module", *_TEST],
         "state": ["module", "names", *_TEST],
@@ -81,6 +85,21 @@ def read_saliency(adata: AnnData, key: str) -> dict[str, Any]:
     shape = found["values"].shape
     if len(shape) != 3 or (shape[0], shape[2]) != (len(found["groups"]), len(found["names"])):
         raise _not_whole(key, "saliency", "saliency")
+    return found
+
+
+def write_silence(adata: AnnData, key: str, silence: dict[str, Any]) -> None:
+    """Put the losses by silenced regions into the record of a fit."""
+    write_answer(adata, key, "silence", silence)
+
+
+def read_silence(adata: AnnData, key: str) -> dict[str, Any]:
+    """Return the losses that `silence` has written."""
+    found = read_answer(adata, key, "silence", "silence", "no region of it was silenced")
+    shape = len(found["regions"]), len(found["groups"])
+    tables = {found[name].shape for name in ("loss", "expected", "pvals")}
+    if tables != {shape} or found["n_neurons"].shape != shape[:1]:
+        raise _not_whole(key, "silence", "silence")
     return found
 
 

@@ -16,6 +16,7 @@
 - `_verdict`: one verdict from all measures, with advice.
 - `_compare`: whether samples of one condition differ from others; `_design`, `_moderated`: the linear models behind it.
 - `_programs`: which features rise or fall with a module, and what would change its activation.
+- `_silence`: what each group of cells loses when a region is set to zero.
 """
 
 from scgsr._measures._agreement import circular_agreement, match_neurons, rank_agreement
@@ -30,6 +31,7 @@ from scgsr._measures._pictures import localisation, morans_i, neighbour_correlat
 from scgsr._measures._programs import FEWEST_CELLS, Evidence, effects, evidence, planes, saliency
 from scgsr._measures._regions import mean_cosine, segment_connectivity, segments
 from scgsr._measures._sameness import sameness
+from scgsr._measures._silence import silence
 from scgsr._measures._spectrum import graph_spectrum
 from scgsr._measures._table import Fit, Table
 from scgsr._measures._verdict import Context, judge
@@ -69,5 +71,6 @@ __all__ = [
     "sameness",
     "segment_connectivity",
     "segments",
+    "silence",
     "state",
 ]

@@ -2,7 +2,7 @@
 
 from scgsr.get._compare import compare
 from scgsr.get._fit import activations, images, model, neurons
-from scgsr.get._programs import programs, saliency
+from scgsr.get._programs import programs, saliency, silence
 from scgsr.get._samples import frequencies, medians
 from scgsr.get._scores import scores
 
@@ -17,4 +17,5 @@ __all__ = [
     "programs",
     "saliency",
     "scores",
+    "silence",
 ]

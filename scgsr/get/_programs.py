@@ -1,14 +1,14 @@
-"""What `programs` and `saliency` have stored."""
+"""What `programs`, `saliency` and `silence` have stored."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from scgsr import _adata
-from scgsr._adata import DEFAULT_KEY
+from scgsr._adata import DEFAULT_KEY, Keys
 from scgsr._checks import about
 
 if TYPE_CHECKING:
@@ -107,3 +107,56 @@ def saliency(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     levels = [list(stored["groups"]), _adata.module_names(adata, key), list(stored["names"])]
     index = pd.MultiIndex.from_product(levels, names=["group", "module", "names"])
     return pd.DataFrame({"gradient": gradients.ravel()}, index=index).reset_index()
+
+
+def silence(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
+    """Return what :func:`scgsr.tl.silence` has found, one row for each region and group.
+
+    Parameters
+    ----------
+    adata
+        An AnnData that :func:`scgsr.tl.silence` has been run on.
+    key
+        The fit's `key_added`.
+
+    Returns
+    -------
+    DataFrame: ``region``, a module unless regions were given; ``group`` of cells; ``n_neurons`` of the region;
+    ``loss``, the rise of the group's squared error when the region is silenced, as a share of what there is to
+    reconstruct in the group; ``expected``, the mean loss by random regions of as many neurons; and ``pvals``, the share
+    of these that cost the group at least as much. Regions that overlap cost alike, so even the best place has no tiny
+    p-value; it is not corrected for the number of pairs.
+
+    Raises
+    ------
+    KeyError
+        If there is no fit under `key`, or no region of it was silenced.
+
+    Examples
+    --------
+    >>> import scanpy as sc, scgsr
+    >>> adata = sc.datasets.pbmc68k_reduced()
+    >>> scgsr.tl.fit(adata, scgsr.graphs.ring(20), n_epochs=2)
+    >>> scgsr.tl.silence(adata, groupby="phase", n_random=20)
+    >>> list(scgsr.get.silence(adata).columns)
+    ['region', 'group', 'n_neurons', 'loss', 'expected', 'pvals']
+    """
+    stored = _adata.read_silence(adata, key)
+    regions, groups = _named_now(adata, key, stored)
+    index = pd.MultiIndex.from_product([regions, groups], names=["region", "group"])
+    columns = {name: stored[name].ravel() for name in ("loss", "expected", "pvals")}
+    table = pd.DataFrame({"n_neurons": np.repeat(stored["n_neurons"], len(groups)), **columns}, index=index)
+    return table.reset_index()
+
+
+def _named_now(adata: AnnData, key: str, stored: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the names of regions and groups; those that are modules have the names that their labels have now."""
+    before, now = [str(name) for name in stored["labels"]], list(_adata.read_named_model(adata, key).names)
+    regions, groups = [str(name) for name in stored["regions"]], [str(name) for name in stored["groups"]]
+    renamed = dict(zip(_adata.distinct(before), _adata.distinct(now), strict=True))
+    if set(regions) <= set(renamed):
+        regions = [renamed[name] for name in regions]
+    if stored["groupby"] == Keys(key).labels:
+        labels = dict(zip(before, now, strict=True))
+        groups = [labels.get(name, name) for name in groups]
+    return regions, groups

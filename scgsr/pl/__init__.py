@@ -23,6 +23,7 @@ from scgsr.pl._programs import programs
 from scgsr.pl._report import report
 from scgsr.pl._score import score
 from scgsr.pl._segmentation import segmentation
+from scgsr.pl._silence import silence
 from scgsr.pl._spectrum import spectrum
 from scgsr.pl._stars import stars
 
@@ -41,6 +42,7 @@ __all__ = [
     "report",
     "score",
     "segmentation",
+    "silence",
     "spectrum",
     "stars",
 ]

@@ -1,7 +1,8 @@
 """Tools.
 
 - `fit` trains and labels, `cluster` labels again at another resolution, `transform` maps new cells.
-- `programs` finds the features of each module, `saliency` what would change a module's activation.
+- `programs` finds the features of each module, `saliency` what would change a module's activation,
+  `silence` which groups of cells need a region of neurons.
 - `score` judges the structure, `consensus` says what fits of several seeds agree on.
 - `compare` tests samples of one condition against another.
 """
@@ -13,6 +14,7 @@ from scgsr.tl._fit import fit
 from scgsr.tl._programs import programs
 from scgsr.tl._saliency import saliency
 from scgsr.tl._score import score
+from scgsr.tl._silence import silence
 from scgsr.tl._transform import transform
 
-__all__ = ["cluster", "compare", "consensus", "fit", "programs", "saliency", "score", "transform"]
+__all__ = ["cluster", "compare", "consensus", "fit", "programs", "saliency", "score", "silence", "transform"]

@@ -96,6 +96,7 @@ READERS = {
     "tl.score": tl.score,
     "tl.programs": tl.programs,
     "tl.saliency": tl.saliency,
+    "tl.silence": lambda adata: tl.silence(adata, n_random=2),
     "tl.compare": lambda adata: tl.compare(adata, "condition", "sample"),
     "tl.consensus": lambda adata: tl.consensus(adata, n_fits=3),
     "pl.activation_map": lambda adata: pl.activation_map(adata, show=False),

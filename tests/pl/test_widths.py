@@ -49,6 +49,7 @@ def of_groups(fitted, n):
     record = replace(get.model(adata), modules=modules, names=()).to_record()
     record = with_identity({**adata.uns["gsr"], **record, "modules": np.arange(64) * n // 64})
     adata.uns["gsr"] = record | {"scores": scores(kinds), "consensus": consensus(n), "compare": compared(n)}
+    adata.uns["gsr"]["silence"] = silenced(kinds)
     return adata
 
 
@@ -96,6 +97,18 @@ def compared(n, markers=6):
     }
 
 
+def silenced(kinds):
+    names, rng = np.array([str(i) for i in range(len(kinds))], dtype=object), np.random.default_rng(0)
+    tables = {name: rng.random((len(kinds), len(kinds))) for name in ("loss", "expected", "pvals")}
+    return tables | {
+        "n_neurons": np.full(len(kinds), 3),
+        "regions": names,
+        "labels": names,
+        "groups": np.array(kinds, dtype=object),
+        "groupby": "kind",
+    }
+
+
 PICTURES = {
     "activation_map": lambda adata, n, **more: pl.activation_map(adata, groupby="kind", **more),
     "two columns": lambda adata, n, **more: pl.activation_map(
@@ -108,6 +121,7 @@ PICTURES = {
     "score": lambda adata, n, **more: pl.score(adata, **more),
     "consensus": lambda adata, n, **more: pl.consensus(adata, **more),
     "compare": lambda adata, n, **more: pl.compare(adata, **more),
+    "silence": lambda adata, n, **more: pl.silence(adata, **more),
     "module_tree": lambda adata, n, **more: pl.module_tree(adata, **more),
     "spectrum": lambda adata, n, **more: pl.spectrum(adata, groupby="kind", **more),
     "activation_heatmap": lambda adata, n, **more: pl.activation_heatmap(adata, groupby="kind", **more),
