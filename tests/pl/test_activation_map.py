@@ -152,8 +152,8 @@ def test_two_columns_give_rows_and_columns_and_empty_combinations_say_so(on_grid
     assert empty == [["no cells"]] * 2 + [[]] * 3 + [["no cells"]] + [[]] * 2 + [["no cells"]]
     chosen = (on_grid.obs["group"] == "T cell") & (on_grid.obs["dose"] == "2")
     assert np.allclose(values_of(panels[4]), on_grid.obsm["X_gsr"][chosen].mean(axis=0))
-    assert len({panel.get_position().x0 for panel in panels}) == 3
-    assert len({panel.get_position().y0 for panel in panels}) == 3
+    assert len({round(panel.get_position().x0, 9) for panel in panels}) == 3
+    assert len({round(panel.get_position().y0, 9) for panel in panels}) == 3
 
 
 def test_a_reference_is_drawn_itself_and_the_others_differ_from_it_within_the_row(on_grid):
