@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 import scgsr
 
@@ -87,3 +88,22 @@ def test_pages_name_only_pages_that_exist():
     for page in PAGES.glob("*.md"):
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def code_of(page):
+    """Return the Python code on a page, from top to bottom."""
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", (PAGES / page).read_text("utf-8"), re.MULTILINE | re.DOTALL))
+
+
+class TestCodeOnPages:
+    def test_a_sheet_in_a_network_of_ones_own(self):
+        found = {}
+        with torch.random.fork_rng(devices=[]):
+            exec(compile(code_of("own_network.md"), "own_network.md", "exec"), found)
+        assert len(found["figure"].axes) >= 10
+
+    @pytest.mark.usefixtures("shared_data")
+    def test_a_sheet_that_is_merely_smooth(self):
+        found = {"scgsr": scgsr}
+        exec(compile(code_of("score.md"), "score.md", "exec"), found)
+        assert found["verdict"] == "merely smooth"
