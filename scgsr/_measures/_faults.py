@@ -66,9 +66,9 @@ def _about_cells(table: pd.DataFrame) -> Iterator[str]:
         )
     silent = _value(table, "silent_cells")
     if silent > _MANY_SILENT:
-        yield f"Of all cells, {silent:.0%} light no neuron and have no picture: lower `threshold`."
+        yield f"Of all cells, {silent:.0%} activate no neuron: they have no picture. Lower `threshold`."
     for group, share in _of_groups(table, "silent_cells", _MOSTLY_SILENT):
-        yield f"Of the group {group}, {share:.0%} of the cells light no neuron and have no picture: lower `threshold`."
+        yield f"Of the group {group}, {share:.0%} of the cells activate no neuron: lower `threshold`."
     for pair, cosine in _of_groups(table, "most_alike", _ONE_PICTURE):
         yield (
             f"{pair} are drawn as one picture (cosine {cosine:.2f}): take them for one group, or raise `threshold` or "
