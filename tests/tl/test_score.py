@@ -206,9 +206,9 @@ def test_noise_has_nothing_to_read():
 @pytest.mark.parametrize(
     ("simulate", "truth", "graph", "expected", "sentence"),
     [
-        (datasets.circle, "angle", graphs.ring(20), "structure real", "may be read"),
+        (datasets.circle, "angle", graphs.ring(20), "structure real", "may read the pictures"),
         (datasets.circle, "angle", graphs.path(20), "not proven", "another shape than the cells"),
-        (datasets.line, "position", graphs.path(10), "structure real", "may be read"),
+        (datasets.line, "position", graphs.path(10), "structure real", "may read the pictures"),
         (datasets.line, "position", graphs.ring(10), "not proven", "ring is not closed"),
     ],
     ids=["circle on a ring", "circle on a path", "line on a path", "line on a ring"],
