@@ -75,7 +75,7 @@ def varying(found: Statistics, features: Sequence[str]) -> np.ndarray:
         raise about("adata", ValueError(msg))
     if not varies.all():
         log.warning(
-            "leaving out %d of %d features, constant up to a millionth of their mean: they say nothing; "
+            "leaving out %d of %d features, constant up to a millionth of their mean: they carry nothing; "
             "`sc.pp.filter_genes(adata, min_cells=3)` drops genes that no or few cells express",
             len(varies) - int(varies.sum()),
             len(varies),
