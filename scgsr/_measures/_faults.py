@@ -16,7 +16,7 @@ _ONE_PICTURE = 0.95
 # agree at 0.79 to 0.97, seeds at 0.73 to 0.99, halves of a circle or a line at 0.57 to 0.72; 4 to 15 clusters forced on
 # one population at 0.21 to 0.42, on noise at 0.08 to 0.38.
 _LABELS_HOLD = 0.5
-# On fewer cells nobody can tell whether modules hold.
+# With fewer cells one cannot tell whether modules hold.
 _FEWEST_CELLS = 100
 # At the worst place a circle on a ring and a line on a path have 0 to 0.12 (1,000 cells: 0 to 0.06), a circle on a path
 # 0.42 and 0.46, a tree on a path 0.83 and 0.85; cells that fill no line have 0.16 (paul15) to 0.7 on a path.

@@ -19,14 +19,14 @@ def on_sheet(activations: np.ndarray, positions: np.ndarray, rng: np.random.Gene
 
     A cell that activates nothing lies below the sheet, at its middle.
     """
-    nobody = np.array([positions[:, 0].mean(), positions[:, 1].min() - 1.5 * _spacing(positions)])
+    silent = np.array([positions[:, 0].mean(), positions[:, 1].min() - 1.5 * _spacing(positions)])
     places = np.empty((len(activations), 2))
     for rows in slices(len(activations), rows_at_once(len(positions))):
         light = np.abs(activations[rows], dtype=np.float64)
         peak = light.max(axis=1, keepdims=True)
         weights = np.divide(light, peak, out=np.zeros_like(light), where=peak > 0) ** _SHARPNESS
         total = weights.sum(axis=1, keepdims=True)
-        places[rows] = np.where(total > 0, weights @ positions / np.maximum(total, 1), nobody)
+        places[rows] = np.where(total > 0, weights @ positions / np.maximum(total, 1), silent)
     turn = 2 * np.pi * rng.random(len(places))
     radius = _JITTER * _spacing(positions) * np.sqrt(rng.random(len(places)))
     return places + radius[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])

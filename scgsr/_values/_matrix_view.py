@@ -32,9 +32,9 @@ class MatrixView:
     mean: np.ndarray  # (n_features,)
     scale: np.ndarray  # (n_features,)
     width: int  # columns of `.X`, the layer or the representation
-    statistics: Statistics | None = None  # of the values; None: of a view that nobody trains on
+    statistics: Statistics | None = None  # of the values; None: of a view that is not for training
     scaling: str = "feature"  # how `scale` came about: "feature", "common", or "pca" for common and then components
-    cofactor: np.ndarray | None = None  # (n_features,) of the arcsinh on record, NaN for none; None: nobody asked
+    cofactor: np.ndarray | None = None  # (n_features,) of the arcsinh on record, NaN for none; None: not asked for
     origins: Origins | None = None  # which batch each cell comes from; None: not told
 
     def cells(self, device: torch.device) -> Cells:
