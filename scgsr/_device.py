@@ -105,8 +105,8 @@ def _calm_after_fork() -> None:
     _FORKED.add(process)
     if torch.get_num_threads() > 1:
         log.warning(
-            "this process was forked, where threads cannot be used any more: computing in one; start workers by "
-            "`multiprocessing.get_context('spawn')` for the bits of several"
+            "this process was forked and computes in one thread; to use several, start workers by "
+            "`multiprocessing.get_context('spawn')`"
         )
         torch.set_num_threads(1)
     threadpoolctl.threadpool_limits(1, user_api="openmp")

@@ -1,4 +1,4 @@
-"""What comes before a fit.
+"""Transforms before a fit.
 
 `arcsinh`: the transform of cytometry, recorded so that it is not applied twice.
 """
@@ -34,17 +34,17 @@ def arcsinh(
 
     The cofactor has no default, because it depends on the instrument: 5 is usual for mass cytometry, 150 for
     fluorescence, and some thousands for spectral cytometers. It is recorded per feature, and a feature with a record is
-    not transformed a second time. Leave out what is not a marker, such as time and scatter.
+    not transformed again. Leave out features that are no markers, such as time and scatter.
 
     Parameters
     ----------
     adata
         Cells x features, dense or sparse, in memory. Changed in place unless `copy` is set.
     cofactor
-        One positive number for all features, or a mapping or Series from feature to number: features that it does not
-        name, or has as NaN, stay as they are.
+        One positive number for all features, or a mapping or Series from feature to number; features without a number,
+        or with NaN, stay as they are.
     layer
-        Which layer to transform, None for `.X`.
+        Layer to transform. None: `.X`.
     mask_var
         With one cofactor, the features to transform: a boolean array, or the name of a boolean column of `.var`.
     copy
@@ -57,8 +57,8 @@ def arcsinh(
     `.X` or ``.layers[layer]``
         the values, float64 if they were, else float32; sparse if they were.
     ``.uns["arcsinh"]["X"]`` or ``.uns["arcsinh"][layer]``
-        DataFrame with the features as index and a column "cofactor", NaN where not transformed. Features are looked
-        up by name, so that it holds for a selection and another order too.
+        DataFrame with the features as index and a column "cofactor", NaN where not transformed. Features are looked up
+        by name, so the record also holds for selected or reordered features.
 
     Raises
     ------

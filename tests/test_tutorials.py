@@ -15,6 +15,27 @@ def cells_of(path, kind):
     return [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
 
 
+SHOWS, DOES_NOT_SHOW = "*What it shows*", "*What it does not show*"
+FEWEST_WORDS = 15
+
+
+def unexplained(cells):
+    """Return the source of each cell with a figure that no text follows."""
+    return [
+        "".join(cell["source"])
+        for cell, after in zip(cells, [*cells[1:], {"cell_type": "code", "source": ""}], strict=True)
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+        and (after["cell_type"] != "markdown" or len("".join(after["source"]).split()) < FEWEST_WORDS)
+    ]
+
+
+def test_a_figure_without_text_is_seen():
+    figure = {"cell_type": "code", "source": ["draw()"], "outputs": [{"data": {"image/png": ""}}]}
+    text = {"cell_type": "markdown", "source": ["word " * FEWEST_WORDS]}
+    assert unexplained([figure, text, figure, figure, text, figure]) == ["draw()", "draw()"]
+    assert unexplained([figure, {**text, "source": ["## The next heading"]}]) == ["draw()"]
+
+
 def test_there_are_tutorials():
     assert len(TUTORIALS) >= 2
 
@@ -32,13 +53,15 @@ class TestTutorial:
         defined = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.Lambda)]
         assert not defined
 
-    def test_says_after_each_figure_what_it_shows_and_what_not(self, path):
+    def test_explains_each_figure(self, path):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        for cell, after in zip(cells, [*cells[1:], {"source": ""}], strict=True):
-            if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
-                said = "".join(after["source"])
-                assert "*What it shows*" in said, cell["source"]
-                assert "*What it does not show*" in said, cell["source"]
+        assert unexplained(cells) == []
+
+    def test_says_where_it_teaches_what_a_figure_shows_and_what_not(self, path):
+        said = ["".join(cell["source"]) for cell in cells_of(path, "markdown")]
+        limits = [text for text in said if DOES_NOT_SHOW in text]
+        assert len(limits) >= 2
+        assert [text for text in limits if SHOWS not in text] == []
 
     def test_shows_no_warnings_and_no_paths_of_a_machine(self, path):
         outputs = json.dumps([cell["outputs"] for cell in cells_of(path, "code")])

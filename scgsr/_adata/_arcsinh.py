@@ -77,7 +77,7 @@ def read_arcsinh(adata: AnnData, layer: str | None) -> pd.Series | None:
         raise about("adata", ValueError(msg))
     cofactors = table[_COFACTOR][~table.index.duplicated()].reindex(adata.var_names)
     if table[_COFACTOR].notna().any() and cofactors.isna().all():
-        log.warning(".uns[%r] tells of a transform, but of none of these features: were they renamed?", ARCSINH)
+        log.warning(".uns[%r] records a transform, but of none of these features: were they renamed?", ARCSINH)
     return cofactors
 
 

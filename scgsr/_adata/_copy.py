@@ -84,7 +84,7 @@ def _write_sparse(group: Any, name: str, empty: sparse.csr_matrix, blocks: Itera
     from anndata.io import sparse_dataset, write_elem
 
     _, first = next(blocks, (None, empty))
-    # Where rows begin is counted in 64 bits, since nobody knows yet how many entries there will be.
+    # Where rows begin is counted in 64 bits, since the number of entries is not known yet.
     write_elem(group, name, first, dataset_kwargs={"indptr_dtype": np.int64})
     for _, values in blocks:
         sparse_dataset(group[name]).append(values)

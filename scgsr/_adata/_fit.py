@@ -84,7 +84,7 @@ def write(
     activations, labels
         Those of the cells, (n_obs, n_neurons) and (n_obs,); None for activations that are in a file already.
     held_out
-        Which cells the network was not trained on, (n_obs,) bool; None if nobody knows.
+        Which cells the network was not trained on, (n_obs,) bool; None if not known.
     novelty
         Of cells that the fit has not seen, (n_obs,). Their labels, too, have the categories of the fit.
     colors

@@ -159,7 +159,7 @@ def _report(novelty: np.ndarray, *, known: bool) -> None:
     share = float((novelty > 1).mean())
     log.log(
         logging.WARNING if share > _MANY_NOVEL else logging.INFO,
-        "%.1f %% of the cells are more unlike the reference than 99 %% of its own%s",
+        "%.1f %% of the cells are more unusual than 99 %% of the reference's cells%s",
         100 * share,
         "; were they measured, normalised and transformed in the same way?" if share > _MANY_NOVEL else "",
     )

@@ -212,7 +212,7 @@ def _columns(names: list[str], features: Sequence[str]) -> tuple[np.ndarray, lis
     columns = np.array([column_of.get(name, -1) for name in features])
     missing = [name for name in features if name not in column_of]
     if extra := len(names) - len(features) + len(missing):
-        log.debug("ignoring %d features that the fit does not know", extra)
+        log.debug("ignoring %d features that the fit does not have", extra)
     return columns, missing
 
 

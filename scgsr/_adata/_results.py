@@ -220,9 +220,9 @@ def read_labels(adata: AnnData, key: str) -> np.ndarray:
 
 
 def read_held_out(adata: AnnData, key: str) -> np.ndarray | None:
-    """Return which cells the network was not trained on, (n_obs,) bool; None if nobody knows."""
+    """Return which cells the network was not trained on, (n_obs,) bool; None if not known."""
     column = adata.obs.get(Keys(key).held_out)
-    # After an outer join the column may be of objects, with missing values: of such cells nobody knows.
+    # After an outer join the column may be of objects, with missing values: for such cells it is not known.
     return None if column is None else column.isin([True]).to_numpy()
 
 

@@ -52,6 +52,6 @@ def samples(adata: AnnData, sample_key: str, columns: Sequence[tuple[str, str]])
     unknown = table.isna().any(axis=1)
     if unknown.any():
         left_out = listed([str(name) for name in table.index[unknown]])
-        log.warning("samples of which something is not known are left out: %s", left_out)
+        log.warning("samples with missing values are left out: %s", left_out)
     table = table[~unknown]
     return of_cells.set_categories(list(table.index)), table

@@ -2,7 +2,7 @@
 
 - `_pictures`: how smooth and how local the cells' pictures, their activations on the neuron graph, are.
 - `_spectrum`: at which frequencies of the graph the pictures vary.
-- `_regions`: whether groups of cells light regions of their own.
+- `_regions`: whether groups of cells activate different regions.
 - `_ownership`: which group owns each neuron, and whether by more than chance.
 - `_agreement`: with a known angle or pseudotime, and with a fit of another seed.
 - `_sameness`: whether another fit draws the same pictures, turned or mirrored.

@@ -75,7 +75,7 @@ def rank_agreement(activations: np.ndarray, coordinate: np.ndarray, truth: np.nd
     coordinate
         Where each neuron lies, (n_neurons,).
     truth
-        Known value of each cell, (n_cells,); cells with NaN, and cells that light no neuron, are left out.
+        Known value of each cell, (n_cells,); cells with NaN, and cells that activate no neuron, are left out.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """Do samples of one condition differ from those of another? One test for each unit, in three families.
 
-Which modules they have, what the cells of a module express, and where cells light the sheet.
+Which modules they have, what the cells of a module express, and which neurons the cells activate.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ _ONE_PICTURE = 0.95
 # agree at 0.79 to 0.97, seeds at 0.73 to 0.99, halves of a circle or a line at 0.57 to 0.72; 4 to 15 clusters forced on
 # one population at 0.21 to 0.42, on noise at 0.08 to 0.38.
 _LABELS_HOLD = 0.5
-# On fewer cells nobody can tell whether modules hold.
+# With fewer cells one cannot tell whether modules hold.
 _FEWEST_CELLS = 100
 # At the worst place a circle on a ring and a line on a path have 0 to 0.12 (1,000 cells: 0 to 0.06), a circle on a path
 # 0.42 and 0.46, a tree on a path 0.83 and 0.85; cells that fill no line have 0.16 (paul15) to 0.7 on a path.
@@ -66,9 +66,9 @@ def _about_cells(table: pd.DataFrame) -> Iterator[str]:
         )
     silent = _value(table, "silent_cells")
     if silent > _MANY_SILENT:
-        yield f"Of all cells, {silent:.0%} light no neuron and have no picture: lower `threshold`."
+        yield f"Of all cells, {silent:.0%} activate no neuron: they have no picture. Lower `threshold`."
     for group, share in _of_groups(table, "silent_cells", _MOSTLY_SILENT):
-        yield f"Of the group {group}, {share:.0%} of the cells light no neuron and have no picture: lower `threshold`."
+        yield f"Of the group {group}, {share:.0%} of the cells activate no neuron: lower `threshold`."
     for pair, cosine in _of_groups(table, "most_alike", _ONE_PICTURE):
         yield (
             f"{pair} are drawn as one picture (cosine {cosine:.2f}): take them for one group, or raise `threshold` or "

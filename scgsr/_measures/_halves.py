@@ -25,7 +25,7 @@ class Search:
     n_clusters: int | None = None  # if so many were asked for
 
     def lit_rows(self, activations: np.ndarray) -> np.ndarray:
-        """Return the rows whose cells light a neuron, of those that modules were found on."""
+        """Return the rows whose cells activate a neuron, of those that modules were found on."""
         return self.rows[np.asarray(activations.any(axis=1))[self.rows]]
 
 

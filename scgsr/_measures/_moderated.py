@@ -105,7 +105,7 @@ def squeeze(variances: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, float]:
     Returns
     -------
     The variances (n_units,), and for how many degrees of freedom the common one counts; infinite if they differ by no
-    more than chance, 0 for one unit alone, which has nobody to learn from.
+    more than chance, 0 for one unit alone, which has no others to learn from.
     """
     if len(variances) < 2 or not (middle := np.median(variances)) > 0:
         return variances, 0.0

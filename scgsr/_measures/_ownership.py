@@ -20,10 +20,10 @@ _FOUND = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Ownership:
-    """The group that lights each neuron most, by how much, and whether that is more than chance gives."""
+    """The group that activates each neuron most, by how much, and whether that is more than chance gives."""
 
     owner: np.ndarray  # (n_neurons,) int
-    lead: np.ndarray  # (n_neurons,) within [0, 1]: one minus the runner-up's light as a share of the owner's
+    lead: np.ndarray  # (n_neurons,) within [0, 1]: one minus the second group's mean as a share of the owner's
     clear: np.ndarray  # (n_neurons,) bool
 
 
@@ -40,8 +40,8 @@ def ownership(
     codes
         Group of each cell, (n_cells,) int from 0; -1 for none, which does not count. Every group has cells.
     relative
-        Compare mean pictures that are divided by their own largest absolute value: *where* groups light the sheet,
-        whatever their brightness. Else compare the means.
+        Compare mean pictures that are divided by their own largest absolute value: *where* groups are active, whatever
+        their brightness. Else compare the means.
     n_permutations
         How often groups are permuted among cells.
     rng
@@ -50,7 +50,7 @@ def ownership(
     Returns
     -------
     An `Ownership`. A lead is clear at a false discovery rate of 5 % over the neurons; none is if there are fewer than
-    two groups, and none of a neuron that no group lights.
+    two groups, and none of a neuron that no group activates.
 
     Notes
     -----

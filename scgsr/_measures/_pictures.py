@@ -139,7 +139,7 @@ def localisation(activations: np.ndarray, adjacency: csr_matrix, *, hops: int = 
 
     Returns
     -------
-    Float64 array (n_cells,) within [0, 1]; NaN for a cell that lights no neuron.
+    Float64 array (n_cells,) within [0, 1]; NaN for a cell that activates no neuron.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether groups of cells light regions of their own, and whether such a region is in one piece."""
+"""Whether groups of cells activate different regions, and whether such a region is in one piece."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 def segments(means: np.ndarray) -> np.ndarray:
     """
-    Which group lights each neuron most.
+    Which group activates each neuron most.
 
     Groups are compared by their shares: the mean activation of a neuron divided by the sum over all neurons. A bright
     group then does not own the neurons of dim ones.
@@ -24,7 +24,7 @@ def segments(means: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    Int array (n_neurons,); -1 for a neuron that all groups light alike, such as a dead one.
+    Int array (n_neurons,); -1 for a neuron that all groups activate alike, such as a dead one.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def owners(lights: np.ndarray, overall: np.ndarray) -> np.ndarray:
 
 def segment_connectivity(means: np.ndarray, adjacency: csr_matrix) -> np.ndarray:
     """
-    Largest connected share of each group's segment, the neurons that it lights most (see `segments`).
+    Largest connected share of each group's segment, the neurons that it activates most (see `segments`).
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def mean_cosine(means: np.ndarray) -> float:
     """
     Mean cosine between the mean pictures of different groups, not centred.
 
-    Near one, all groups light the same place, however smooth it is; near zero, each its own place.
+    Near one, all groups activate the same place, however smooth it is; near zero, each its own.
 
     Parameters
     ----------

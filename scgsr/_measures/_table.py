@@ -137,10 +137,10 @@ class Table:
         self.add("ring_closure", found.closure)
 
     def add_regions(self, groups: pd.Categorical, *, own_labels: bool = False) -> None:
-        """Add whether groups light regions of their own, each in one piece, and whether modules tell them apart."""
+        """Add whether groups activate different regions, each in one piece, and whether modules tell them apart."""
         members = [groups.codes == code for code in range(len(groups.categories))]
         means = np.stack([self.fit.activations[cells].mean(axis=0, dtype=np.float64) for cells in members])
-        # Of a linear code opposite signs light the same place.
+        # Of a linear code opposite signs activate the same place.
         self.add("mean_cosine", _regions.mean_cosine(np.abs(means)))
         if not own_labels:  # which differ by construction
             cosine, one, other = _regions.most_alike(np.abs(means))

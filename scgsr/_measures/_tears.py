@@ -77,7 +77,7 @@ def borders(activations: np.ndarray, coordinates: np.ndarray, adjacency: csr_mat
     """
     lit = activations.any(axis=1)
     light, points = np.abs(activations[lit]).astype(np.float64), coordinates[lit].astype(np.float64)
-    adjacency = csr_matrix(adjacency, copy=True)  # older SciPy cannot take one that nobody may write to
+    adjacency = csr_matrix(adjacency, copy=True)  # older SciPy cannot take a read-only one
     apart = scipy.sparse.csgraph.shortest_path(adjacency, directed=False, unweighted=True)
     place = (light @ np.where(np.isfinite(apart), apart, 2 * len(apart))).argmin(axis=1)
     n_cells = np.bincount(place, minlength=len(apart))

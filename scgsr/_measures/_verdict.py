@@ -9,11 +9,11 @@ from scgsr._train import carries_nothing
 
 VERDICTS = ("collapsed", "merely smooth", "too weak", "not proven", "structure real")
 
-# Above the first, the mean cosine between groups, all groups have one picture, and only brightness tells cells apart.
-# If the explained variance on held-out cells is below the second as well, brightness carries nothing either.
+# Above the first, the mean cosine between groups, all groups have one picture, and only strength tells cells apart. If
+# the explained variance on held-out cells is below the second as well, strength carries nothing either.
 _SAME_PICTURE, _POOR_R2 = 0.98, 0.1
-# A penalty on smoothness alone lets all groups light one place, with a mean cosine of 0.97 and more; groups that light
-# regions of their own stay far below this.
+# With a penalty on smoothness alone all groups activate one place, with a mean cosine of 0.97 and more; that of groups
+# with different regions stays far below this.
 _SAME_REGION = 0.9
 # Moran's I of a network trained without a penalty reaches 0.25 to 0.32 once its neurons are put in the best order.
 _WEAK_MORAN = 0.3
@@ -40,7 +40,7 @@ def judge(values: Mapping[str, float], p: float, context: Context, faults: Seque
     Return the verdict and the advice.
 
     In this order: a code that carries nothing has collapsed; pictures without order on the graph are too weak; smooth
-    ones in which all groups light one place are merely smooth; regions that fall into pieces are too weak as well.
+    ones in which all groups activate one place are merely smooth; regions that fall into pieces are too weak as well.
     Pictures that are smooth and local are not proven where something speaks against reading them, such as two groups
     that are drawn alike, labels that do not hold, or a graph of another shape than the cells', or where there is one
     group alone. Structure is real if there is no fault. All faults are said, unless the code has collapsed.
@@ -76,25 +76,25 @@ def judge(values: Mapping[str, float], p: float, context: Context, faults: Seque
     significant = p <= max(_SIGNIFICANCE, 1 / (1 + context.n_permutations))
     if nothing:
         verdict, faults = "collapsed", ()
-        advice = f"The network carries next to nothing to read: {', '.join(nothing)}. {_how_to_revive(values)}"
+        advice = f"The activations carry almost no information: {', '.join(nothing)}. {_how_to_revive(values)}"
     elif not (smooth >= _WEAK_MORAN and significant):
         verdict = "too weak"
         advice = (
-            f"Neurons that are neighbours hardly fire together (Moran's I {smooth:.2f}, p = {p:.3g}), so where a cell "
-            "lights up means little. Raise `smoothness`, train longer (`n_epochs`), or lower `threshold`."
+            f"Neighbouring neurons are hardly active in the same cells (Moran's I {smooth:.2f}, p = {p:.3g}), so "
+            "places in a picture mean little. Raise `smoothness`, train longer (`n_epochs`), or lower `threshold`."
         )
     elif cosine > _SAME_REGION:
         verdict = "merely smooth"
         advice = (
-            "The picture is smooth, but all groups light the same place (cosine between their mean pictures "
-            f"{cosine:.2f}): cells differ in brightness, not in where. {_HOW_TO_TELL_APART}"
+            "The pictures are smooth, but all groups activate the same neurons (cosine between their mean pictures "
+            f"{cosine:.2f}): they differ in strength, not in place. {_HOW_TO_TELL_APART}"
         )
     elif connected < _IN_PIECES:
         verdict = "too weak"
         advice = (
             f"The groups' regions lie in pieces (the largest holds {connected:.0%} of a region on average). Raise "
-            "`smoothness`, or train longer (`n_epochs`). Or look at the groups: one that holds several populations "
-            "rightly has several pieces, and some may be finer than the network can tell apart."
+            "`smoothness`, or train longer (`n_epochs`). Or look at the groups: a group of several populations "
+            "rightly has several pieces, and some groups may be too alike for the network."
         )
     elif faults or cosine != cosine:
         verdict = "not proven"
@@ -102,25 +102,25 @@ def judge(values: Mapping[str, float], p: float, context: Context, faults: Seque
     else:
         verdict = "structure real"
         advice = (
-            "Neighbouring neurons fire together, and groups light different regions that hang together "
-            f"(cosine between groups {cosine:.2f}). The pictures may be read."
+            "Neighbouring neurons are active in the same cells, and groups activate different regions, mostly in one "
+            f"piece each (cosine between groups {cosine:.2f}). You may read the pictures."
         )
     return verdict, " ".join([advice, *faults, *_caveats(values, context)])
 
 
-_ONE_GROUP = "there is only one group, so nothing shows that others light another place"
-_SOME_FAULT = "something speaks against reading them"
+_ONE_GROUP = "there is only one group, so nothing shows that others activate other neurons"
+_SOME_FAULT = "there are findings against reading them"
 _HOW_TO_REVIVE = (
-    "Lower `smoothness`, which may outweigh the reconstruction, or `threshold`, above which neurons must rise to fire, "
-    "or train longer (`n_epochs`)."
+    "Lower `smoothness`, which may outweigh the reconstruction, or `threshold`, so that neurons are active in more "
+    "cells, or train longer (`n_epochs`)."
 )
 _HOW_TO_LEARN_SOMETHING = (
     "No setting of the fit helps: choose other features, such as highly variable genes or the markers of interest, and "
-    "look whether they were normalised and transformed."
+    "check whether they were normalised and transformed."
 )
 _HOW_TO_TELL_APART = (
-    "Raise `threshold`, so that each neuron fires in fewer cells, or `noise`, so that shades of brightness are lost "
-    "and place must tell cells apart; lower `smoothness` if that is not enough."
+    "Raise `threshold`, so that each neuron is active in fewer cells, or `noise`, so that differences in strength are "
+    "lost and the network must use different neurons; lower `smoothness` if that is not enough."
 )
 
 
@@ -129,14 +129,14 @@ def _how_to_revive(values: Mapping[str, float]) -> str:
 
 
 def _collapse(values: Mapping[str, float]) -> list[str]:
-    """Return what shows that the code carries nothing; a NaN shows nothing."""
+    """Return the findings that the activations carry no information; a NaN is no finding."""
     r2, dead, silent = (values[name] for name in ("validation_r2", "dead_neurons", "silent_cells"))
     reason = carries_nothing(r2, values.get("explainable_r2", float("nan")))
     faults = [reason] if reason else []
     if dead > 1 / 2:
-        faults.append(f"{dead:.0%} of the neurons never fire")
+        faults.append(f"{dead:.0%} of the neurons are never active")
     if silent > 1 / 2:
-        faults.append(f"{silent:.0%} of the cells light no neuron")
+        faults.append(f"{silent:.0%} of the cells activate no neuron")
     if values["mean_cosine"] > _SAME_PICTURE and r2 < _POOR_R2 and not faults:
         faults.append(f"all groups have one picture, and R2 on held-out cells is {r2:.3f}")
     return faults

@@ -22,7 +22,7 @@ from scgsr.graphs import Evolution, NeuronGraph
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FittedModel:
-    """A trained network with its graph, features, scaling and modules; made by :func:`scgsr.tl.fit`.
+    """A trained network with its graph, features, scaling and modules. :func:`scgsr.tl.fit` makes it.
 
     Parameters
     ----------
@@ -31,17 +31,17 @@ class FittedModel:
     graph
         The neurons' graph.
     features
-        Names of the input columns, in the order in which matrices must come.
+        Names of the input columns, in the order that matrices must have.
     mean, scale
-        What is subtracted from each column and what it is divided by, (n_features,).
+        Numbers that are subtracted from each column and divide it, (n_features,).
     modules
         The neurons' modules.
     names
-        Of the modules, as labels of cells; ``"0"``, ``"1"``, ... unless the labels were renamed.
+        Names of the modules, which are the labels of cells; ``"0"``, ``"1"``, ... unless you renamed the labels.
     cofactor
-        Of the transform of the columns that :func:`scgsr.pp.arcsinh` recorded, (n_features,); NaN: none on record.
+        Cofactors that :func:`scgsr.pp.arcsinh` recorded, (n_features,); NaN: none.
     novelty_reference
-        How the cells of the fit look, which novelty is measured against; None in fits stored by older versions.
+        What novelty is measured against: statistics of the cells of the fit. None in fits stored by older versions.
     explainable_r2
         Explained variance of held-out cells by ten principal components of the training cells; NaN if not known.
     coactivation
@@ -51,7 +51,7 @@ class FittedModel:
     history
         One row per epoch.
     params, versions
-        The arguments of the fit that were not None; of which packages.
+        The arguments of the fit that were not None; versions of packages.
 
     Examples
     --------
@@ -126,7 +126,7 @@ class FittedModel:
         Raises
         ------
         TypeError
-            If it is neither an array nor a sparse matrix: names of columns would not be looked at.
+            If `matrix` is neither an array nor a sparse matrix: names of columns would be ignored.
         ValueError
             If the number of columns differs from the number of features, or a value is not finite.
         """
@@ -145,7 +145,7 @@ class FittedModel:
         matrix
             Unscaled values, dense or CSR, columns in the order of `features`.
         batch
-            As cells of this one of `batches` would look. None: the mean over all batches.
+            One of `batches`: reconstruct as if the cells came from it. None: the mean over all batches.
 
         Returns
         -------
@@ -154,7 +154,7 @@ class FittedModel:
         Raises
         ------
         TypeError, ValueError
-            As by :meth:`activations`, or if the fit knows no such batch.
+            As by :meth:`activations`, or if the fit has no such batch.
         """
         origin = self.network.config.origin(batch)
         return _apply.in_units(_apply.decode(self.network, self.activations(matrix), origin), self.mean, self.scale)
@@ -166,19 +166,19 @@ class FittedModel:
         return _apply.in_units(_apply.decode(self.network, activations, origin), self.mean, self.scale)
 
     def novelty(self, matrix: Matrix, *, activations: np.ndarray | None = None) -> np.ndarray:
-        """Return how unlike the cells of the fit each cell is: (n_cells, n_features) -> (n_cells,) float32.
+        """Return how unusual each cell is for the model: (n_cells, n_features) -> (n_cells,) float32.
 
-        0 is typical; one in a hundred cells of the fit reaches 1, more of its rare kinds and fewer of the common ones
-        (some in a hundred, where fewer than 100 cells were held out to tell); there is no upper end. It is the larger
-        of two measures: how unusual the picture is (Mahalanobis distance of the activations), and how badly it tells
-        the features (error of the reconstruction, of the best one if the fit was told batches).
+        0 is the median reference cell, 1 the 99th percentile; higher is more unusual. (More cells of rare kinds reach 1
+        than of common ones, and the percentile is lower if fewer than 100 cells were held out.) Novelty is the larger
+        of two measures: the Mahalanobis distance of the activations, and the reconstruction error (of the best
+        reconstruction, if the fit has batches).
 
         Parameters
         ----------
         matrix
             Unscaled values, dense or CSR, columns in the order of `features`.
         activations
-            Those of the same cells, if they are known already.
+            Activations of the same cells, if you have them already.
 
         Returns
         -------
@@ -187,7 +187,7 @@ class FittedModel:
         Raises
         ------
         TypeError, ValueError
-            As by :meth:`activations`, or if the fit was stored by a version that did not keep what this needs.
+            As by :meth:`activations`, or if an older version, which did not store the reference, made the fit.
         """
         if self.novelty_reference is None:
             msg = "`novelty` needs a fit of this version of scgsr: this one was stored without; fit again."
@@ -197,12 +197,12 @@ class FittedModel:
         return self.novelty_reference.novelty(activations, _apply.errors(self.network, batches.in_order(), activations))
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model into a folder, as safetensors and JSON: to be read without the data, and without pickle.
+        """Write the model into a folder, as safetensors and JSON, without the data and without pickle.
 
         Parameters
         ----------
         folder
-            Made if it is not there. A crash while writing leaves what was there before.
+            Folder, created if missing. After a crash while writing it holds what it held before.
         overwrite
             Replace the model that the folder holds.
 
@@ -228,7 +228,7 @@ class FittedModel:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> FittedModel:
-        """Return the model that :meth:`save` has written into a folder; nothing in it is executed.
+        """Return the model that :meth:`save` wrote into a folder, without executing any code in it.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ class FittedModel:
         FileNotFoundError
             If the folder holds no model.
         ValueError
-            If the model is damaged, or was stored in a form that this version does not read.
+            If the model is damaged, or has a form that this version cannot read.
         """
         _checks.instance("folder", folder, (str, os.PathLike))
         record = _files.read_folder(folder)

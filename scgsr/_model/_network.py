@@ -61,7 +61,7 @@ class AutoencoderConfig:
         if batch is None:
             return None
         if not self.origins:
-            msg = f"`batch`={batch!r} needs a fit that was told batches; call `scgsr.tl.fit(adata, batch_key=...)`."
+            msg = f"`batch`={batch!r} needs a fit with batches; call `scgsr.tl.fit(adata, batch_key=...)`."
             raise about("batch", ValueError(msg))
         return self.origins.index(_checks.one_of("batch", batch, self.origins))
 

@@ -1,7 +1,7 @@
 """How unlike the cells of the fit a cell is: its picture is unusual, or the picture does not tell its features.
 
-A picture is unusual where its Mahalanobis distance from those of the fit is large: it lights neurons that never fire
-together, or in strengths that do not occur. A network that meets something new may also reconstruct it badly.
+A picture is unusual where its Mahalanobis distance from those of the fit is large: it activates neurons that are never
+active together, or in strengths that do not occur. A network that meets something new may also reconstruct it badly.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class NoveltyReference:
         )
 
     def novelty(self, activations: np.ndarray, errors: np.ndarray) -> np.ndarray:
-        """Return the novelty of cells, (n_cells,) float32: 0 typical, 1 as one in a hundred of the fit's own."""
+        """Return the novelty of cells, (n_cells,) float32: 0 the median reference cell, 1 the 99th percentile."""
         logs = _logs(activations, errors, self.location, self.precision)
         larger = ((logs - self.middle) / self.reach).max(axis=1, initial=-np.inf)
         low, high = self.limits

@@ -40,7 +40,7 @@ def find(
     resolution: float,
     features: bool,
 ) -> tuple[Cut, sparse.csr_matrix]:
-    """Return modules with labels, and the co-activation graph: how many cells light two neurons most.
+    """Return modules with labels, and the co-activation graph: how many cells activate two neurons most.
 
     The same activations give the same modules.
 
@@ -120,7 +120,7 @@ def _principal(points: np.ndarray) -> np.ndarray:
 
 
 def _faintest(winners: np.ndarray, activations: np.ndarray, n_modules: int) -> int:
-    """Return the module nearest to silence: the one whose cells, (n_cells,) int, -1 for none, are lit least."""
+    """Return the module nearest to silence: the one whose cells, (n_cells,) int, -1 for none, are least active."""
     total, cells = np.zeros((2, n_modules))
     for block in slices(len(activations), _CELLS_AT_ONCE):
         light, won = np.abs(activations[block]).sum(axis=1), winners[block]

@@ -40,7 +40,7 @@ class Modules:
     def of(
         cls, tree: ModuleTree, templates: np.ndarray, n_cells: np.ndarray, pieces: np.ndarray, *, silent: int = 0
     ) -> Modules:
-        """Return the modules that pieces make, each with the neurons that its cells light most."""
+        """Return the modules that pieces make, each with the neurons that its cells activate most."""
         labels = _modules_of_neurons(templates, pieces)
         return cls(labels=labels, templates=templates, n_cells=n_cells, pieces=pieces, tree=tree, silent=silent)
 
@@ -152,12 +152,12 @@ class Modules:
         return Labels(codes, confidence)
 
     def tell_of_silent_cells(self, silent: np.ndarray) -> None:
-        """Say in the log how many cells light no neuron, (n_cells,) bool, and how to know them; warn of many."""
+        """Say in the log how many cells activate no neuron, (n_cells,) bool, and how to know them; warn of many."""
         if silent.any() and self.n_modules:
             many = silent.mean() > _MANY_SILENT
             log.log(
                 logging.WARNING if many else logging.INFO,
-                "%d of %d cells light no neuron: they have no picture, the label of the faintest cells, %r, and "
+                "%d of %d cells activate no neuron: they have no picture, the label of the faintest cells, %r, and "
                 "confidence 0",
                 silent.sum(),
                 len(silent),
@@ -166,10 +166,10 @@ class Modules:
 
 
 def _modules_of_neurons(templates: np.ndarray, pieces: np.ndarray) -> np.ndarray:
-    """Return a module for each neuron, (n_neurons,) int, -1 for one that no template lights.
+    """Return a module for each neuron, (n_neurons,) int, -1 for one that no template activates.
 
-    A neuron is of the module whose templates light it most. A module that has none so, because others light all its
-    neurons more, gets the one that it comes nearest to leading, if its owner has another.
+    A neuron is of the module whose templates activate it most. A module that has none so, because others activate all
+    its neurons more, gets the one that it comes nearest to leading, if its owner has another.
     """
     light = np.abs(templates)
     if not len(pieces):

@@ -20,7 +20,7 @@ def mean_pictures(lit_pictures: np.ndarray, piece: np.ndarray) -> np.ndarray:
 
 
 def coactivation(lit_pictures: np.ndarray) -> sparse.csr_matrix:
-    """Return how many cells light two neurons more than all others, (n_neurons, n_neurons), symmetric.
+    """Return how many cells activate two neurons more than all others, (n_neurons, n_neurons), symmetric.
 
     It is the connectivity of self-organising maps by Tasdemir and Merenyi, https://doi.org/10.1109/TNN.2008.2005409,
     with neurons for prototypes.
@@ -30,7 +30,7 @@ def coactivation(lit_pictures: np.ndarray) -> sparse.csr_matrix:
         return sparse.csr_matrix((n_neurons, n_neurons))
     light = np.abs(lit_pictures)
     brightest = np.argpartition(light, -2, axis=1)[:, -2:]
-    both = np.take_along_axis(light, brightest, axis=1).all(axis=1)  # a cell may light a single neuron
+    both = np.take_along_axis(light, brightest, axis=1).all(axis=1)  # a cell may activate a single neuron
     pairs = brightest[both].T
     counts = sparse.coo_matrix((np.ones(pairs.shape[1]), pairs), shape=(n_neurons, n_neurons)).tocsr()
     return counts + counts.T

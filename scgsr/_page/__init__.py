@@ -1,4 +1,4 @@
-"""What the page of a report is made of: numbers small enough to travel in one file, and the file around them.
+"""What the page of a report is made of: compact numbers, and the file around them.
 
 - `_sample`: which cells are shown, and for how many each of them stands.
 - `_places`: where a cell lies on the sheet of neurons.

@@ -134,7 +134,7 @@ class _Centred(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
         own_mean = rows.mean(dim=0)
         own_variance = (rows - own_mean).square_().mean(dim=0).double()
-        # Mean and mean square travel together; in float64 the difference of the squares loses nothing.
+        # Mean and mean square are sent together; in float64 the difference of the squares loses nothing.
         own = torch.stack([own_mean.double(), own_variance + own_mean.double().square()])
         mean, square = batch.group.sum_(own * batch.share)
         variance = (square - mean.square()).clamp_min_(0).to(rows.dtype)

@@ -188,7 +188,7 @@ def _why(group: Group, lost: LostError) -> str:
     others = "; ".join(said) or f"another rank failed, or did not answer ({lost})"
     return (
         f"Rank {group.index} of {group.size} ends because {others}\n"
-        "Where `checkpoint` was given, the same call goes on from the state that was written last."
+        "With `checkpoint`, the same call resumes from the last state."
     )
 
 

@@ -35,7 +35,7 @@ def warn_of_raw_values(values: Statistics, features: Sequence[str], *, embedding
         )
     elif whole and largest > _COUNTS:
         log.warning(
-            "values up to %.6g are whole numbers, as raw counts are: cells with many will rule the error; call "
+            "values up to %.6g are whole numbers, as raw counts are: cells with many will dominate the fit; call "
             "`sc.pp.normalize_total(adata)` and `sc.pp.log1p(adata)` first, or, if this is cytometry, "
             "`scgsr.pp.arcsinh(adata, 5)` (mass) or `scgsr.pp.arcsinh(adata, 150)` (fluorescence)",
             largest,
@@ -47,7 +47,7 @@ def warn_of_raw_values(values: Statistics, features: Sequence[str], *, embedding
 def _warn_of_large_values(peak: np.ndarray, features: Sequence[str]) -> None:
     names = [features[column] for column in np.argsort(-peak) if peak[column] > _LARGE]
     log.warning(
-        "values up to %.6g are large, as untransformed intensities are (%s): a few bright cells will rule the "
+        "values up to %.6g are large, as untransformed intensities are (%s): a few bright cells will dominate the "
         "error; call `scgsr.pp.arcsinh(adata, 5)` for mass, `scgsr.pp.arcsinh(adata, 150)` for fluorescence "
         "cytometry first, `sc.pp.log1p(adata)` for normalised counts, or leave such channels out with `mask_var`",
         peak.max(),

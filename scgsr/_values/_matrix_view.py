@@ -32,9 +32,9 @@ class MatrixView:
     mean: np.ndarray  # (n_features,)
     scale: np.ndarray  # (n_features,)
     width: int  # columns of `.X`, the layer or the representation
-    statistics: Statistics | None = None  # of the values; None: of a view that nobody trains on
+    statistics: Statistics | None = None  # of the values; None: of a view that is not for training
     scaling: str = "feature"  # how `scale` came about: "feature", "common", or "pca" for common and then components
-    cofactor: np.ndarray | None = None  # (n_features,) of the arcsinh on record, NaN for none; None: nobody asked
+    cofactor: np.ndarray | None = None  # (n_features,) of the arcsinh on record, NaN for none; None: not asked for
     origins: Origins | None = None  # which batch each cell comes from; None: not told
 
     def cells(self, device: torch.device) -> Cells:
@@ -75,7 +75,7 @@ def varying(found: Statistics, features: Sequence[str]) -> np.ndarray:
         raise about("adata", ValueError(msg))
     if not varies.all():
         log.warning(
-            "leaving out %d of %d features, constant up to a millionth of their mean: they tell nothing; "
+            "leaving out %d of %d features, constant up to a millionth of their mean: they carry nothing; "
             "`sc.pp.filter_genes(adata, min_cells=3)` drops genes that no or few cells express",
             len(varies) - int(varies.sum()),
             len(varies),

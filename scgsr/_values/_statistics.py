@@ -83,7 +83,7 @@ class _Sums:
         self.mean, self.squares, self.largest = np.zeros((3, n_features))
         self.finite, self.whole = np.ones((2, n_features), dtype=bool)
         self.negative = np.zeros(n_features, dtype=bool)
-        # Of the values and, of sparse blocks, the columns and the lengths of rows; empty: nobody asks for the digest.
+        # Of the values and, of sparse blocks, the columns and the lengths of rows; empty: the digest is not asked for.
         self._contents = [hashlib.sha256(title.encode()) for _ in range(3 if title else 0)]
         self.digest = ""
 

@@ -55,7 +55,7 @@ def _ended_by_an_exception() -> Iterator[None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scgsr",
-        description="Autoencoders for single cells whose hidden layer is a picture you can read.",
+        description="Autoencoders for single cells: every cell becomes a picture on a graph of neurons.",
         epilog=f"`scgsr fit --help` and the like tell more of a command.\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -49,8 +49,8 @@ def text_of(error: Exception) -> str:
 
 
 def written(options: argparse.Namespace) -> str:
-    """Return which outputs are written, each of them in full, and from where an interrupted fit goes on."""
+    """Return which outputs are written, each of them in full, and from where an interrupted fit resumes."""
     outputs = f"written: {', '.join(map(str, options.written))}" if options.written else "no output was written"
     if options.written or getattr(options, "checkpoint", None) is None:
         return outputs
-    return f"{outputs}; the same command goes on from the last state in {options.checkpoint}, if there is one"
+    return f"{outputs}; the same command resumes from the last state in {options.checkpoint}, if there is one"

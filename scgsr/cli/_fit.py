@@ -126,7 +126,7 @@ def _add_training(training: Any) -> None:
     )
     training.add_argument("--device", type=_usage.device, help="cpu, cuda, cuda:1, mps (default: the best there is)")
     training.add_argument(
-        "--checkpoint", type=_usage.path, metavar="DIR", help="folder from which a fit that was killed goes on"
+        "--checkpoint", type=_usage.path, metavar="DIR", help="folder of states, from which an interrupted fit resumes"
     )
     training.add_argument(
         "--key-added",

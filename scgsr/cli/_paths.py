@@ -26,7 +26,7 @@ def holds_model(folder: Path) -> bool:
 
 
 def check_input(options: argparse.Namespace) -> None:
-    """Refuse an input that is missing or of an unknown kind, and options that play no part for its kind."""
+    """Refuse an input that is missing or of an unknown kind, and options that have no effect on its kind."""
     path: Path = options.input
     if not path.exists():
         msg = f"there is no {path}"

@@ -14,9 +14,9 @@ from scgsr.cli._log import show_log
 from scgsr.cli._paths import ANNDATA, check_output, ending
 
 _DESCRIPTION = """\
-Write one HTML file in which the cells can be looked at with any browser of 2023 or newer, without a network: point at a
-cell to see its picture, draw around cells to see what they have in common. Results of scgsr.tl.score, programs and
-compare are shown where they are there.
+Write one interactive HTML file for any browser of 2023 or newer, without a network: point at a cell to see its picture,
+draw around cells to see what they have in common. Results of scgsr.tl.score, programs and compare are shown if the file
+has them.
 
 The options have the names and meanings of scgsr.pl.report."""
 

@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from scgsr import FittedModel
 
 _DESCRIPTION = """\
-Map new cells with a model that was fitted before: the same neurons, the same labels, and how unlike the cells of the
-fit each cell is (novelty: 0 typical, 1 as one in a hundred of them). Nothing is trained. Features are matched by name.
+Map new cells with a fitted model, without training: the same neurons and labels, and a novelty: 0 is the median cell of
+the fit, 1 the 99th percentile; higher is more unusual. Features are matched by name.
 
-Give the values as the model was given them: a transform by --cofactor is on record and applied to raw values. The
-options have the names and meanings of scgsr.tl.transform.
+Give raw values if the model was fitted with --cofactor: the recorded transform is applied to them. The options have the
+names and meanings of scgsr.tl.transform.
 
 Values are read and activations are written in blocks: neither has to fit into memory."""
 

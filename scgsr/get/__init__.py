@@ -1,4 +1,4 @@
-"""Stored results as AnnData, DataFrame or arrays. Never writes to the object that is asked."""
+"""Stored results as AnnData, DataFrame or arrays. These functions never write to the AnnData."""
 
 from scgsr.get._compare import compare
 from scgsr.get._fit import activations, images, model, neurons

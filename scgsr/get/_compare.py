@@ -15,7 +15,7 @@ FAMILIES = ("abundance", "state", "neurons")
 
 
 def compare(adata: AnnData, what: str = "abundance", *, key: str = DEFAULT_KEY) -> pd.DataFrame:
-    """Return a table of the tests that :func:`scgsr.tl.compare` has made.
+    """Return a table of the tests of :func:`scgsr.tl.compare`.
 
     Parameters
     ----------
@@ -28,15 +28,15 @@ def compare(adata: AnnData, what: str = "abundance", *, key: str = DEFAULT_KEY) 
 
     Returns
     -------
-    DataFrame, a copy, one row for each test: ``module``, of states also ``names``, or ``neuron``; ``level``, what is
-    compared with the reference, or the condition itself if it is of numbers; ``effect`` with its 95 % interval ``low``,
-    ``high``; moderated ``t``, its degrees of freedom ``df``, ``p``, and ``q``, the false discovery rate over the table;
-    ``n_samples``, ``n_cells``; ``note``, why a row could not be tested (the numbers are then NaN).
+    DataFrame, a copy, one row for each test: ``module`` (and ``names`` for states) or ``neuron``; ``level``, the level
+    that is compared with the reference, or the name of a condition of numbers; ``effect`` with its 95 % interval
+    ``low``, ``high``; moderated ``t``, its degrees of freedom ``df``, ``p``, and ``q``, the false discovery rate over
+    the table; ``n_samples``, ``n_cells``; ``note``, why a row was not tested (its numbers are then NaN).
 
-    Effects are differences, or per unit of a condition of numbers: of the log odds of a module's share; of medians, in
-    standard deviations of the feature over all cells; of a neuron in the mean picture of a sample, where every cell's
-    picture has unit length. Of abundance ``relative_effect`` and so on are the same relative to the median change of
-    the modules: shares sum to one, so when one module grows, all others shrink.
+    Effects are differences between levels, or slopes per unit of a condition of numbers. They are of the log odds of a
+    module's share; of medians, in standard deviations of the feature over all cells; or of a neuron in the mean picture
+    of a sample, where every cell's picture has unit length. Abundance also has ``relative_effect`` and so on, relative
+    to the median change of the modules: shares sum to one, so when one module grows, all others shrink.
 
     Raises
     ------

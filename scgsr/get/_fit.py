@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def model(adata: AnnData, *, key: str = DEFAULT_KEY) -> FittedModel:
-    """Return the fitted model that is carried inside the AnnData.
+    """Return the fitted model that is stored in the AnnData.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     by
         ``"neuron"``, or ``"module"``: the activation along the best matching template of each module. The label of a
-        cell that lights any neuron is the module with the largest value.
+        cell with any active neuron is the module with the largest value.
     key
         The fit's `key_added`.
 
@@ -167,8 +167,8 @@ def activations(adata: AnnData, *, by: str = "neuron", key: str = DEFAULT_KEY) -
     >>> scgsr.get.activations(adata).shape
     (700, 20)
     >>> by_module = scgsr.get.activations(adata, by="module")
-    >>> lit = adata.obsm["X_gsr"].any(axis=1)
-    >>> bool((by_module.idxmax(axis=1) == adata.obs["gsr"])[lit].all())
+    >>> active = adata.obsm["X_gsr"].any(axis=1)
+    >>> bool((by_module.idxmax(axis=1) == adata.obs["gsr"])[active].all())
     True
     """
     _checks.one_of("by", by, ["neuron", "module"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFAULT_KEY) -> pd.DataFrame:
-    """Return what :func:`scgsr.tl.programs` has found, one row for each module and feature, risers first.
+    """Return the results of :func:`scgsr.tl.programs`, one row for each module and feature.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFA
     Returns
     -------
     DataFrame: ``module``; ``names`` of the features that are not constant; ``scores``, the standardised correlation
-    with the feature hidden from the network; ``effect``, the correlation over all cells, descending within a module;
-    ``pvals`` and ``pvals_adj``.
+    with the feature hidden from the network; ``effect``, the correlation over all cells, from high to low within a
+    module; ``pvals`` and ``pvals_adj``.
 
     Raises
     ------
     KeyError
-        If there is no fit under `key`, its programs have not been looked for, or all features have other names now.
+        If there is no fit under `key`, its programs have not been looked for, or none of its features is there.
     ValueError
         If there is no such module, or names of features occur twice.
 
@@ -72,7 +72,7 @@ def programs(adata: AnnData, *, module: str | int | None = None, key: str = DEFA
 
 
 def saliency(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
-    """Return what :func:`scgsr.tl.saliency` has found, one row for each group, module and feature.
+    """Return the results of :func:`scgsr.tl.saliency`, one row for each group, module and feature.
 
     Parameters
     ----------

@@ -22,12 +22,13 @@ _FEATURES_AT_ONCE = 256
 def frequencies(
     adata: AnnData, sample_key: str, *, groupby: str | None = None, normalize: bool = True, key: str = DEFAULT_KEY
 ) -> pd.DataFrame:
-    """Return how the cells of each sample spread over the modules.
+    """Return the share or number of cells of each sample in each module.
 
-    Cells of one sample are no independent observations; a test that counts them as such finds differences everywhere.
-    Compare *rows*: shares, for instance on the logit scale, with a t-test or a mixed model that knows donor and batch;
-    counts (``normalize=False``) with a model for counts such as negative binomial regression, with the logarithm of
-    their row sums as offset. Shares of a row sum to one: when one module grows, others must shrink.
+    Cells of one sample are not independent observations; a test that counts them as such finds differences everywhere.
+    :func:`scgsr.tl.compare` tests samples. For tests of your own compare *rows*: shares, for example on the logit
+    scale, with a t-test or a mixed model with donor and batch; counts (``normalize=False``) with a model for counts
+    such as negative binomial regression, with the logarithm of their row sums as offset. Shares of a row sum to one:
+    when one module grows, others must shrink.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def frequencies(
     groupby
         Another column of `.obs` to count in place of the fit's labels.
     normalize
-        Return shares of the sample's cells, else counts. Cells with a missing sample or group are left out and logged.
+        True: shares of the sample's cells. False: counts. Cells with a missing sample or group are left out and logged.
     key
         The fit's `key_added`.
 
@@ -89,9 +90,10 @@ def medians(
 ) -> pd.DataFrame:
     """Return the median of each feature over the cells of each module in each sample.
 
-    The sample is the replicate: compare medians *between samples* within one module and feature, for instance with a
-    t-test or a mixed model that knows donor and batch, weighted by `n_cells` or without medians of few cells. The
-    median of a gene that most cells lack is zero: for sparse counts, sums by sample ("pseudobulk") say more.
+    The sample is the replicate, and :func:`scgsr.tl.compare` tests it so. For tests of your own compare medians
+    *between samples* within one module and feature, for example with a t-test or a mixed model with donor and batch,
+    weighted by `n_cells` or without medians of few cells. The median of a gene that most cells lack is zero: for sparse
+    counts sum by sample ("pseudobulk") instead.
 
     Parameters
     ----------
@@ -110,10 +112,10 @@ def medians(
 
     Returns
     -------
-    DataFrame with one row for each sample, module and feature, also where no cell is: ``sample``; ``module``, or
+    DataFrame with one row for each sample, module and feature, also those without cells: ``sample``; ``module``, or
     ``group`` with `groupby`; ``names``; ``median``, float64, NaN without cells; ``n_cells``, the number of cells in
-    that sample and module. Cells with a missing sample or module are left out and logged, and with them samples
-    without any other.
+    that sample and module. Cells with a missing sample or module are left out and logged, and with them samples without
+    any other.
 
     Raises
     ------

@@ -1,14 +1,14 @@
-"""
-Graphs over the neurons of a structured layer: values, made without an AnnData. Nodes are neurons, not cells.
+"""Graphs over the neurons of a structured layer. Nodes are neurons, not cells.
 
 - Given graphs, one function each: `grid` (also a torus), `ring`, `path`, `star`, `tree`, `wishbone`, `modules`,
   `capsules`, `disjoint`, `from_adjacency`. Each returns a `NeuronGraph`.
-- A graph estimated while the network trains: `learned` returns a `LearnedGraph`, the recipe; `Steps` is a number of
-  training steps in it, `UntilFragmented` a rule when to stop learning, `Evolution` the estimates that were made.
-- A graph of neurons that fire together: `coactivation`, and its steps `correlation` and `similarity_graph`.
-- What follows from a graph: `laplacian`, its `fourier_basis` and repeated eigenvalues (`same_frequency`), the `energy`
-  of activations, `diffusion` over the graph, `edge_jaccard` of two graphs, a `layout`, an order of neurons `in_row`.
-- Activity around single neurons of a graph: `Atoms`, a recipe for spectral bottlenecks.
+- A graph estimated during training: `learned` returns a `LearnedGraph`, the recipe. `Steps` is a number of training
+  steps in it, `UntilFragmented` a rule when to stop learning, and `Evolution` holds the estimates.
+- A graph of neurons that are active in the same cells: `coactivation`, and its steps `correlation` and
+  `similarity_graph`.
+- Computations on a graph: `laplacian`, its `fourier_basis` and repeated eigenvalues (`same_frequency`), the `energy` of
+  activations, `diffusion` over the graph, `edge_jaccard` of two graphs, a `layout`, an order of neurons `in_row`.
+- Patterns of activity around single neurons: `Atoms`, a recipe for spectral bottlenecks.
 """
 
 from scgsr.graphs._atoms import Atoms

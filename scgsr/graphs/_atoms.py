@@ -20,8 +20,7 @@ _WALK_STEPS, _HEAT_TIME = 5, 10.0
 
 @dataclass(frozen=True)
 class Atoms:
-    """
-    A recipe of atoms, each at home around one neuron, its centre; for `scgsr.nn.SpectralBottleneck`.
+    """A recipe of atoms, patterns of activity around one neuron each, for `scgsr.nn.SpectralBottleneck`.
 
     An atom is the row of a matrix that belongs to its centre, scaled to unit norm. With A the adjacency, L = D - A the
     Laplacian, lambda its eigenvalues, which lie in [0, lambda_max], and s a scale, the matrix is

@@ -70,14 +70,13 @@ def similarity_graph(
     n_modules: int | None = None,
     connected: bool = True,
 ) -> csr_matrix:
-    """
-    Sparse graph of the most similar neurons, connected but for dead ones.
+    """Sparse graph of the most similar neurons, connected except for dead ones.
 
-    A neuron is tied to its `n_neighbors` most similar neurons, in either direction, never for a similarity of zero or
-    less. The maximum spanning tree is then added, so that all neurons hang together, if need be by an edge between
-    neurons that are not alike. A neuron without any similarity to another is dead and stays isolated. Ties go to the
-    neuron of lower number. With `n_modules` the neurons are first parted into so many groups by spectral clustering of
-    the positive similarities, and each group gets a graph of its own.
+    A neuron is connected to its `n_neighbors` most similar neurons, in either direction, if their similarity is above
+    zero. The maximum spanning tree is then added, so that the graph is connected, if necessary by edges between unlike
+    neurons. A neuron without any similarity to another is dead and stays isolated. Of equally similar neurons the one
+    with the lower number is taken. With `n_modules` spectral clustering of the positive similarities first divides the
+    neurons into that many groups, and each group gets a graph of its own.
 
     Parameters
     ----------
@@ -91,7 +90,7 @@ def similarity_graph(
           neuron i to its second nearest.
         - ``"soft"``: max(c, 0)^2.
 
-        The weight is never below 0.001, so that no edge fades away.
+        The weight is never below 0.001, so that no edge vanishes.
     n_neighbors
         Number of neighbours; where there are fewer other neurons, all of them.
     n_modules
@@ -148,11 +147,9 @@ def coactivation(
     n_modules: int | None = None,
     connected: bool = True,
 ) -> NeuronGraph:
-    """
-    Graph of the neurons that fire together, drawn so that neighbours lie side by side.
+    """Graph of the neurons that are active in the same cells, laid out with neighbours side by side.
 
-    Neurons are correlated over the cells, each is tied to those that it correlates with most, and the graph is laid
-    out. Its nodes are neurons, not cells.
+    Each neuron is connected to those that it correlates with most over the cells. Nodes are neurons, not cells.
 
     Parameters
     ----------

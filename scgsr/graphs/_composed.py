@@ -11,8 +11,7 @@ from scgsr.graphs._layout import circle, layout, pack
 
 
 def modules(n_modules: int, size: int) -> NeuronGraph:
-    """
-    Separate groups of neurons, all tied within a group and none between; each group is drawn as a circle.
+    """Separate groups of neurons, all connected within a group and none between; each is drawn as a circle.
 
     Parameters
     ----------
@@ -42,11 +41,10 @@ def modules(n_modules: int, size: int) -> NeuronGraph:
 
 
 def capsules(n_capsules: int, size: int) -> NeuronGraph:
-    """
-    Capsules of neurons, in which neuron i of every capsule is tied to neuron i of all others; drawn as an image.
+    """Capsules of neurons: neuron i of every capsule is connected to neuron i of all others.
 
-    The penalty then makes neuron i mean the same in every capsule. Neuron ``capsule * size + i`` is the pixel of that
-    row and column.
+    The penalty then makes neuron i mean the same in every capsule. Drawn as an image, neuron ``capsule * size + i`` is
+    the pixel in row ``capsule`` and column i.
 
     Parameters
     ----------
@@ -77,8 +75,7 @@ def capsules(n_capsules: int, size: int) -> NeuronGraph:
 
 
 def disjoint(*graphs: NeuronGraph) -> NeuronGraph:
-    """
-    Several graphs as one without an edge between them, drawn side by side.
+    """Several graphs as one, without edges between them, drawn side by side.
 
     Parameters
     ----------
@@ -112,8 +109,7 @@ def disjoint(*graphs: NeuronGraph) -> NeuronGraph:
 
 
 def from_adjacency(adjacency: np.ndarray | spmatrix | sparray, *, positions: np.ndarray | None = None) -> NeuronGraph:
-    """
-    Graph of given weights: a lineage tree, a pathway, anything symmetric and non-negative.
+    """Graph with your own weights: a lineage tree, a pathway, any symmetric non-negative matrix.
 
     Parameters
     ----------
@@ -144,7 +140,7 @@ def from_adjacency(adjacency: np.ndarray | spmatrix | sparray, *, positions: np.
     graph = NeuronGraph(checked, layout(checked) if positions is None else positions, name="adjacency")
     n_components, _ = graph.components
     if n_components > 1:
-        log.info("the neuron graph has %d components: nothing ties neurons across them", n_components)
+        log.info("the neuron graph has %d components: no edge connects them", n_components)
     return graph
 
 

@@ -56,8 +56,7 @@ class Evolution:
 
 
 def edge_jaccard(adjacency: sparse.csr_matrix, other_adjacency: sparse.csr_matrix) -> float:
-    """
-    Edges that two graphs share, divided by those that either has, whatever their weights.
+    """Share of the edges of either graph that both have, whatever their weights.
 
     Parameters
     ----------

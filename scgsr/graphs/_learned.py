@@ -16,7 +16,7 @@ class Steps:
     """
     A number of training steps, where a plain number would be a share of them.
 
-    A step is one batch, so the same number of steps comes early in a fit of many cells and late in one of few.
+    A step is one batch, so the same number of steps is early in a fit of many cells and late in one of few.
 
     Parameters
     ----------
@@ -43,20 +43,18 @@ class Steps:
 
 @dataclass(frozen=True)
 class UntilFragmented:
-    """
-    Stop learning the graph when it is about to fall apart, and training soon after.
+    """Stop learning the graph when it begins to fall into pieces, and training soon after.
 
-    An estimate has fallen apart if at least two eigenvalues of its Laplacian, dead neurons left out, are below
-    `eigenvalue`; in a graph of `n_modules` groups, more than `n_modules`. The first such estimate is the last: the
-    graph before it is kept, if there is one. A graph that is held together (`connected`) by edges of weight 1 never
-    falls apart.
+    An estimate is in pieces if at least two eigenvalues of its Laplacian, without dead neurons, are below `eigenvalue`;
+    in a graph of `n_modules` groups, more than `n_modules`. No estimate follows the first such one, and the graph
+    before it is kept, if there is one. A graph with `connected` and edges of weight 1 never falls into pieces.
 
     Parameters
     ----------
     eigenvalue
         An eigenvalue below this counts as zero.
     more_steps
-        For how many steps the network is trained after the last estimate; None: to the end that was planned.
+        Number of training steps after the last estimate. None: to the planned end.
 
     Raises
     ------
@@ -81,8 +79,7 @@ class UntilFragmented:
 
 @dataclass(frozen=True)
 class LearnedGraph:
-    """
-    A recipe, not yet a graph: train, estimate the graph from co-activations, penalise on it, repeat.
+    """A recipe, not yet a graph: train, estimate the graph from co-activations, use it in the penalty, repeat.
 
     Made by `learned`, which says what each field means.
 
@@ -124,7 +121,7 @@ class LearnedGraph:
             msg = f"`n_modules` must be below the number of neurons, {self.n_neurons}, got {self.n_modules}."
             raise about("n_modules", ValueError(msg))
         if isinstance(self.stop, UntilFragmented) and self.connected and self.kernel == "knn":
-            msg = "`stop`=UntilFragmented(...) needs `connected=False`: a graph held together never falls apart."
+            msg = "`stop`=UntilFragmented(...) needs `connected=False`: a connected graph never falls into pieces."
             raise about("stop", ValueError(msg))
         if self.warm_up == 1:
             msg = "`warm_up` must be below 1, or the graph is never learned; got 1."
@@ -166,31 +163,31 @@ def learned(
     """
     Recipe of a graph learned from the co-activations of the layer.
 
-    The network first trains without a penalty; then a graph of the neurons is estimated from the activations of a
-    sample of cells, penalised as if it were given, and estimated again from time to time until it is frozen.
+    The network first trains without a penalty. Then the graph is estimated from the activations of a sample of cells
+    and used as if it were given. It is estimated again at regular steps until it is frozen.
 
     Parameters
     ----------
     n_neurons
         Number of neurons of the layer.
     n_neighbors
-        Nearest neurons that each neuron is tied to; where there are fewer other neurons, all of them.
+        Number of neighbours of each neuron; where there are fewer other neurons, all of them.
     kernel
         Weight of an edge, ``"knn"``, ``"adaptive"`` or ``"soft"``: see `coactivation`.
     warm_up
-        When the graph is estimated first: a share of the planned training steps, below 1, or their number, as
-        ``Steps(5000)``. Before, there is no penalty on the graph.
+        When the graph is estimated first: a share of the planned training steps, below 1, or a number of steps such as
+        ``Steps(5000)``. Until then there is no penalty.
     refresh_every
         Share of the steps, above 0, or :class:`Steps`, between two estimates of the graph.
     stop
-        Share of the steps, or :class:`Steps`, after which the graph stays as it is, not before `warm_up`; or
+        Share of the steps, or :class:`Steps`, after which the graph is frozen, not before `warm_up`; or
         :class:`UntilFragmented`.
     n_modules
-        Part the neurons into so many groups at each estimate, without an edge between them: neurons of a group learn to
-        fire together. Nothing makes groups differ, so two may come to mean the same. None: one graph.
+        Divide the neurons into this many groups at each estimate, without edges between groups. Neurons of a group
+        become active in the same cells. Two groups may come to stand for the same population. None: one graph.
     connected
-        Keep the graph, or each group, connected by the maximum spanning tree of the similarities. Otherwise it may
-        fall apart; the column ``components`` of the history and the log report it.
+        Keep the graph, or each group, connected by the maximum spanning tree of the similarities. Otherwise it may fall
+        into pieces; the column ``components`` of the history and the log report how many.
 
     Returns
     -------

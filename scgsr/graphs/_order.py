@@ -13,13 +13,12 @@ _WALKING_TIME = 3.0
 
 
 def in_row(adjacency: csr_matrix, modules: np.ndarray) -> np.ndarray:
-    """
-    Neurons in an order in which neighbours, and the neurons of a module, stand together.
+    """Order of the neurons in a row, with neighbours and the neurons of a module side by side.
 
-    Paths, rings and trees are walked along, a ring from its first neuron. Any other graph is ordered module by module:
-    two neurons are close if short random walks from one end where those from the other do (diffusion distance), and a
-    hierarchical clustering by this distance, its leaves in optimal order, puts close neurons side by side, and close
-    modules. Neurons of no module come last.
+    The order follows paths, rings and trees, a ring from its first neuron. Any other graph is ordered module by module.
+    Two neurons are close if short random walks from them end at the same neurons (diffusion distance). A hierarchical
+    clustering by this distance, with its leaves in optimal order, puts close neurons and close modules side by side.
+    Neurons of no module come last.
 
     Parameters
     ----------

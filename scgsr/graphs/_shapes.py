@@ -11,8 +11,7 @@ from scgsr.graphs._layout import circle, on_circle
 
 
 def grid(height: int, width: int | None = None, *, diagonal: bool = False, periodic: bool = False) -> NeuronGraph:
-    """
-    Sheet of neurons, each tied to those beside, above and below it; drawn as an image.
+    """Sheet of neurons, each connected to those beside, above and below it; drawn as an image.
 
     Neuron ``row * width + column`` is the pixel of that row and column, row 0 at the top.
 
@@ -23,9 +22,9 @@ def grid(height: int, width: int | None = None, *, diagonal: bool = False, perio
     width
         Number of columns; `None` is as many as rows.
     diagonal
-        Also tie the four diagonal neighbours.
+        Also connect the four diagonal neighbours.
     periodic
-        Also tie the last row to the first and the last column to the first: a torus, on which all neurons are alike.
+        Also connect the last row to the first and the last column to the first: a torus, which has no rim.
 
     Returns
     -------
@@ -62,8 +61,7 @@ def grid(height: int, width: int | None = None, *, diagonal: bool = False, perio
 
 
 def ring(n: int) -> NeuronGraph:
-    """
-    Ring of neurons, each tied to the next, drawn clockwise from the top: for cycles and angles.
+    """Ring of neurons, each connected to the next, drawn clockwise from the top: for cycles and angles.
 
     Parameters
     ----------
@@ -91,8 +89,7 @@ def ring(n: int) -> NeuronGraph:
 
 
 def path(n: int) -> NeuronGraph:
-    """
-    Row of neurons from left to right, each tied to the next: for one trajectory.
+    """Row of neurons from left to right, each connected to the next: for one trajectory.
 
     Parameters
     ----------
@@ -120,8 +117,7 @@ def path(n: int) -> NeuronGraph:
 
 
 def star(n: int) -> NeuronGraph:
-    """
-    Hub, which is neuron 0, tied to n - 1 spokes on a circle around it.
+    """Hub, which is neuron 0, connected to n - 1 spokes on a circle around it.
 
     Parameters
     ----------
@@ -150,8 +146,7 @@ def star(n: int) -> NeuronGraph:
 
 
 def tree(depth: int, *, branching: int = 2) -> NeuronGraph:
-    """
-    Complete tree, drawn with the root, neuron 0, in the middle and each generation on a circle around it.
+    """Complete tree. The root, neuron 0, is drawn in the middle and each generation on a circle around it.
 
     Neurons are numbered generation by generation: the parent of neuron k is ``(k - 1) // branching``.
 
@@ -190,8 +185,8 @@ def wishbone(n_stem: int, n_branch: int, *, n_branches: int = 2) -> NeuronGraph:
     """
     Path that splits, drawn like a Y: for a trajectory that branches.
 
-    Neurons 0 to n_stem - 1 are the stem from the bottom up; the branches follow one after the other, from left to
-    right, each numbered away from the stem.
+    Neurons 0 to n_stem - 1 are the stem from the bottom up. The branches follow from left to right, each numbered away
+    from the stem.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Structured layers and graph-spectral penalties, as parts for any torch network.
+"""Structured layers and graph-spectral penalties for any torch network.
 
 - `StructuredLayer`: selective neurons that are the nodes of a graph. `SpectralBottleneck`: activations composed of
-  atoms, each at home in one place of the graph.
+  atoms, patterns of activity around single neurons.
 - `GraphSpectralPenalty`: makes neighbouring neurons of any layer agree, by its activations or by its weights.
-- `unit_pictures`: activations of each cell regardless of their brightness.
+- `unit_pictures`: activations of each cell, scaled to unit norm.
 - `Decay`, `FixedNoise`: values for `scgsr.tl.fit`.
 
 The graph connects neurons, not cells.
@@ -15,8 +15,8 @@ https://doi.org/10.1007/978-3-030-44584-3_40
 
 Examples
 --------
-A graph that is learned from the activations of any layer, three lines at chosen epochs: run the layer over cells,
-take the graph of neurons that fire together, and hand it to the penalty.
+Learn a graph from the activations of any layer, by three lines at chosen epochs: run the layer over cells, make the
+graph of neurons that are active in the same cells, and give it to the penalty.
 
 >>> import torch, scgsr
 >>> cells, kinds = torch.randn(200, 8), torch.arange(200) % 3

@@ -15,14 +15,13 @@ _WEAKEST = 0.1
 
 
 class SpectralBottleneck(nn.Module):
-    """A layer whose activations are convex combinations of atoms, each at home in one place of the graph.
+    """A layer whose activations are convex combinations of atoms, each around one place of the graph.
 
-    For one cell with input h the loadings are ``softmax((W h + b) @ analysis)`` and the activations
-    ``loadings @ atoms``. `analysis` is the pseudo-inverse of the atoms, without the singular values below a tenth of
-    the largest: neighbouring atoms are nearly alike, and what tells them apart would be blown up a hundredfold and let
-    one loading win from the start. Loadings are positive and sum to one, so the cheapest way to tell cells apart is to
-    load few atoms, and neurons get fields of their own that overlap with their neighbours'. No penalty is needed; one
-    may be added.
+    For one cell with input h the loadings are ``softmax((W h + b) @ analysis)`` and the activations ``loadings @
+    atoms``. `analysis` is the pseudo-inverse of the atoms, without the singular values below a tenth of the largest:
+    neighbouring atoms are nearly alike, so their differences would be amplified a hundredfold and one loading would win
+    from the start. Loadings are positive and sum to one, so few atoms per cell tell cells apart best, and each neuron
+    responds to cells of its own, which overlap with those of its neighbours. No penalty is needed; one may be added.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ class SpectralBottleneck(nn.Module):
     graph
         The neurons' graph; its nodes are the outputs, in order.
     atoms
-        Which atoms: random walks, heat, Mexican hats or Meyer wavelets.
+        Recipe of the atoms: random walks, heat, Mexican hats or Meyer wavelets.
 
     Raises
     ------

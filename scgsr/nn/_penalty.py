@@ -25,19 +25,19 @@ _SD_FLOOR = 1e-3
 
 
 class GraphSpectralPenalty(nn.Module):
-    """How much neighbouring neurons disagree: of any layer of any network, by its activations or by its weights.
+    """How much neighbouring neurons differ, by the activations or the weights of any layer of any network.
 
     With L the Laplacian of the neuron graph and x the activations of one cell:
 
-    - ``"correlation"``: the mean over edges, by weight, of 1 - corr(u_i, u_j) over the batch, written as
-      1 + sum_(i != j) L_ij corr(u_i, u_j) / trace(L), where u = x / (|x| + 0.1 mean |x|) is the picture of a cell
-      regardless of its brightness. Without this step a few cells that light every neuron very brightly would satisfy
-      the penalty for all others. It has no unit: it means the same for every data set.
+    - ``"correlation"``: the mean over edges, by weight, of 1 - corr(u_i, u_j) over the batch, written as 1 + sum_(i !=
+      j) L_ij corr(u_i, u_j) / trace(L), where u = x / (|x| + 0.1 mean |x|) is the picture of a cell scaled to unit
+      norm. Without this step a few cells that activate every neuron strongly would make all neurons correlate. It has
+      no unit and means the same for every data set.
     - ``"quadratic"``: the mean over cells of x^T L x, as published. It can be lowered by shrinking x.
     - ``"rayleigh"``: the mean over cells of x^T L x / x^T x.
     - ``"spectrum"``: the mean over cells of the sum over the eigenspaces of L of g(lambda) |P x|, with P the projector
-      on the eigenspace and g the `kernel`. Few frequencies are left; with exp(-lambda) the low ones cost most, so it
-      does not smooth. As with all others, a graph without edges costs nothing.
+      on the eigenspace and g the `kernel`. It leaves few frequencies; with exp(-lambda) low ones cost most, so it does
+      not smooth. As with all others, a graph without edges costs nothing.
 
     With W the weights into the layer, (n_neurons, in_features), and |W| their absolute values:
 
@@ -45,7 +45,7 @@ class GraphSpectralPenalty(nn.Module):
     - ``"weight_cosine"``: trace(V^T L V) / trace(L), where V is |W| with rows of unit norm: with D - A the mean over
       edges of 1 - cos(|w_i|, |w_j|).
 
-    The gradient is that of these formulas, written out; there are no second derivatives.
+    The gradient of these formulas is written out; there are no second derivatives.
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ class GraphSpectralPenalty(nn.Module):
     penalty
         Which of the six.
     laplacian
-        ``"combinatorial"`` (D - A) or ``"symmetric"`` (I - D^-1/2 A D^-1/2). The null vector of the symmetric one
-        is the square root of the degree: on an irregular graph it penalises a constant image, which is logged.
+        ``"combinatorial"`` (D - A) or ``"symmetric"`` (I - D^-1/2 A D^-1/2). The null vector of the symmetric one is
+        the square root of the degree: on an irregular graph it penalises a constant image, and the log says so.
     kernel
         g of ``"spectrum"``: from the eigenvalues, float array (n,), to as many numbers of at least 0. None:
         exp(-lambda).
     momentum
-        Weight of the newest batch in the running variances that keep a rare neuron from giving a spike.
+        Weight of the newest batch in the running variances, which prevent jumps by neurons that are rarely active.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class GraphSpectralPenalty(nn.Module):
 
     Examples
     --------
-    Neighbours on a path that fire together cost nothing; opposite ones cost 1 - (-1) = 2.
+    Neighbours on a path that are active in the same cells cost nothing; opposite ones cost 1 - (-1) = 2.
 
     >>> import torch, scgsr
     >>> penalty = scgsr.nn.GraphSpectralPenalty(scgsr.graphs.path(2))
@@ -78,8 +78,8 @@ class GraphSpectralPenalty(nn.Module):
     >>> round(float(penalty(torch.hstack([x, x]))), 5), round(float(penalty(torch.hstack([x, -x]))), 5)
     (0.0, 2.0)
 
-    Three lines add it to a network of somebody else. With ``"correlation"`` 1 is a good weight to begin with;
-    :func:`scgsr.tl.fit` gets by with 0.1 because it starts from neurons in order and from ten times as much.
+    Three lines add it to your own network. With ``"correlation"`` start with the weight 1, which suited a classifier of
+    digits; 0.1 is enough in :func:`scgsr.tl.fit`, which starts with neurons in order and ten times as much.
 
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
     >>> smooth = scgsr.nn.GraphSpectralPenalty(scgsr.graphs.grid(4))

@@ -12,10 +12,10 @@ FAINT = 0.1
 
 
 def unit_pictures(activations: Tensor) -> Tensor:
-    """
-    Return each cell's activations regardless of their brightness.
+    """Return each cell's activations, scaled to unit norm.
 
-    Activations x become x / (|x| + 0.1 mean |x|): of about unit norm, but near zero for a cell that is nearly silent.
+    Activations x become x / (|x| + 0.1 mean |x|): of about unit norm, but near zero for a cell with hardly any
+    activation.
 
     Parameters
     ----------

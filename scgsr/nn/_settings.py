@@ -9,8 +9,7 @@ from scgsr import _checks
 
 @dataclass(frozen=True)
 class Decay:
-    """
-    A smoothness, or a learning rate, that is multiplied by a factor every so many steps.
+    """A smoothness, or a learning rate, that is multiplied by a factor at regular steps.
 
     At step k it is ``start * factor ** (k // every)``.
 
@@ -19,7 +18,7 @@ class Decay:
     start
         Its value at the first step.
     factor
-        What it is multiplied by, above 0 and at most 1; 1 keeps it constant.
+        Factor, above 0 and at most 1; 1 keeps the value constant.
     every
         Number of steps between two multiplications.
 
@@ -53,11 +52,10 @@ class Decay:
 
 @dataclass(frozen=True)
 class FixedNoise:
-    """
-    Noise of the same standard deviation on every activation, whatever the neuron's own spread.
+    """Noise of the same standard deviation on every activation.
 
-    Against it, neurons that shrink lose their information to the noise: with linear neurons and a quadratic penalty
-    that is what keeps the penalty from being lowered by scale alone.
+    Neurons with small activations then lose their information in the noise. With linear neurons and a quadratic penalty
+    this keeps the network from lowering the penalty by scale alone.
 
     Parameters
     ----------

@@ -12,14 +12,14 @@ from scgsr.nn._checks import check_size
 
 
 class StructuredLayer(nn.Module):
-    """A layer of selective neurons on a graph, made so that a smoothness penalty cannot be cheated.
+    """A layer of selective neurons on a graph, whose scale a smoothness penalty cannot shrink.
 
     For one cell with input h the activations are ``relu(z - min(threshold, max(z) - least)) @ H``, z = batchnorm(W h):
-    where no neuron passes the threshold, it comes down until the strongest does, so that every cell has a picture. The
-    batch normalisation has no affine part, so every neuron is silent in most cells and none can shrink or grow its way
-    out of the penalty; `H`, the lazy random walk on the graph to the power `diffusion` with columns of unit norm,
-    spreads each neuron's activation to its neighbours. ``threshold=None`` gives a plain linear layer, ``W h + b``,
-    without normalisation or threshold (but with `H`).
+    where no neuron passes the threshold, the threshold falls until the strongest does, so every cell has a picture. The
+    batch normalisation has no affine part, so every neuron is inactive in most cells, and none can lower the penalty by
+    its scale; `H`, the lazy random walk on the graph to the power `diffusion` with columns of unit norm, spreads each
+    neuron's activation to its neighbours. ``threshold=None`` gives a plain linear layer, ``W h + b``, without
+    normalisation or threshold (but with `H`).
 
     Parameters
     ----------
@@ -28,11 +28,11 @@ class StructuredLayer(nn.Module):
     graph
         The neurons' graph; its nodes are the outputs, in order.
     threshold
-        How many standard deviations above its mean a neuron must be to fire; None for linear neurons.
+        How many standard deviations above its mean a neuron must be to be active; None for linear neurons.
     diffusion
         Steps of the random walk; 0 for none.
     least
-        How strongly the strongest neuron of each cell fires at least; 0: a cell may light no neuron.
+        Least activation of the strongest neuron of each cell. 0: a cell may have no active neuron.
 
     Raises
     ------

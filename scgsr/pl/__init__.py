@@ -1,12 +1,10 @@
-"""Pictures. They read an AnnData and never write to it, not even colours.
+"""Pictures. They read an AnnData and never write to it.
 
-A picture of one panel returns its Axes; one that may have many returns the Figure, however many there are;
-``return_fig=True`` always returns the Figure. As in Scanpy, a picture that was shown is not returned, so that a
-notebook does not draw it twice: ``show=False`` always returns it. There is no `save`: ``fig.savefig("picture.pdf")``
-writes it. Only `report` writes a file itself: a page to look around in.
+A function that draws one panel returns its Axes; one that can draw several returns the Figure. ``return_fig=True``
+always returns the Figure. As in Scanpy, a picture that was shown is not returned; ``show=False`` returns it. There is
+no `save`: use ``fig.savefig("picture.pdf")``. Only `report` writes a file, an interactive page.
 
-`figsize` may name the width alone, as in ``figsize=(85 / 25.4, None)`` for a column of 85 mm: panels, letters and
-legends are laid out for it.
+`figsize` may give only the width, such as ``figsize=(85 / 25.4, None)`` for a column of 85 mm; the height follows.
 """
 
 from scgsr.pl._activation_heatmap import activation_heatmap

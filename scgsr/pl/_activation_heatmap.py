@@ -52,12 +52,12 @@ def activation_heatmap(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure | None:
-    r"""Draw the activations of cells, in order of group or trajectory, against neurons in the order of the graph.
+    r"""Draw activations as a heat map: cells by group or trajectory, neurons in the order of the graph.
 
-    Columns are neurons, not cells: along a path, ring or tree; on any other graph module by module, and in such an
-    order that neighbours stand together as far as a row allows. Every line is one cell. Every group has the same
-    height, so that small ones can be read; how many cells it has stands beside its name. Of a group with more cells
-    than lines, cells at equal distances in the order are drawn: means of many would look fainter than single ones.
+    Columns are neurons, not cells. They follow a path, ring or tree; on any other graph they go module by module, with
+    neighbours side by side as far as one row allows. Each line is one cell. All groups have the same height, so that
+    small ones can be read; the number of cells is beside the name. Of a group with more cells than lines, cells at
+    equal distances in the order are drawn, because means of many cells would look fainter than single cells.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def activation_heatmap(
     pseudotime
         Column of `.obs` with numbers that order the cells inside each group, from top to bottom; a strip shows them
         from light to dark. Cells without a finite value are left out and logged. By default cells are ordered by the
-        first principal component of their group's activations, which knows nothing of the order of the neurons.
+        first principal component of their group's activations, which does not depend on the order of the neurons.
     palette
         Colours of the groups in the strip on the left, which is drawn for the labels of the fit or if this is given:
         the name of a colour map, a list of colours, or a dict of them by group.
@@ -79,7 +79,7 @@ def activation_heatmap(
         Colour map; by default viridis, or with `vcenter` a diverging one.
     vmin, vmax
         Limits of the colours: numbers, or percentiles of what is drawn such as ``"p99"``, so that a few bright cells do
-        not leave all others dark; ``None`` is the largest value above, below 0, silence, unless values are negative.
+        not leave all others dark; ``None``: from 0, or the smallest value if any is negative, to the largest.
     vcenter
         Value at the middle of the colours.
     title
@@ -202,7 +202,7 @@ def _in_order(
 
 
 def _first_component(activations: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Return the first principal component, (n_cells,), larger for cells that light neurons further right."""
+    """Return the first principal component, (n_cells,), larger for cells that activate neurons further right."""
     centred = activations - activations.mean(axis=0, dtype=np.float64)
     loadings = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     rightward = loadings[order] @ np.arange(len(order))

@@ -51,8 +51,9 @@ def activation_map(
     r"""Draw activations on the neuron graph, one panel per group of cells (their mean) or per cell.
 
     Each area is a neuron, not a cell: a pixel on a grid or torus, else an area around the neuron's place in the layout
-    of the graph. Areas at the same place in different panels are the same neuron, and all are equal in size but for the
-    gaps, which stand where the layout brings neurons together that the graph does not: branches of a tree, say.
+    of the graph. Areas at the same place in different panels are the same neuron. All areas are equal in size. A gap
+    separates neurons that lie side by side in the layout and are not connected by the graph, such as branches of a
+    tree.
 
     Parameters
     ----------
@@ -71,13 +72,13 @@ def activation_map(
         A level of the second of two columns. Its column shows the pictures themselves, each relative to its maximum
         in `viridis`; the others show the difference to it within the row, on one scale that is symmetric about 0.
     center
-        Subtract the mean over all cells of `adata`, grouped or not: what sets a group apart, instead of what it shares
-        with all.
+        Subtract the mean over all cells of `adata`, grouped or not. Panels then show what sets a group apart.
     normalize
-        ``"panel"`` divides each panel by its own largest absolute value, so that faint pictures can be read too, but
-        only *where* can be compared; differences are divided by the maximum of the reference. ``None`` draws all
-        panels on one scale, so that brightness can be compared; groups of fewer than ten cells, which are marked in
-        their titles, do not set it. ``"auto"`` is ``"panel"``, but ``None`` if a limit or `vcenter` is given.
+        ``"panel"`` divides each panel by its own largest absolute value. Faint pictures can then be read, and you can
+        compare where groups are active, but not how strongly; differences are divided by the maximum of the reference.
+        ``None`` draws all panels on one scale, so that you can compare how strongly; groups of fewer than ten cells,
+        which are marked in their titles, do not set it. ``"auto"`` is ``"panel"``, but ``None`` if a limit or `vcenter`
+        is given.
     ncols
         Panels per row, at most; by default as many as the width has room for.
     cmap
@@ -85,12 +86,12 @@ def activation_map(
         below.
     vmin, vmax
         Limits of the colours: numbers, or percentiles of what is drawn such as ``"p99"``. By default the scale starts
-        at 0, silence, unless there are negative values.
+        at 0 unless there are negative values.
     vcenter
         Value at the middle of the colours; by default 0 with `center`. The limits are then symmetric about it unless
         both are given.
     title
-        What stands above all panels, or the title of one panel, or a list of titles, one for each.
+        Title above all panels, or of the one panel, or a list with the title of each panel.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key

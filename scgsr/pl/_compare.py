@@ -46,14 +46,15 @@ def compare(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Figure | None:
-    """Draw what :func:`scgsr.tl.compare` has found: three panels for each level of the condition.
+    """Draw the results of :func:`scgsr.tl.compare`: three panels for each level of the condition.
 
-    Left, the sheet: the moderated t of each neuron's mean picture, red where it is brighter in the level than in the
-    reference, blue where it is darker; neurons at a false discovery rate of 5 % have a black border. Middle, the
-    modules: how the log odds of their shares differ, with 95 % intervals; filled at 5 %, and an orange tick for the
-    change relative to the median one. Right, the moderated t of the medians of markers in modules, with a dot at 5 %.
+    Left, the neurons: the moderated t of each neuron's mean activation, red where it is higher in the level than in the
+    reference, blue where it is lower. Neurons at a false discovery rate of 5 % have a black border. Middle, the
+    modules: the difference in the log odds of their shares, with 95 % intervals. A dot is filled at a false discovery
+    rate of 5 %, and an orange tick is the change relative to the median one. Right, the moderated t of the medians of
+    markers in modules, with a dot at 5 %.
 
-    The sheet is a picture. Claims rest on the tables behind the other two panels (:func:`scgsr.get.compare`).
+    The left panel is for orientation. Base claims on the tables of the other two (:func:`scgsr.get.compare`).
 
     Parameters
     ----------

@@ -43,12 +43,12 @@ def consensus(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure | None:
-    """Draw which modules the fits of several seeds agree on, as :func:`scgsr.tl.consensus` has found.
+    """Draw which modules fits with several seeds agree on, from :func:`scgsr.tl.consensus`.
 
-    A row is a module of the consensus, with how many cells it has, and on the right what becomes of it and the mean
-    stability of its cells. A column is a fit, the first the one that is kept. The colour says how many of the cells
-    that a module or its match there holds are in both; the number is the label of the match. A stroke is a module
-    whose cells are split among modules that are mostly of it, a cross one whose cells are lost among others.
+    A row is a module of the consensus, with its number of cells, and on the right its verdict and the mean stability of
+    its cells. A column is a fit; the first is the original one. The colour is the overlap of the module with its match
+    in that fit: the share of the cells of either that are in both. The number is the label of the match. A stroke means
+    that the cells are split among modules that consist mostly of them, a cross that they are lost among other cells.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def consensus(
     cmap
         Colour map, from light to dark.
     title
-        The title; by default what the rows are.
+        The title. By default it says what the rows are.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key

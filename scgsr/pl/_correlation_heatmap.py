@@ -57,13 +57,13 @@ def correlation_heatmap(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure | None:
-    r"""Draw the correlation of markers with neurons over the cells of each group, as of each branch of a trajectory.
+    r"""Draw the correlation of markers with neurons over the cells of each group, such as a branch.
 
-    One panel per group, all with the same rows, columns and colours: columns are neurons in the order of the graph, as
-    in :func:`scgsr.pl.activation_heatmap`; rows are features in the order of a hierarchical clustering of their
-    correlations over *all* cells of `adata`, so that a row or column can be followed from panel to panel. Grey is
-    undefined: the feature or the neuron does not vary in that group, or the group has fewer than three cells. A
-    correlation within a group says which neurons follow the marker *there*, not which the group lights.
+    There is one panel per group, and all have the same rows, columns and colours. Columns are neurons in the order of
+    the graph, as in :func:`scgsr.pl.activation_heatmap`. Rows are features in the order of a hierarchical clustering of
+    their correlations over *all* cells of `adata`. Grey is undefined: the feature or the neuron does not vary in that
+    group, or the group has fewer than three cells. A correlation says which neurons follow the marker within the group,
+    not which neurons the group activates.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def correlation_heatmap(
     vmin, vmax, vcenter
         Limits and middle of the colours.
     title
-        What stands above all panels; by default nothing.
+        Title above all panels; by default none.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key

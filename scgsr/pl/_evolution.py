@@ -46,13 +46,13 @@ def evolution(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Figure | None:
-    """Draw how a learned graph changed while it was estimated again and again during training.
+    """Draw how a learned graph changed during training.
 
-    Each panel is one estimate, with the epoch it was made in and the share of edges (Jaccard) that it has in common
-    with the estimate just before, also where that one is not drawn. Edges that were not in it before are black.
-    Neurons stand where the final graph puts them, in the colour of their final module (the first ten are named), so
-    that a panel looks the more orderly the more it agrees with the end. Of more than eight estimates eight are drawn,
-    evenly chosen, the first and the last among them.
+    Each panel is one estimate of the graph. Its title has the epoch, and the share of edges (Jaccard) in common with
+    the estimate just before, even if that one is not drawn. New edges are black. Neurons have the positions of the
+    final graph and the colour of their final module (the first ten are named), so a panel looks the more orderly the
+    more it agrees with the final graph. Of more than eight estimates, eight are drawn, the first and the last among
+    them.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def evolution(
     palette
         Colours of the modules: the name of a colour map, a list of colours, or a dict of them by module.
     title
-        What stands above all panels; by default nothing.
+        Title above all panels; by default none.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key

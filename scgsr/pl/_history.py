@@ -35,17 +35,17 @@ def history(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Figure | None:
-    """Draw losses, explained variance and, for a learned graph, the stability of its edges over the epochs.
+    """Draw losses, explained variance and, for a learned graph, the stability of its edges by epoch.
 
-    Only what was recorded is drawn: without validation cells there are no validation curves. Training losses are means
-    over an epoch, with noise on the code; validation losses are taken after it, without noise, and so may lie below.
+    Without validation cells there are no validation curves. Training losses are means over an epoch, with noise on the
+    activations. Validation losses are taken after the epoch and without noise, so they may be lower.
 
     Parameters
     ----------
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     title
-        What stands above all panels; by default nothing.
+        Title above all panels; by default none.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key

@@ -50,9 +50,9 @@ def images(
     values
         One number for each neuron, (n,), or several pictures, (n_pictures, n); NaN is grey.
     titles
-        What stands above each panel; by default nothing.
+        Title of each panel; by default none.
     label
-        What the numbers are, beside the colour bar.
+        Name of the numbers, beside the colour bar.
     normalize
         ``None`` draws the numbers on one scale; ``"panel"`` divides each panel by its own largest absolute value.
     ncols
@@ -62,7 +62,7 @@ def images(
     vmin, vmax, vcenter
         Limits and middle of the colours, as in :func:`scgsr.pl.activation_map`.
     title
-        What stands above all panels, or above the one panel.
+        Title above all panels, or of the one panel.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     ax

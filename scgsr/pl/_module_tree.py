@@ -49,16 +49,16 @@ def module_tree(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure | None:
-    """Draw which modules merge next, and how sure it is that they are apart.
+    """Draw which modules merge next, and how clearly they are separated.
 
-    Each row is a module of the fit as it is cut now, with its label and the number of its cells. A circle is a merge,
-    and its number says how many clusters are left after it: ``scgsr.tl.cluster(adata, n_clusters=4)`` carries out the
-    merges from the left up to circle 4. Only the order of the merges is drawn; the length of a branch means nothing
-    else. The shade of a circle, and the number beside it where there is room, is the depth of the valley between the
-    two that merge: 0 if the cells between them are as dense as on the sparser side, 1 if there are none between.
+    Each row is a module of the fit, with its label and number of cells. A circle is a merge, and its number is how many
+    modules are left after it: ``scgsr.tl.cluster(adata, n_clusters=4)`` carries out the merges from the left up to
+    circle 4. The length of a branch shows the order of the merges and nothing else. The shade of a circle, and the
+    number beside it where there is room, is the depth of the valley between the two modules: 0 if the cells between
+    them are as dense as on the sparser side, 1 if there are none between them.
 
-    A dashed fork marks the module that splits next, with one cluster more. The title says which shares of its cells,
-    of those that the modules were made of, the two parts have.
+    A dashed fork marks the module that splits next if you ask for one more. The title says which shares of its training
+    cells the two parts have.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def module_tree(
     palette
         Colours of the modules: the name of a colour map, a list of colours, or a dict of them by module.
     title
-        The title; by default how many modules there are and which splits next.
+        The title. By default it says how many modules there are and which splits next.
     figsize
         Width and height in inches; a height of None follows from what is drawn, as in ``(85 / 25.4, None)``.
     key
@@ -92,9 +92,9 @@ def module_tree(
 
     Notes
     -----
-    A cut by `resolution` may merge a shallow valley and leave one that comes earlier in the order. Numbers of clusters
-    then give other modules than those that are drawn, down to a dotted line; the label of the axis says so. Merges left
-    of the line have no number, and no module is said to split next.
+    A cut by `resolution` may merge across a shallow valley and leave one that comes earlier in the order. `n_clusters`
+    then gives other modules than those that are drawn, down to a dotted line; the label of the axis says so. Merges
+    left of the line have no number, and the title names no module that splits next.
 
     Examples
     --------

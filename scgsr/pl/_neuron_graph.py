@@ -48,10 +48,10 @@ def neuron_graph(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure | None:
-    """Draw the graph that structures the layer. Its nodes are neurons, not cells.
+    """Draw the neuron graph. Its nodes are neurons, not cells.
 
-    A node's area is the neuron's mean absolute activation over all cells, an edge's width its weight. A dead neuron,
-    one that never fires, is a hollow grey circle. The edges that close a torus leave the sheet as short stubs.
+    The area of a node is the neuron's mean absolute activation over all cells, the width of an edge its weight. A
+    neuron that is never active is a hollow grey circle. The edges that close a torus are short stubs at the rim.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def neuron_graph(
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     color
         ``"module"``: the neuron's module, in the colour of the cell label with the same number. ``"activation"``: its
-        mean activation over all cells. Or one number per neuron, for instance the mean over a group of cells.
+        mean activation over all cells. Or one number per neuron, such as the mean over a group of cells.
     palette
         Colours of the modules: the name of a colour map, a list of colours, or a dict of them by module.
     cmap
@@ -67,7 +67,7 @@ def neuron_graph(
     vmin, vmax, vcenter
         Limits and middle of the colours of numbers, as in :func:`scgsr.pl.activation_map`.
     title
-        The title; by default what the graph is.
+        The title; by default the name and size of the graph.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key

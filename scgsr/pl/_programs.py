@@ -45,22 +45,22 @@ def programs(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure | None:
-    """Draw each marker as an image on the neuron graph, like the component planes of a self-organising map.
+    """Draw each marker as a picture on the neuron graph.
 
     Each area is a neuron, not a cell, at the place it has in :func:`scgsr.pl.activation_map`. Its colour is the mean of
-    the marker over the cells in which the neuron fires, weighted by activation, in standard deviations from the mean of
-    all cells. So all panels share one scale: red above the mean, blue below, grey for a neuron that never fires and for
-    a marker that is the same in all cells.
+    the marker over the cells in which the neuron is active, weighted by activation, in standard deviations from the
+    mean of all cells. All panels share one scale: red above the mean, blue below, grey for a neuron that is never
+    active and for a marker that is the same in all cells.
 
     Parameters
     ----------
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     names
-        Markers, from `.var_names`. None: those that rise most with each module, by effect (:func:`scgsr.tl.programs`),
-        whatever the p-value; their titles name the module or modules.
+        Markers, from `.var_names`. None: those with the largest effect on each module (:func:`scgsr.tl.programs`),
+        whatever the p-value; titles name the modules.
     n
-        About how many, if `names` are not given; each module gets the same number, at least one.
+        About how many markers to draw if `names` are not given; each module gets the same number, at least one.
     layer
         Layer to read the markers from. None: as the fit.
     ncols
@@ -73,7 +73,7 @@ def programs(
     vcenter
         Value at the middle of the colours, in standard deviations from the mean.
     title
-        What stands above all panels, or the title of one panel, or a list of titles, one for each.
+        Title above all panels, or of the one panel, or a list with the title of each panel.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
@@ -92,8 +92,7 @@ def programs(
     Raises
     ------
     KeyError
-        If there is no fit under `key`, no such marker or layer, or no `names` are given and the programs have not been
-        looked for.
+        If there is no fit under `key`, no such marker or layer, or neither `names` nor programs are there.
     TypeError
         If an argument has the wrong type.
     ValueError

@@ -30,39 +30,38 @@ def report(
     title: str | None = None,
     key: str = DEFAULT_KEY,
 ) -> None:
-    """Write a page to look around in: one HTML file that any browser of 2023 or newer shows, without a network.
+    """Write an interactive page: one HTML file that any browser of 2023 or newer shows, without a network.
 
     On the left each cell is a point, in the colour of its module, a group, a marker, its confidence or its novelty.
-    Pointing at a cell shows its picture on the neuron graph on the right, with its module, confidence, novelty and
-    highest markers. Drawing around cells, or clicking on a name in the legend or on a neuron (the cells that activate
-    it), shows their mean picture, how it differs from that of all other cells, in which modules and groups they are,
-    and which markers differ most: the difference of the means, in standard deviations over all cells. What
-    :func:`scgsr.tl.score`, :func:`scgsr.tl.programs` and :func:`scgsr.tl.compare` have found stands below. Behind each
-    picture is a table, to be read or copied as CSV.
+    Point at a cell: the right shows its picture on the neuron graph, its module, confidence, novelty and highest
+    markers. Draw around cells, or click on a name in the legend or on a neuron (for the cells that activate it): the
+    right shows their mean picture, the difference from all other cells, their modules and groups, and the markers that
+    differ most, by the difference of the means in standard deviations over all cells. Below are the results of
+    :func:`scgsr.tl.score`, :func:`scgsr.tl.programs` and :func:`scgsr.tl.compare`. Each picture has a table, which can
+    be copied as CSV.
 
-    The file holds the values that it shows, of every cell that it shows: give it to whom you would give the data. It
-    holds neither names of cells, which are told by their row in `adata`, nor the model. It asks no server for anything,
-    and a content security policy forbids it to. Activations are rounded to a 255th of the neuron's largest, values of
-    markers to the mean of one of 50 bins with as many cells in each. 50,000 cells x 100 neurons x 40 markers take 5 MB.
+    The file holds the values of every cell that it shows, so share it as you would share the data. It holds neither
+    names of cells, only their rows in `adata`, nor the model. It contacts no server, and a content security policy
+    forbids it to. Activations are rounded to a 255th of the neuron's largest, values of markers to the mean of one of
+    50 bins with as many cells in each. 50,000 cells x 100 neurons x 40 markers take 5 MB.
 
     Parameters
     ----------
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on, in memory or in a file.
     path
-        The file to write, ending in .html; one that is there is replaced.
+        File to write, ending in .html; an existing one is replaced.
     basis
-        Embedding to place the cells at, as in Scanpy: ``"umap"`` or ``"X_umap"``, of which the first two columns are
-        drawn. Without it, and as a second choice on the page, each cell lies on the sheet of neurons, amid those that
-        it lights most.
+        Embedding of the cells, as in Scanpy: ``"umap"`` or ``"X_umap"``; its first two columns are drawn. Without it,
+        and as a second choice on the page, each cell lies on the neuron graph, near the neurons that it activates most.
     groupby
         Columns of `.obs` with groups of cells, at most 200 in each.
     names
         Markers, from `.var_names`, of the layer of the fit. None: all if there are at most 40, else the 40 features of
-        the fit that tell the modules apart best, by the share of their variance that lies between modules.
+        the fit with the largest share of variance between modules.
     max_cells
-        If there are more cells, so many of them are shown: of each module its share, but at least 200 cells, if it has
-        them. Means and shares then count a cell as often as it stands for one, and the page says so.
+        At most this many cells are shown: of each module its share, but at least 200 cells if it has them. Means and
+        shares are then weighted accordingly, and the page says so.
     title
         Heading of the page.
     key

@@ -58,7 +58,7 @@ def _of_compare(adata: AnnData, key: str) -> dict[str, Any]:
     shown = state.sort_values("p", kind="stable").head(_MOST_ROWS)
     what = "all" if len(shown) == len(state) else f"the {len(shown)} with the smallest p of {len(state):,}"
     tables = [_table("Shares of modules", abundance), _table(f"Markers in modules, {what}", shown)]
-    text = ["Samples are compared, not cells. q: false discovery rate over the table; pictures claim nothing."]
+    text = ["Samples are compared, not cells. q: false discovery rate over the table; base claims on the tables."]
     return _section("Compare: samples of conditions", text, tables, pictures)
 
 

@@ -55,12 +55,12 @@ def score(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure | None:
-    """Draw what :func:`scgsr.tl.score` measured, beside what chance gives.
+    """Draw the measures of :func:`scgsr.tl.score` beside what chance gives.
 
-    A dot is the measured value. A grey bar is what the same pictures give when their neurons change places at random,
-    mean ± 2 standard deviations: a dot right of its bar is structure. Without a bar, the value does not depend on
-    where neurons are. The second panel shows, for each group, how much of its region is in one piece; a region of one
-    neuron cannot be in pieces, and has no bar. The verdict is not drawn: :func:`scgsr.tl.score` says it.
+    A dot is the measured value. A grey bar is the value of the same pictures when neurons change places at random, mean
+    ± 2 standard deviations: a dot right of its bar is structure. A value without a bar does not depend on the places of
+    neurons. The second panel shows, for each group, the share of its region that is in one piece; a region of one
+    neuron has no bar. The picture does not show the verdict, which :func:`scgsr.tl.score` returns.
 
     Parameters
     ----------

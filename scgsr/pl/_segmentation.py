@@ -43,14 +43,14 @@ def segmentation(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure | None:
-    """Colour each neuron by the group of cells that lights it most.
+    """Colour each neuron by the group of cells that activates it most.
 
-    A colour is the paler the closer the runner-up is: full where no other group lights the neuron. A neuron is grey
-    where the lead is not clear, that is where permuting the groups among the cells gives one as large (200
-    permutations with a fixed seed, false discovery rate 5 % over the neurons), and where no group lights it.
+    The closer the second group is, the paler is the colour; it is full where no other group activates the neuron. A
+    neuron is grey where no group activates it, and where the lead is no larger than after permuting the groups among
+    the cells (200 permutations with a fixed seed, false discovery rate 5 % over the neurons).
 
-    The test takes cells as independent. For conditions, of which all cells of a sample have the same, they are not:
-    see :func:`scgsr.tl.compare`. A large territory means many neurons, not many cells.
+    The test takes cells as independent. For conditions they are not, because all cells of a sample have the same one:
+    use :func:`scgsr.tl.compare`. A large territory means many neurons, not many cells.
 
     Parameters
     ----------
@@ -59,18 +59,18 @@ def segmentation(
     groupby
         Column of `.obs` with the groups. Cells with a missing value do not count.
     groups
-        Which groups may own a neuron, at least two; all by default.
+        Groups to compare, at least two; all by default.
     sample_key
-        Column of `.obs` with the sample of each cell. It changes nothing in the picture; if `groupby` is the same for
-        all cells of a sample, the log says what to use instead.
+        Column of `.obs` with the sample of each cell. It does not change the picture. If `groupby` is the same for all
+        cells of a sample, the log says what to use instead.
     normalize
-        ``"panel"`` compares mean pictures relative to their own maximum, as :func:`scgsr.pl.activation_map` draws them:
-        *where* groups light the sheet, whatever their brightness. ``None`` compares the means themselves.
+        ``"panel"`` compares mean pictures relative to their own maximum, as :func:`scgsr.pl.activation_map` draws them.
+        ``None`` compares the means themselves.
     palette
         The name of a colour map, a list of colours in the order of the groups, or a dict of them by group. By default
         those of ``.uns[f"{groupby}_colors"]`` if stored, else Scanpy's; none are written.
     title
-        The title; by default what is drawn.
+        The title. By default it says what is drawn.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
@@ -118,7 +118,7 @@ def segmentation(
     sheet = Sheet.of_graph(graph)
     found = ownership(activations, labels.codes.astype(int), relative=normalize is not None)
     owner = np.where(found.clear, found.owner, -1)
-    head = "group that lights each neuron most\npale: others are close" if title is None else title
+    head = "group that activates each neuron most\npale: others are close" if title is None else title
     _, titles = checked_titles(head, [""])
     page = Page(titles=titles, aspect=sheet.aspect, figsize=checked_figsize(figsize, ax), ax=ax)
     sheet.draw(page.axes[0], _faces(found, colors))

@@ -50,14 +50,14 @@ def spectrum(
     show: bool | None = None,
     return_fig: bool = False,
 ) -> Axes | Figure | None:
-    """Draw how the energy of groups' pictures is spread over the frequencies of the neuron graph.
+    """Draw how smooth the pictures of groups are: their energy by graph frequency.
 
-    Low frequencies are patterns that vary slowly from neighbour to neighbour, coarse regions; high ones are fine grain.
-    Each cell's picture less its mean over the neurons is scaled to energy one, so that bright cells do not count more,
-    and its energy in each of up to ten bands of frequencies is averaged over the cells of the group. It is drawn in
-    units of what neurons in random places would have on average, which is known exactly: 1, the dashed line, is no
-    order at all. A structured layer lies above it on the left and below it on the right. Bands hold about equally many
-    of the graph's eigenvectors, never a part of a repeated frequency.
+    Low frequencies are patterns that vary slowly from neighbour to neighbour, that is large regions; high frequencies
+    vary from neuron to neuron. The mean over neurons is subtracted from each cell's picture, the rest is scaled to
+    energy one, and its energy in each of up to ten bands of frequencies is averaged over the cells of the group. It is
+    divided by the exact mean for neurons in random places: 1, the dashed line, is no order. A structured layer lies
+    above it on the left and below it on the right. Bands hold about equally many of the graph's eigenvectors, and no
+    band ends within a repeated frequency.
 
     Up to eight groups are drawn as lines, more as rows of colours.
 
@@ -71,7 +71,7 @@ def spectrum(
     groups
         Which groups to draw, in this order.
     laplacian
-        Whose eigenvalues are the frequencies: ``"combinatorial"``, D - A, or ``"symmetric"``.
+        Laplacian whose eigenvalues are the frequencies: ``"combinatorial"``, D - A, or ``"symmetric"``.
     palette
         Colours of lines: the name of a colour map, a list of colours in the order of the groups, or a dict by group.
     cmap

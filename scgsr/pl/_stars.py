@@ -44,10 +44,11 @@ def stars(
 ) -> Axes | Figure | None:
     """Draw all markers in one picture: a star for each neuron, with a sector for each marker.
 
-    A star stands where :func:`scgsr.pl.activation_map` has the neuron. Each sector is the mean of a marker over the
-    cells in which the neuron fires, weighted by activation. Its area says where this lies between the neuron where it
-    is lowest, nothing, and the one where it is highest, all of the sector up to the circle: so one marker can be
-    compared between neurons. A neuron that never fires is a grey disc; a marker that does not vary has no sectors.
+    A star is at the place of the neuron in :func:`scgsr.pl.activation_map`. Each sector is the mean of a marker over
+    the cells in which the neuron is active, weighted by activation. Its area is relative: empty at the neuron with the
+    lowest mean of that marker, full up to the circle at the one with the highest. So you can compare one marker between
+    neurons, not markers with each other. A neuron that is never active is a grey disc; a marker that does not vary has
+    no sectors.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def stars(
     palette
         Colours of the markers: the name of a colour map, a list of colours, or a dict of them by marker.
     title
-        The title; by default what is drawn.
+        The title. By default it says what is drawn.
     figsize
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key

@@ -1,9 +1,9 @@
 """Tools.
 
 - `fit` trains and labels, `cluster` labels again at another resolution, `transform` maps new cells.
-- `programs` finds the features of each module, `saliency` what would change a module's activation,
-  `silence` which groups of cells need a region of neurons.
-- `score` judges the structure, `consensus` says what fits of several seeds agree on.
+- `programs` finds the features of each module, `saliency` the features that would change its activation, `silence` the
+  groups of cells that need a region of neurons.
+- `score` tests whether the structure is real, `consensus` says which labels several seeds agree on.
 - `compare` tests samples of one condition against another.
 """
 

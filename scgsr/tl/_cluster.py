@@ -23,25 +23,25 @@ def cluster(
     key_added: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Cut the neurons of a fit into other modules and relabel the cells; nothing is trained.
+    """Make more or fewer modules from a fit and relabel the cells, without training.
 
-    The fit stored small pieces of its cells and the order in which they merge: first those that its searches for
-    modules agree on, then the modules, the nearest first. See :func:`scgsr.pl.module_tree`.
+    A fit stores small pieces of its cells and the order in which they merge into modules, and in which modules merge.
+    This function cuts that tree at another height; :func:`scgsr.pl.module_tree` draws it.
 
     Parameters
     ----------
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on.
     resolution
-        Higher gives more modules: two stay apart if the cells between them are at most 0.5 times `resolution` as dense
-        as on the sparser side. From 2 on every valley counts; a very large number keeps all pieces apart.
+        Higher gives more modules: two stay apart if the density of cells between them is at most 0.5 times `resolution`
+        of that on the sparser side. From 2 on every valley counts; a very large number keeps all pieces apart.
     n_clusters
-        So many modules, whatever the valleys. Where the tree has no cut with so many, the nearest number is taken and
-        the log says so. None: as many as `resolution` gives.
+        Number of modules, in place of `resolution`. If the tree has no such cut, the nearest number is taken and the
+        log says so. None: as many as `resolution` gives.
     key
         The fit's `key_added`.
     key_added
-        Name of the new results, a full set of slots beside the old ones. None replaces those under `key`.
+        Name of the new results, which are written beside the old ones. None replaces those under `key`.
     copy
         Return a copy with the results instead of writing to `adata`.
 
@@ -88,7 +88,7 @@ def cluster(
     _adata.check_free(adata, keys)
     fitted = replace(fitted, modules=modules, names=(), params=_params(fitted.params, resolution, n_clusters))
     if n_clusters not in (None, modules.n_modules):
-        log.warning("%d clusters cannot be made, %d can: the fit is cut into so many", n_clusters, modules.n_modules)
+        log.warning("%d modules cannot be made of this fit: made %d, the nearest number", n_clusters, modules.n_modules)
     held_out, novelty = _adata.read_held_out(adata, key), _adata.read_novelty(adata, key)
     target = adata.copy() if copy else adata
     _adata.write(target, keys, fitted, activations.copy(), labels, held_out=held_out, novelty=novelty)

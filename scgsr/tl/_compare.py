@@ -43,46 +43,47 @@ def compare(
     key: str = DEFAULT_KEY,
     copy: bool = False,
 ) -> AnnData | None:
-    """Test whether samples of one condition differ from those of another: in their modules, and in what these express.
+    """Test whether samples of different conditions differ in their modules, and in what the modules express.
 
-    Samples, such as donors, are the replicates. Cells are not: those of one sample resemble each other, so a test that
-    counts cells finds differences everywhere. Three families of tests are made, each a linear model with a moderated t,
-    and false discovery rates within each family, over all levels of the condition:
+    Samples, such as donors, are the replicates. Cells are not: cells of one sample resemble each other, so a test that
+    counts cells finds differences everywhere. There are three families of tests. Each is a linear model with a
+    moderated t, and false discovery rates are controlled within a family, over all levels of the condition:
 
-    - abundance: the log odds of each module's share of the sample, by itself and relative to the median change;
+    - abundance: the log odds of each module's share of the sample, also relative to the median change;
     - state: the median of each feature in the cells of each module;
-    - neurons: the mean picture of all cells, neuron by neuron. It is there to be drawn (:func:`scgsr.pl.compare`):
-      claims rest on the other two.
+    - neurons: the mean picture of all cells, neuron by neuron. It is for the picture (:func:`scgsr.pl.compare`); base
+      claims on the other two.
 
-    Where nothing differs, something is found at 5 % in some 5 of 100 cohorts of five against five or more, in up to 13
-    of three against three, and in up to 17 of two against two, which are too few (``tests/benchmarks/compare.py``).
+    Two samples against two are too few. Where nothing differs, differences are found at 5 % in some 5 of 100 cohorts of
+    five against five or more, in up to 13 of three against three, and in up to 17 of two against two
+    (``tests/benchmarks/compare.py``).
 
     Parameters
     ----------
     adata
         An AnnData that :func:`scgsr.tl.fit` has been run on, or :func:`scgsr.tl.transform`.
     condition_key
-        Column of `.obs` with the condition of each sample. Categories are compared with the reference; of numbers, such
-        as a dose or an age, the slope is tested.
+        Column of `.obs` with the condition of each sample. Categories are compared with the reference. For numbers,
+        such as a dose or an age, the slope is tested.
     sample_key
         Column of `.obs` that names the sample of each cell. Two samples or more are needed in each level.
     reference
         The level to compare with. None: the first category, as the log says.
     block_key
-        Column of `.obs` that says which samples belong together, as those of one donor before and after: compared is
-        then within blocks.
+        Column of `.obs` that says which samples belong together, for example those of one donor before and after.
+        Samples are then compared within blocks.
     covariates
-        Columns of `.obs` with what else samples differ in, categories or numbers: batch, sex, age.
+        Columns of `.obs` with other differences between samples, categories or numbers: batch, sex, age.
     names
-        Features whose medians are tested. None: all, if they are 200 at most. (Medians of genes are mostly zero: sum
+        Features whose medians are tested. None: all, if there are at most 200. (Medians of genes are mostly zero: sum
         their counts by sample, and test with tools for counts.)
     layer
-        Where to take their values from. None: as the fit.
+        Layer to take their values from. None: as the fit.
     groupby
-        Another column of `.obs` in place of the modules, made without a look at the condition.
+        Another column of `.obs` in place of the modules. It must have been made without using the condition.
     min_cells, min_samples
-        A module is tested if it has `min_cells` cells in `min_samples` samples, half of them if None; medians of fewer
-        cells are left out.
+        A module is tested if it has `min_cells` cells in `min_samples` samples. None: in half of the samples. Medians
+        of fewer cells are left out.
     key
         The fit's `key_added`.
     copy
@@ -91,7 +92,7 @@ def compare(
     Returns
     -------
     None, or the copy. Written is ``.uns["gsr"]["compare"]``, a dict with the tables ``"abundance"``, ``"state"``,
-    ``"neurons"`` of :func:`scgsr.get.compare`, and ``"params"``, what was asked.
+    ``"neurons"`` of :func:`scgsr.get.compare`, and ``"params"``, the arguments.
 
     Raises
     ------
@@ -166,7 +167,7 @@ def _design(
     design = _measures.design_of(table[condition_key], blocks, reference=reference)
     if (left := len(design.matrix) - np.linalg.matrix_rank(design.matrix)) <= _FEW_DF:
         log.warning(
-            "%d samples leave %d degrees of freedom, with which too much is found where nothing differs: measure more",
+            "%d samples leave %d degrees of freedom: too few, as false differences are then frequent; measure more",
             len(design.matrix),
             left,
         )

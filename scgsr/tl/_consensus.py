@@ -84,31 +84,30 @@ def consensus(
     key: str = DEFAULT_KEY,
     copy: bool = False,
 ) -> AnnData | None:
-    """Repeat a fit from other seeds, and label cells by what the fits agree on.
+    """Repeat a fit with other seeds, and label cells by what the fits agree on.
 
     Another seed moves the borders of modules, and splits or merges some. The consensus is the partition of the cells
-    that disagrees least with those of all fits about which cells belong together; how many of the fits agree about a
-    cell, and which modules they find again, says what to rely on. The fit itself, its pictures, modules and labels
-    stay as they are, and it is one of the `n_fits`: the settings of the others, `resolution` and `n_clusters` of
-    :func:`scgsr.tl.cluster` included, are read from it.
+    that disagrees least with those of all fits. The share of fits that agree about a cell, and the modules that they
+    find again, say what you can rely on. The fit itself stays as it is, and counts as one of the `n_fits`. The others
+    take its settings, `resolution` and `n_clusters` of :func:`scgsr.tl.cluster` included.
 
     Parameters
     ----------
     adata
-        An AnnData that :func:`scgsr.tl.fit` has been run on, on a given graph, with the values that it was made of.
+        An AnnData with a :func:`scgsr.tl.fit` on a given graph, and with the same values.
     n_fits
-        Fits in all, at least 3, so that ``n_fits - 1`` are made. Odd numbers leave no ties.
+        Number of fits, the existing one included; at least 3. Odd numbers leave no ties.
     n_jobs
-        How many of them at a time, each with one thread, so that the result is the same for any number. Several are
-        made in processes of their own, which do not run your script again. None: as many as there are processors; one
-        on a GPU, or if the cells are in a file.
+        How many fits run at a time, each with one thread; the result does not depend on it. Several run in processes of
+        their own, which do not run your script again. None: as many as there are processors; one on a GPU, or if the
+        cells are in a file.
     rng
         Seed from which those of the other fits are drawn.
     device
         As for :func:`scgsr.tl.fit`.
     checkpoint
-        Folder for the states of the fits, one folder for each. Called again with the same fit and `rng`, those that
-        were trained are not trained again, and one that was interrupted goes on.
+        Folder for the states of the fits, one folder for each. The same call with the same fit and `rng` skips finished
+        fits and resumes an interrupted one.
     key
         The fit's `key_added`.
     copy
@@ -119,34 +118,34 @@ def consensus(
     None, or the copy. Written are, for ``key="gsr"``:
 
     `.obs["gsr_consensus"]` : categorical (n_obs,)
-        The module that the fits agree on. It has the number, and the colour, of the label that it is most like; one
-        like no label has a number of its own, and the number of a label that the fits do not agree on is missing.
+        The module that the fits agree on. It takes the number and colour of the label that is most like it, or a new
+        number if none is. The number of a label that the fits do not agree on is missing.
     `.obs["gsr_stability"]` : float32 (n_obs,)
         Share of the fits in which the cell is in the module that matches the consensus.
     `.uns["gsr_consensus_colors"]` : hex colours.
     `.uns["gsr"]["consensus"]` : dict
         ``"seeds"`` and ``"n_modules"``, (n_fits,) int, the fit itself first; ``"ari"``, (n_fits, n_fits), adjusted Rand
         index between the labels of the fits; ``"sameness"``, (n_fits, n_neurons), correlation of each neuron with the
-        fit's own, over cells, once the sheet is turned and mirrored to fit, or on other graphs neurons are matched.
-        ``"modules"``, a DataFrame: ``module``, ``n_cells``, mean ``stability``, ``found``, the share of the fits that
-        find it again, and ``verdict``. It is ``"stable"`` if at least 80 % of the fits have a module that shares half
-        of the cells of either. Else it ``"splits"``, if its cells are mostly in modules that are mostly of it, or
-        ``"vanishes"`` among other cells. ``"fits"``, a DataFrame: ``module``, ``fit``, ``match``, the label there or
-        "", ``overlap``, shared cells in those of either (Jaccard), and ``outcome``: ``"found"``, ``"split"``,
-        ``"lost"``.
+        fit's own, over cells, after the sheet was turned and mirrored to match (on other graphs, after neurons were
+        matched). ``"modules"``, a DataFrame: ``module``, ``n_cells``, mean ``stability``, ``found``, the share of the
+        fits that find it again, and ``verdict``. It is ``"stable"`` if at least 80 % of the fits have a module that
+        shares half of the cells of either. Else it ``"splits"``, if most of its cells are in modules that consist
+        mostly of them, or ``"vanishes"`` among other cells. ``"fits"``, a DataFrame: ``module``, ``fit``, ``match``,
+        the label there or "", ``overlap``, shared cells in those of either (Jaccard), and ``outcome``: ``"found"``,
+        ``"split"``, ``"lost"``.
 
     Raises
     ------
     KeyError
-        If there is no fit under `key`, or the layer or representation that it was made of is gone.
+        If there is no fit under `key`, or the layer or representation of the fit is missing.
     TypeError
         If an argument has the wrong type.
     ValueError
-        If an argument is out of range, if the fit has a learned graph or no modules, if the values are not those that
-        it was made of, if the cells are in a file and `n_jobs` is above 1, or if `checkpoint` holds other fits. The
-        AnnData is then as before.
+        If an argument is out of range, if the fit has a learned graph or no modules, if the values are not those of the
+        fit, if the cells are in a file and `n_jobs` is above 1, or if `checkpoint` holds other fits. The AnnData is
+        then as before.
     RuntimeError
-        If a process was ended from outside.
+        If a process was killed.
 
     References
     ----------

@@ -57,112 +57,110 @@ def fit(
     key_added: str = DEFAULT_KEY,
     copy: bool = False,
 ) -> AnnData | None:
-    """Train an autoencoder whose embedding neurons live on a graph, and label cells by the neurons they light.
+    """Train an autoencoder whose embedding neurons are the nodes of a graph, and label the cells.
 
-    The graph connects neurons, not cells. A penalty makes neighbouring neurons fire together, so each cell's
-    activations, drawn on the graph, are a picture; populations light different regions of it. Neurons that stand
-    for the same population form a module, and each cell is labelled by the module whose picture it matches best.
+    The graph connects neurons, not cells. A penalty makes neighbouring neurons active in the same cells, so each cell's
+    activations, drawn on the graph, are a picture, and different populations activate different regions. Neurons that
+    stand for the same population form a module. The label of a cell is the module whose picture it matches best.
 
-    Started as ``torchrun --nproc_per_node 4 script.py``, a script that calls `fit` trains in four processes as in one,
-    each with its share of every batch and its own GPU, if any. All get the results: let one of them write the files.
+    A script that calls `fit` can run in several processes: ``torchrun --nproc_per_node 4 script.py``. Each process
+    takes a share of every batch and its own GPU, if any. All processes get the results; let one of them write files.
 
     Parameters
     ----------
     adata
-        Cells x features. Cytometry: transformed intensities; scRNA-seq: normalised, log-transformed expression.
-        Dense or sparse, in memory or on disk (backed, zarr, dask); it is not changed beyond the slots below.
+        Cells x features. Cytometry: transformed intensities; scRNA-seq: normalised, log-transformed expression. Dense
+        or sparse, in memory or on disk (backed, zarr, dask). Only the slots below are written.
     graph
         A graph of :mod:`scgsr.graphs`, a recipe from :func:`scgsr.graphs.learned`, or ``(height, width)`` of a grid.
         None: the sheet ``(10, 10)``.
     smoothness
-        Weight of the penalty against the reconstruction error; with the defaults both have no unit. A
-        :class:`scgsr.nn.Decay` lets it fall with the steps. 0 trains the same network without a penalty.
+        Weight of the penalty against the reconstruction error. Higher: neighbours more alike, less detail. 0: no
+        penalty. A :class:`scgsr.nn.Decay` lowers it with the steps.
     start
-        Where the neurons start. ``"ordered"``: on a given graph, as a self-organising map of some cells, so that
-        neighbours respond to similar cells from the beginning. ``"random"``: from random weights. None: ``"ordered"``
-        where a penalty looks at a given graph, else ``"random"``; so at `smoothness` 0 the graph plays no part.
+        Weights before training. ``"ordered"``: a self-organising map of some cells on a given graph, so that neighbours
+        respond to similar cells from the first step. ``"random"``: random weights. None: ``"ordered"`` for a given
+        graph and a penalty that uses it, else ``"random"``; so the graph has no effect at `smoothness` 0.
     anneal
-        How many times stronger than `smoothness` the penalty is at the first step. It comes down to `smoothness` by
-        half of the training. 1: not at all.
+        How many times stronger than `smoothness` the penalty is at the first step. It falls to `smoothness` by half of
+        the training. 1: it is constant.
     balance
-        How strongly training prefers rare kinds of cells: it sees a cell in proportion to the distance to its
-        neighbours to this power, but single cells far from others, such as debris, like common ones. 0: every cell
-        alike. None: 5, or 2 where the network sees principal components or `use_rep`.
+        How strongly training prefers rare kinds of cells. A cell is drawn in proportion to its distance to its
+        neighbours, raised to this power; single cells far from all others, such as debris, count like common ones. 0:
+        every cell alike. None: 5, or 2 where the network sees principal components or `use_rep`.
     scale
-        How features are weighted, once centred. ``"feature"`` (or True): each is divided by its own standard deviation,
-        so all have the same say. ``"common"`` (or False): all are divided by one number, so those that vary more say
-        more. ``"pca"``: as ``"common"``, and the network sees and gives 50 principal components of the training cells;
-        reconstruction and programs are still of features. None: ``"pca"`` for more than 100 features, else
-        ``"common"``, but ``"feature"`` if one standard deviation is more than ten times the median, as where units
-        differ. The log says which.
+        How features are weighted after centring. ``"feature"`` (or True): each is divided by its own standard
+        deviation, so all weigh the same. ``"common"`` (or False): all are divided by one number, so those that vary
+        more weigh more. ``"pca"``: as ``"common"``, and the network reads and returns 50 principal components of the
+        training cells; reconstruction and programs are still of features. None: ``"pca"`` for more than 100 features,
+        else ``"common"``, but ``"feature"`` if one standard deviation is more than ten times the median, for example
+        where units differ. The log says which.
     layer
-        Layer to train on instead of `.X`.
+        Layer to train on. None: `.X`.
     use_rep
-        Key of `.obsm` to train on instead, for example ``"X_pca"``; centred and divided by one common scale.
+        Key of `.obsm` to train on instead, for example ``"X_scVI"``; centred and divided by one common scale.
     mask_var
         Features to use: names, such as ``["CD3", "CD4"]``, booleans (a Series is read by its index), or a boolean
         column of `.var`. Unset: ``"highly_variable"`` where it exists. None: all.
     batch_key
-        Column of `.obs` with the batch of each cell (run, plate, protocol). The decoder alone is told it, so what a
-        batch does to the values need not be in the pictures; what a batch has more of stays. Neither pictures nor
-        labels of new cells need a batch. Batches are mixed in part, as :func:`scgsr.tl.score` measures: where they
-        differ strongly, correct the values first (``harmonypy``, ``cyCombine``), which can take away populations that
-        one batch has alone, and fit to the result.
+        Column of `.obs` with the batch of each cell (run, plate, protocol). Only the decoder is told the batch, so the
+        pictures need not carry batch effects; a population that only one batch has stays apart. New cells need no
+        batch. Batches are mixed in part, which :func:`scgsr.tl.score` measures. Where they differ strongly, correct the
+        values first (``harmonypy``, ``cyCombine``) and fit the result; correction can remove populations that only one
+        batch has.
     hidden
         Widths of the hidden layers of the encoder; the decoder mirrors them.
     threshold
-        How many standard deviations above its mean a neuron must be to fire; less in a cell where none is. Higher:
-        fewer neurons per cell, sharper regions, less detail. None: linear neurons without normalisation.
+        How many standard deviations above its mean a neuron must be to be active; less in a cell in which no neuron is.
+        Higher: fewer active neurons per cell, sharper regions, less detail. None: linear neurons without normalisation.
     noise
-        Standard deviation of the noise that the decoder must bear, in units of each neuron's standard deviation; in
-        those of the activations as :class:`scgsr.nn.FixedNoise`.
+        Standard deviation of the noise added before the decoder, in units of each neuron's standard deviation. A
+        :class:`scgsr.nn.FixedNoise` is in units of the activations.
     diffusion
-        Steps by which each neuron's activation spreads to its neighbours inside the layer; smoothness then comes
-        partly from the architecture.
+        Number of steps by which activation spreads to neighbours inside the layer. Part of the smoothness then comes
+        from the architecture.
     atoms
-        A recipe of :class:`scgsr.graphs.Atoms` makes the layer a :class:`scgsr.nn.SpectralBottleneck`: activations are
-        convex combinations of atoms on a given graph, also at smoothness 0. `threshold` and `diffusion` then have no
-        meaning.
+        A :class:`scgsr.graphs.Atoms` makes the layer a :class:`scgsr.nn.SpectralBottleneck`: activations are convex
+        combinations of atoms on a given graph, also at smoothness 0. Do not give `threshold` or `diffusion` with it.
     penalty
         One of ``"correlation"``, ``"quadratic"``, ``"rayleigh"``, ``"spectrum"`` on the activations and ``"weight"``,
         ``"weight_cosine"`` on the weights into the layer, see :class:`scgsr.nn.GraphSpectralPenalty`; or, without
         regard to the graph, ``"l1"``: the mean over cells of sum_i abs(x_i), ``"l2"``: that of sum_i x_i^2,
-        ``"batch_mean"``: sum_i of the squared mean of x_i over the batch. Several as ``{name: factor}``, where each
-        weighs `smoothness` times its factor. The network is the same with any of them.
+        ``"batch_mean"``: sum_i of the squared mean of x_i over the batch. Several as ``{name: factor}``: each weighs
+        `smoothness` times its factor. The penalty never changes the network.
     laplacian
         ``"combinatorial"`` or ``"symmetric"``; on an irregular graph the symmetric one penalises a constant image.
     resolution
-        Higher gives more modules. Two modules stay apart if the cells between them are at most 0.5 times `resolution`
-        as dense as on the sparser side.
+        Higher gives more modules. Two modules stay apart if the density of cells between them is at most 0.5 times
+        `resolution` of that on the sparser side.
     n_epochs
-        Passes over the training cells; of more than 50,000, over rounds of so many, all of which come in turn.
-        None: as many as give 1,200 steps, at least 6 passes, at most 200 epochs and, of many cells, 4,800 steps.
+        Passes over the training cells. With more than 50,000, each epoch takes 50,000 of them, until all were used.
+        None: as many as give 1,200 steps; at least 6 passes, at most 200 epochs and, for many cells, 4,800 steps.
     batch_size
         Cells per step, in all processes together.
     learning_rate
-        Peak of the one-cycle schedule of Adam; a :class:`scgsr.nn.Decay` is taken as it is.
+        Peak of Adam's one-cycle schedule. A :class:`scgsr.nn.Decay` replaces the schedule.
     validation_fraction
-        Share of the cells that is held out to measure the reconstruction and to stop early; because it also chooses
-        the epoch, its R2 is slightly optimistic. R2 is the share of the variance of the input values, before any
-        scaling, that is reconstructed. :func:`scgsr.tl.programs` takes its p-values from these cells.
+        Share of the cells that is held out to measure R2 and to stop early. R2 is the share of the variance of the
+        input values, before any scaling, that is reconstructed; it is slightly optimistic, because the same cells
+        choose the epoch. :func:`scgsr.tl.programs` takes its p-values from these cells.
     early_stopping
         Stop when the objective on the held-out cells no longer improves, and keep the best network.
     rng
-        Seed: the same seed, data, machine and number of threads and processes give the same bits.
+        Seed. The same seed, data, machine and number of threads and processes give a bit-identical result.
     device
         For example ``"cpu"`` or ``"cuda:1"``. None: CUDA, else MPS, else CPU.
     precision
-        None multiplies in float32. ``"bf16"`` trains the dense layers in bfloat16, with float32 weights: faster for
-        wide layers on processors that have it. ``"tf32"`` lets a CUDA device round the products to TF32. Results are
-        not those of float32; activations are always computed in float32.
+        None: float32. ``"bf16"`` trains the dense layers in bfloat16 with float32 weights: faster for thousands of
+        features on processors that have the format. ``"tf32"`` lets a CUDA device round products to TF32. Both change
+        the results a little; activations are always computed in float32.
     checkpoint
-        Folder to which the state is written after each epoch. A fit that was killed, called again with the same
-        arguments and cells, goes on after the last whole epoch and comes to the same bits (on the same machine, with
-        as many threads).
+        Folder to which the state is written after each epoch. The same call with the same cells resumes an interrupted
+        fit after the last complete epoch and gives a bit-identical result (on the same machine, with as many threads).
     progress
         Show a progress bar. None: only in a terminal.
     key_added
-        Name of the results.
+        Name of the results; the slots below follow it.
     copy
         Return a copy with the results instead of writing to `adata`.
 
@@ -173,11 +171,12 @@ def fit(
     `.obsm["X_gsr"]` : float32 ndarray (n_obs, n_neurons)
         Activations; column j is node j of the neuron graph.
     `.obs["gsr"]` : categorical (n_obs,)
-        The module that dominates each cell; ``"0"`` wins most cells.
+        Label of each cell: its module. ``"0"`` has most cells.
     `.obs["gsr_confidence"]` : float32 (n_obs,)
-        Cosine to the mean picture of the label's cells; 0 where no neuron fires, or there is one module alone.
+        Cosine between the cell's picture and the mean picture of its label; 0 where no neuron is active or there is
+        only one module.
     `.obs["gsr_held_out"]` : bool (n_obs,)
-        Which cells neither the network nor the modules were made from.
+        Cells that were used neither for the network nor for the modules.
     `.uns["gsr"]` : dict
         ``params``, ``graph``, ``coactivation``, ``evolution``, ``modules``, ``history``, ``model``, ``features``,
         ``versions``.
@@ -186,13 +185,13 @@ def fit(
     Raises
     ------
     KeyError
-        If `layer`, `use_rep`, `mask_var` or `batch_key` names nothing that exists.
+        If `layer`, `use_rep`, `mask_var` or `batch_key` does not exist.
     TypeError
         If an argument has the wrong type.
     ValueError
-        If an argument is out of range or has no meaning beside another, if `checkpoint` holds the state of another
-        run, if the values are empty, not finite, constant or of a single cell, or if `key_added` names slots that no
-        fit has written. The AnnData is then as before.
+        If an argument is out of range or contradicts another, if `checkpoint` holds the state of another run, if the
+        values are empty, not finite, constant or of a single cell, or if `key_added` names slots that no fit has
+        written. The AnnData is then as before.
 
     References
     ----------

@@ -26,40 +26,40 @@ def programs(
     rng: Rng = 0,
     copy: bool = False,
 ) -> AnnData | None:
-    """Find the features that rise or fall with each module: how strongly first, then p-values.
+    """Find the features that rise or fall with each module: effects and p-values.
 
     The effect is the Pearson correlation, over all cells, of a feature with the *lead* of the module: in the cells that
     carry the module's label, how far its activation (``scgsr.get.activations(adata, by="module")``) lies above that of
-    its strongest rival, and 0 in all others. So an effect tells what sets these cells apart: from -1 to 1, positive for
-    features that rise. The activation alone also rises in cells that merely are bright.
+    its strongest rival, and 0 in all others. So the effect says what sets these cells apart. It lies between -1 and 1,
+    and is positive for features that rise. The activation alone would also rise in cells that activate all neurons
+    strongly.
 
-    The network encodes each feature it was trained on, noise or not, and has learned the chance associations of its
-    training cells: with a plain test noise becomes significant. So a p-value asks another question: does the module
+    The network encodes each feature it was trained on, noise included, and has learned the chance associations of its
+    training cells, so in a plain test noise is significant. A p-value here answers another question: does the module
     respond to a feature *that is hidden from the network*, in cells that the network *was not trained on*? A random
-    fiftieth of the features at a time is set to its mean; the correlations of the hidden features with the leads that
-    remain are compared with all permutations of the cells, by the Pearson type III distribution with the same
-    mean, variance and skewness. The training cells only propose: which pairs of feature and module are worth a test
-    (false discovery rate of 0.05 among them) and in which direction. The cells held out during the fit then test
-    these, one-sided, and the false discovery rate is controlled among them by Benjamini and Hochberg.
+    fiftieth of the features at a time is set to its mean. The correlations of the hidden features with the remaining
+    leads are compared with all permutations of the cells, by the Pearson type III distribution with the same mean,
+    variance and skewness. The training cells only choose the pairs of feature and module to test (false discovery rate
+    of 0.05 among them) and the direction. The cells held out during the fit then test these pairs, one-sided, and
+    Benjamini and Hochberg's method controls the false discovery rate among them.
 
-    Limits. Cells are not replicates: a p-value says whether an association is there, not whether it is large, nor
-    whether it would be there in other donors; compare samples with one table per sample. A feature that alone marks a
-    population, which no other feature tells, has a large effect and a p-value that is not small: no other feature
-    vouches for it. The reverse is a feature of a correlated family that has little to do with the population: its
-    relatives vouch for it, so the p-value is small, and the effect too. After a fit with `use_rep` single features
-    cannot be hidden, as each component mixes them: p-values are then too small for features that weigh much in the
-    components. Where single cells rule a feature, as in counts that are not log-transformed, effects and p-values hang
-    on them.
+    Limits. Cells are not replicates: a p-value says whether an association exists, not whether it is large or exists in
+    other donors; compare donors with :func:`scgsr.tl.compare`. A feature that alone marks a population has a large
+    effect and no small p-value, because no other feature supports it. A feature that is correlated with true markers
+    but matters little itself has a small p-value and a small effect. After a fit with `use_rep` single features cannot
+    be hidden, because each component mixes them; p-values are then too small for features with large weights in the
+    components. Where a few cells have extreme values, as in counts that are not log-transformed, effects and p-values
+    depend on these cells.
 
     Parameters
     ----------
     adata
-        An AnnData that :func:`scgsr.tl.fit` has been run on, with all the features that it used.
+        An AnnData that :func:`scgsr.tl.fit` has been run on, with all features of the fit.
     layer
-        Layer whose features are described, all of them, also those that the fit did not use. None: as the fit.
+        Layer whose features are tested, also those that the fit did not use. None: as the fit.
     n_cells
-        p-values rest on at most so many held-out and so many training cells, drawn at random; effects on all cells. The
-        held-out ones limit what can be found: with few, fit with a higher `validation_fraction`.
+        p-values use at most this many held-out and this many training cells, drawn at random; effects use all cells. If
+        few cells are held out, little is found: fit with a higher `validation_fraction`.
     key
         The fit's `key_added`.
     rng
@@ -76,7 +76,7 @@ def programs(
     `.uns["gsr"]["programs"]` : dict
         ``"names"`` of the features tested; ``"scores"``, standardised correlations with the feature hidden, ``"pvals"``
         and ``"pvals_adj"``, each (n_tested, n_modules); ``"layer"``, empty for `.X`; ``"n_cells"``, how many held-out
-        cells were used; ``"seed"``. A pair that the training cells do not propose has an adjusted p-value of 1. With
+        cells were used; ``"seed"``. A pair that the training cells do not choose has an adjusted p-value of 1. With
         fewer than 20 held-out cells scores and p-values are NaN.
 
     Raises

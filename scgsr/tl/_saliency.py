@@ -19,17 +19,17 @@ _ROWS_AT_ONCE = 2048
 def saliency(
     adata: AnnData, *, groupby: str | None = None, key: str = DEFAULT_KEY, copy: bool = False
 ) -> AnnData | None:
-    """Find what would change each module's activation: its gradient by the features, averaged over groups of cells.
+    """Find the features that would change each module's activation: gradients, averaged over groups of cells.
 
-    It describes the network, not the biology: of two features that rise together the network may use one. Beside it,
-    ``scgsr.tl.programs`` says which features are associated with a module. The activation of a module is that of its
-    best template, a maximum of piecewise linear functions; at a kink the gradient is that of one side. A cell that does
-    not light the module, nor is near to, adds zero.
+    It describes the network, not the biology: of two features that rise together the network may use only one.
+    :func:`scgsr.tl.programs` says which features are associated with a module. The activation of a module is that of
+    its best template, a maximum of piecewise linear functions; at a kink the gradient is that of one side. A cell that
+    does not activate the module, and is not near to it, adds zero.
 
     Parameters
     ----------
     adata
-        An AnnData that :func:`scgsr.tl.fit` has been run on, with all the features that it used.
+        An AnnData that :func:`scgsr.tl.fit` has been run on, with all features of the fit.
     groupby
         Column of `.obs` with groups of cells; cells without one are left out. None: the labels of the fit.
     key

@@ -25,12 +25,12 @@ def transform(
     fill: float | str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Map new cells with a fitted model: the same neurons, pictures and modules; nothing is trained.
+    """Map new cells with a fitted model, without training: the same neurons, modules and labels, and a novelty.
 
-    Features are matched by name, in any order; what the model does not know is ignored. They are read from the same
-    layer or representation as in the fit and scaled as there. A transform that :func:`scgsr.pp.arcsinh` recorded in
-    the reference is applied to values on which it is not on record; `.X` stays as it is. Cells go through in blocks,
-    so that a sparse matrix is never densified whole.
+    Features are matched by name, in any order; features that the model does not have are ignored. They are read from
+    the layer or representation of the fit and scaled as there. If :func:`scgsr.pp.arcsinh` is on record in the
+    reference and not in the new cells, it is applied to a copy of the values; `.X` stays as it is. Cells are mapped in
+    blocks, so a sparse matrix is never made dense as a whole.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def transform(
     key_added
         Name of the results in `adata`.
     fill
-        What takes the place of features that `adata` lacks, at most a fifth of them: ``"mean"``, the mean of each in
-        the reference, or a number in the units of the fit, after any transform. None refuses.
+        Value for features that `adata` lacks, at most a fifth of all: ``"mean"``, the mean of each in the reference, or
+        a number in the units of the fit, after any transform. None: missing features are an error.
     copy
         Return a copy with the results instead of writing to `adata`.
 
@@ -53,23 +53,23 @@ def transform(
     None, or the copy. The slots of :func:`scgsr.tl.fit`, model included, and one more; for ``key_added="gsr"``:
 
     `.obs["gsr"]` : categorical (n_obs,)
-        Labels by the modules of the reference, with their numbers, or with the names that its labels were given since
-        (cell types, say). An AnnData as reference gives its colours along.
+        Labels by the modules of the reference, with their numbers, or with the names that you gave its labels (cell
+        types, say). If the reference is an AnnData, its colours are copied.
     `.obs["gsr_novelty"]` : float32 (n_obs,)
-        How unlike the cells of the reference a cell is: 0 typical, 1 as one in a hundred of them, above that more
-        unlike; see :meth:`scgsr.FittedModel.novelty`. NaN if an older version of scgsr stored the fit.
+        0 is the median reference cell, 1 the 99th percentile; higher is more unusual. See
+        :meth:`scgsr.FittedModel.novelty`. NaN if an older version of scgsr stored the fit.
 
     Raises
     ------
     FileNotFoundError
         If the folder holds no model.
     KeyError
-        If features are missing, counted and named, and not filled; if more than a fifth are; if `reference` has no
-        fit under `key`; or if the layer or representation of the fit is missing or of another width.
+        If features are missing and not filled; if more than a fifth are missing; if `reference` has no fit under `key`;
+        or if the layer or representation of the fit is missing or of another width.
     TypeError
         If an argument has the wrong type.
     ValueError
-        If values are not finite, or so extreme that activations are not, if the recorded transforms disagree, or if
+        If values are not finite, or so extreme that activations are not, if the recorded transforms differ, or if
         values look transformed already. The AnnData is then as before.
 
     Examples
@@ -106,7 +106,7 @@ def _reference(reference: Any, key: str) -> _adata.Reference:
     hint = "Give an AnnData with a fit, a FittedModel, or the folder that `FittedModel.save` wrote."
     _checks.instance("reference", reference, (AnnData, FittedModel, str, os.PathLike), hint=hint)
     if key != DEFAULT_KEY and not isinstance(reference, AnnData):
-        log.warning("`key`=%r plays no part: only an AnnData holds several fits", key)
+        log.warning("`key`=%r has no effect: only an AnnData holds several fits", key)
     if isinstance(reference, AnnData):
         return _adata.Reference(_adata.read_named_model(reference, key), cells=reference, key=key)
     return _adata.Reference(reference if isinstance(reference, FittedModel) else FittedModel.load(reference))

@@ -20,8 +20,8 @@ SOUND = [
     ("ring_closure", "", 0.3),
 ]
 FAULTS = {
-    ("silent_cells", "", 0.2): "Of all cells, 20% light no neuron",
-    ("silent_cells", "B", 0.6): "Of the group B, 60% of the cells light no neuron",
+    ("silent_cells", "", 0.2): "Of all cells, 20% activate no neuron",
+    ("silent_cells", "B", 0.6): "Of the group B, 60% of the cells activate no neuron",
     ("most_alike", "B / T", 0.97): "B / T are drawn as one picture (cosine 0.97)",
     (
         "modules",

@@ -52,7 +52,7 @@ def test_a_bright_group_hides_no_other():
     assert np.array_equal(found.owner[home], np.arange(6))
 
 
-def test_groups_without_noise_own_what_they_alone_light():
+def test_groups_without_noise_own_what_they_alone_activate():
     codes = np.arange(60) % 3
     found = ownership(np.eye(3)[codes][:, [0, 1, 2, 2]], codes)
     assert found.owner.tolist() == [0, 1, 2, 2]

@@ -1,4 +1,4 @@
-"""Whether groups light regions of their own, against cases whose value is known."""
+"""Whether groups activate different regions, against cases whose value is known."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_with_one_module_there_is_no_confidence():
     assert not confidence.any()
 
 
-def test_a_neuron_is_of_the_module_that_lights_it_most():
+def test_a_neuron_is_of_the_module_that_activates_it_most():
     modules = modules_of([[0.8, 0.6, 0, 0], [0, 0.7, -0.71, 0], [0.5, 0, 0.87, 0]], [0, 1, 0])
     assert modules.labels.tolist() == [0, 1, 0, -1]  # the last is dead; of a linear code the sign does not matter
 

@@ -38,7 +38,7 @@ def test_coactivation_counts_each_cell_once_for_its_two_brightest_neurons():
     expected = np.zeros((4, 4))
     expected[1, 2] = expected[2, 1] = 2
     expected[0, 3] = expected[3, 0] = 2  # the sign of a linear code does not matter
-    np.testing.assert_array_equal(_templates.coactivation(shown).toarray(), expected)  # the fourth lights one neuron
+    np.testing.assert_array_equal(_templates.coactivation(shown).toarray(), expected)  # the fourth activates one neuron
 
 
 def test_coactivation_of_a_single_neuron_is_empty():

@@ -1,4 +1,4 @@
-"""A cell lies amid the neurons that it lights."""
+"""A cell lies amid the neurons that it activates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_cell_of_one_neuron_lies_in_its_area():
     assert (np.abs(places - POSITIONS) < 0.5).all()
 
 
-def test_a_cell_lies_between_what_it_lights_and_nearer_to_the_brighter():
+def test_a_cell_lies_between_what_it_activates_and_nearer_to_the_brighter():
     activations = np.zeros((2, 24))
     activations[0, [0, 5]] = 1
     activations[1, [0, 5]] = [3, 2]

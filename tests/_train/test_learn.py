@@ -252,7 +252,7 @@ def test_cells_that_light_no_neuron_are_said(view, caplog, learned):
     with caplog.at_level(logging.INFO, logger="scgsr"):
         learned(view, threshold=2, least=0, n_epochs=2).report()
         learned(view, threshold=2, n_epochs=2).report()
-    said = [record.getMessage() for record in caplog.records if "light no neuron" in record.getMessage()]
+    said = [record.getMessage() for record in caplog.records if "activate no neuron" in record.getMessage()]
     assert len(said) == 1
     assert "confidence 0" in said[0]
 

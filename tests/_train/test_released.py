@@ -1,4 +1,4 @@
-"""The arguments that the README gives for the published setting: that they run, and do what is described."""
+"""The arguments that the page on the paper gives for the published setting: that they run, and do what is described."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import scgsr
 from scgsr.graphs import Steps, UntilFragmented
 from scgsr.nn import Decay, FixedNoise
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[1] / "benchmarks" / "paper" / "README.md"
 
 
 def released(**changed):
-    """Return the positional and keyword arguments of the README's call, shortened by `changed`."""
+    """Return the positional and keyword arguments of its call, shortened by `changed`."""
     block = re.search(r"<!-- released setting -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1]
     caught = {}
 

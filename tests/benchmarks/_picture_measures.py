@@ -19,7 +19,7 @@ N_PERMUTATIONS = 1999
 
 
 def health(adata: AnnData) -> dict[str, float]:
-    """Return held-out R2, the number of dead neurons and the share of cells that light none."""
+    """Return held-out R2, the number of dead neurons and the share of cells that activate none."""
     stored = adata.uns["gsr"]
     history = stored["history"]
     modules = np.asarray(stored["modules"])
@@ -32,7 +32,7 @@ def health(adata: AnnData) -> dict[str, float]:
 
 
 def pictures(dataset: Dataset, adata: AnnData) -> dict[str, float]:
-    """Return how smooth the pictures are, and whether the known groups light regions of their own."""
+    """Return how smooth the pictures are, and whether the known groups activate regions of their own."""
     model, code, diffuse = _code(adata)
     adjacency = model.graph.adjacency
     smooth = {"moran": morans_i(adata)}

@@ -173,7 +173,7 @@ def _alike(groups: pd.Categorical, pictures: np.ndarray, measures: dict[str, Any
     counts = pd.Series(groups).value_counts(sort=False)
     table = pd.DataFrame({"cells": counts[counts >= FEWEST]})
     means = np.stack([pictures[np.asarray(groups == group)].mean(axis=0) for group in table.index])
-    table["neurons"] = np.bincount(means.argmax(axis=0), minlength=len(table))  # that it lights most of all groups
+    table["neurons"] = np.bincount(means.argmax(axis=0), minlength=len(table))  # that it activates most of all groups
     cosines = _cosines(means)
     pairs = np.triu_indices(len(cosines), k=1)
     most = cosines[pairs].argmax()

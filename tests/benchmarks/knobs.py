@@ -1,4 +1,4 @@
-"""Draw the README's strip: what smoothness, threshold and noise do to the pictures of two gates.
+"""Draw the strip of the page on choices: what smoothness, threshold and noise do to the pictures of two gates.
 
 SCGSR_DATA=<folder> python tests/benchmarks/knobs.py .github/images/knobs.png
 """

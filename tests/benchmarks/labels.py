@@ -33,7 +33,7 @@ from scgsr import _model, _modules
 COMPARED = ("scgsr-grid", "leiden", "flowsom")
 FEW_SETS, FEW_CELLS = ("pbmc3k", "levine32"), (300, 1000, 3000)
 TIMED, MANY_CELLS = "thymus", 1_000_000
-# Copies of a cell light the same neurons, by so much more or less.
+# Copies of a cell activate the same neurons, by so much more or less.
 NOISE = 0.01
 RESOLUTION = 1.0
 

@@ -61,7 +61,7 @@ QUESTIONS = [
         ],
     ),
     (
-        "Do the known groups light regions of their own, each in one piece?",
+        "Do the known groups activate regions of their own, each in one piece?",
         "labelled",
         [
             Column("mean cosine", "cosine"),

@@ -27,7 +27,7 @@ def test_an_interrupt_says_from_where_the_fit_goes_on(paths, monkeypatch, capsys
     monkeypatch.setattr("scgsr.cli._fit.put", interrupt)
     with pytest.raises(SystemExit, match="130"):
         cli.main(start)
-    end = f"no output was written; the same command goes on from the last state in {paths / 'run'}, if there is one\n"
+    end = f"no output was written; the same command resumes from the last state in {paths / 'run'}, if there is one\n"
     assert capsys.readouterr().err.endswith(f"interrupted; {end}")
     assert (paths / "run" / "checkpoint.safetensors").exists()
 
@@ -117,7 +117,7 @@ def test_outputs_are_listed_and_the_checkpoint_only_without_any(options):
     assert written(options) == "no output was written"
     options.checkpoint = "run"
     assert written(options) == (
-        "no output was written; the same command goes on from the last state in run, if there is one"
+        "no output was written; the same command resumes from the last state in run, if there is one"
     )
     options.written += ["a.h5ad", "model"]
     assert written(options) == "written: a.h5ad, model"

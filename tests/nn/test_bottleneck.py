@@ -38,7 +38,7 @@ def test_activations_are_convex_combinations_of_atoms(kernel):
     np.testing.assert_allclose(layer.loadings(hidden()).sum(dim=1).detach(), 1, rtol=1e-5)
 
 
-def test_one_loading_lights_one_place():
+def test_one_loading_activates_one_place():
     layer = make()
     with torch.no_grad():
         layer.linear.weight.zero_()

@@ -57,7 +57,7 @@ def test_correlation_penalty_cannot_be_lowered_by_scale(activations, factor):
 
 
 def test_correlation_penalty_cannot_be_bought_by_a_few_bright_cells(activations):
-    # Two cells of 200 that light everything make every pair of neurons correlate, but they are only two cells.
+    # Two cells of 200 that activate everything make every pair of neurons correlate, but they are only two cells.
     bright = activations.clone()
     bright[:2] = 100
     assert np.corrcoef(bright.numpy(), rowvar=False).min() > 0.9

@@ -36,7 +36,7 @@ def test_silent_and_rare_neurons_give_finite_values_and_gradients(activations, p
     batch = activations.clone()
     batch[:, :4] = 0
     batch[1:, 4] = 0
-    batch[3] = 0  # and a cell that lights nothing
+    batch[3] = 0  # and a cell that activates nothing
     batch.requires_grad_()
     value = module(batch)
     value.backward()

@@ -61,7 +61,7 @@ def test_linear_layer_is_plainly_linear():
 
 
 @pytest.mark.parametrize("diffusion", [1, 2])
-def test_diffusion_lights_the_neighbours_and_nothing_else(diffusion):
+def test_diffusion_activates_the_neighbours_and_nothing_else(diffusion):
     layer = make_layer(3, graphs.path(9), diffusion=diffusion)
     code = torch.zeros(1, 9)
     code[0, 4] = 1

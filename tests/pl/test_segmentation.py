@@ -25,7 +25,7 @@ def faces(ax):
 
 
 def striped(adata, factor=8.0):
-    """Let each group light neurons of its own, as far as they go; return the group that owns each neuron."""
+    """Let each group activate neurons of its own, as far as they go; return the group that owns each neuron."""
     owner = np.arange(adata.obsm["X_gsr"].shape[1]) % 3
     group = adata.obs["group"].cat.remove_unused_categories().cat.codes.to_numpy()
     adata.obsm["X_gsr"] = np.where(group[:, None] == owner, factor, 1) * (1 + 0.1 * adata.obsm["X_gsr"])
@@ -34,14 +34,14 @@ def striped(adata, factor=8.0):
 
 @pytest.mark.parametrize("normalize", ["panel", None])
 @pytest.mark.parametrize("name", ["grid", "tree", "learned"])
-def test_each_neuron_has_the_colour_of_the_group_that_lights_it_most(name, graph_named, normalize, fitted):
+def test_each_neuron_has_the_colour_of_the_group_that_activates_it_most(name, graph_named, normalize, fitted):
     adata = fitted(graph_named[name])
     owner = striped(adata)
     adata.uns["group_colors"] = ["#ff0000", "#00ff00", "#123456", "#0000ff"]
     drawn = faces(pl.segmentation(adata, "group", normalize=normalize))
     full = to_rgba_array(["#ff0000", "#00ff00", "#0000ff"])[owner]
     assert np.array_equal(drawn[:, :3].argmax(axis=1), owner)
-    # Paler by as much as the runner-up has of the owner's light.
+    # Paler by as much as the runner-up has of the owner's mean.
     light = means(adata).to_numpy()
     light = light if normalize is None else light / light.max(axis=1, keepdims=True)
     first, second = np.sort(light, axis=0)[[-1, -2]]

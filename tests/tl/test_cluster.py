@@ -110,7 +110,7 @@ def test_so_many_clusters_as_are_asked_for(fitted, caplog):
         assert list(fitted.obs["gsr"].cat.categories) == [str(label) for label in range(n_clusters)]
         assert len(fitted.uns["gsr_colors"]) == n_clusters
         assert scgsr.get.model(fitted).modules.n_modules == n_clusters
-    assert not [record for record in caplog.records if "clusters cannot be made" in record.message]
+    assert not [record for record in caplog.records if "modules cannot be made" in record.message]
 
 
 def test_every_cluster_asked_for_has_cells(fitted):
@@ -133,7 +133,7 @@ def test_a_number_that_cannot_be_made_gives_the_nearest_and_a_warning(fitted, ca
     most = every_number(fitted)[-1]
     tl.cluster(fitted, n_clusters=most + 7)
     assert scgsr.get.model(fitted).modules.n_modules == most
-    assert f"{most + 7} clusters cannot be made, {most} can" in caplog.text
+    assert f"{most + 7} modules cannot be made of this fit: made {most}, the nearest number" in caplog.text
     assert [record.levelname for record in caplog.records if "cannot be made" in record.message] == ["WARNING"]
 
 

@@ -91,7 +91,7 @@ def test_nothing_else_changes(cells, state, unchanged):
     assert cells.obs["score"].dtype == np.float16
 
 
-def test_groups_are_found_and_light_different_neurons(cells):
+def test_groups_are_found_and_activate_different_neurons(cells):
     tl.fit(cells, (6, 6), n_epochs=60, hidden=32)
     assert adjusted_rand_score(cells.obs["group"], cells.obs["gsr"]) > 0.9
     means = scgsr.get.activations(cells).groupby(cells.obs["group"], observed=True).mean().to_numpy()

@@ -111,7 +111,7 @@ def test_novelty_is_that_of_the_best_batch(told):
 def test_a_fit_that_was_told_nothing_knows_no_batch(reference):
     model = get.model(reference)
     assert model.batches == ()
-    with pytest.raises(ValueError, match=r"`batch`='one' needs a fit that was told batches; call .*batch_key"):
+    with pytest.raises(ValueError, match=r"`batch`='one' needs a fit with batches; call .*batch_key"):
         model.reconstruct(reference[:, list(model.features)].X, batch="one")
 
 

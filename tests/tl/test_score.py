@@ -118,7 +118,7 @@ def test_opposite_signs_in_one_place_are_merely_smooth():
     assert verdict(planted(blobs(np.full(N_CELLS, 0), noise=0.01) * sign)) == "merely smooth"
 
 
-def test_groups_that_light_scattered_neurons_are_too_weak():
+def test_groups_that_activate_scattered_neurons_are_too_weak():
     shuffle = np.random.default_rng(0).permutation(GRAPH.n_neurons)
     adata = planted(blobs(QUARTERS[GROUP])[:, shuffle])
     assert verdict(adata) == "too weak"
@@ -157,7 +157,7 @@ def test_a_group_without_pictures_is_named():
     activations[(GROUP == 3) & (np.arange(N_CELLS) % 3 > 0)] = 0
     adata = planted(activations)
     assert verdict(adata) == "not proven"
-    assert "Of the group monocyte, 67% of the cells light no neuron" in advice(adata)
+    assert "Of the group monocyte, 67% of the cells activate no neuron" in advice(adata)
     assert "Of all cells, 17%" in advice(adata)
 
 
@@ -206,9 +206,9 @@ def test_noise_has_nothing_to_read():
 @pytest.mark.parametrize(
     ("simulate", "truth", "graph", "expected", "sentence"),
     [
-        (datasets.circle, "angle", graphs.ring(20), "structure real", "may be read"),
+        (datasets.circle, "angle", graphs.ring(20), "structure real", "may read the pictures"),
         (datasets.circle, "angle", graphs.path(20), "not proven", "another shape than the cells"),
-        (datasets.line, "position", graphs.path(10), "structure real", "may be read"),
+        (datasets.line, "position", graphs.path(10), "structure real", "may read the pictures"),
         (datasets.line, "position", graphs.ring(10), "not proven", "ring is not closed"),
     ],
     ids=["circle on a ring", "circle on a path", "line on a path", "line on a ring"],

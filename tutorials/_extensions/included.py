@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 LINKS = {
     "(paper/README.md)": "(paper.md)",
     "(../README.md#": "(measured.md#",
-    "(../../../README.md)": "(design.md#the-published-setting)",
+    "(../../../tutorials/design.md)": "(design.md)",
 }
 
 

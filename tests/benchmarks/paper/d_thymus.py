@@ -1,4 +1,4 @@
-"""T cells of a mouse thymus: do the branches of their development light regions of their own?
+"""T cells of a mouse thymus: do the branches of their development activate regions of their own?
 
     SCGSR_DATA=folder python tests/benchmarks/paper/d_thymus.py [--seeds 0 1 2] [--figure d_thymus.png]
 
@@ -13,8 +13,8 @@ what that does.
 
 What must be seen, of the regularised network, and how it is measured:
 
-- the branches light different regions: the cosine between the mean pictures of late CD4 and late CD8 cells is at most
-  `ALIKE`, and of the fifth of the neurons that each lights most at most `OVERLAP` are common (Jaccard);
+- the branches activate different regions: the cosine of the mean pictures of late CD4 and late CD8 cells is at most
+  `ALIKE`, and of the fifth of the neurons that each activates most at most `OVERLAP` are common (Jaccard);
 - those regions hang together: largest connected share of a group's segment at least that of smoothness 0;
 - activation is ordered along the path with the trajectory: rank agreement at least `ORDERED`, and above that of
   smoothness 0 with neurons re-ordered afterwards;
@@ -151,7 +151,7 @@ def verdicts(table: pd.DataFrame) -> None:
         found, plain = middle.loc[name].iloc[-1], middle.loc[name].iloc[0]
         cosine, overlap, whole = found["CD4-CD8 cosine"], found["overlap"], found["connected share"]
         verdict(
-            f"{name}: branches light different regions",
+            f"{name}: branches activate different regions",
             f"cosine {cosine:.2f}, overlap {overlap:.2f}; smoothness 0 {plain['CD4-CD8 cosine']:.2f}, "
             f"{plain['overlap']:.2f}",
             cosine <= ALIKE and overlap <= OVERLAP,
@@ -200,7 +200,7 @@ def draw(drawn: dict[tuple[str, float], AnnData], file: str) -> None:
         order = np.argsort(Cells.of(fit).trajectory, kind="stable")
         activations = fit.obsm["X_gsr" if smoothness else "re-ordered"]
         bins = np.stack([activations[rows].mean(axis=0) for rows in np.array_split(order, 100)])
-        bins /= bins.max(axis=0).clip(1e-9)  # the trunk lights faintly
+        bins /= bins.max(axis=0).clip(1e-9)  # the trunk is faintly active
         axis.imshow(bins.T, aspect="auto", cmap="viridis")
         axis.set_title("smoothness " + (f"{smoothness:g}" if smoothness else "0, re-ordered"), fontsize=9)
         axis.set(xlabel="rank on the trajectory (%)", ylabel="neuron", yticks=range(0, 10, 3))

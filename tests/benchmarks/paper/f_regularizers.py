@@ -17,7 +17,7 @@ What must be seen, and how it is measured:
 
 The default fit, whose weight comes down from 1 to 0.1 while it trains, must meet the first and the third claim too.
 The published network trains by the one-cycle schedule of the defaults, 1,050 steps: Adam at a constant 1e-4 takes some
-10,000 to come to the same error. Mean cosine is that between the mean pictures of the ten digits: 1 if all light the
+10,000 to come to the same error. Mean cosine is that between the mean pictures of the ten digits: 1 if all activate the
 same place.
 """
 
