@@ -21,6 +21,7 @@ from scgsr.io._paths import source
 from scgsr.io._places import CHOICES, Choice
 from scgsr.io._samples import SAMPLE
 from scgsr.io._spill import check_spill, compensate_in_place
+from scgsr.io._table import described
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,6 +36,7 @@ class Source(NamedTuple):
     keys: list[str]  # of the channels that all have
     compensate: bool | pd.DataFrame
     dtype: np.dtype[Any]
+    table: pd.DataFrame | None  # what is known of each file of a folder
 
     @classmethod
     def of(
@@ -46,6 +48,7 @@ class Source(NamedTuple):
         panel: str,
         dtype: DTypeLike,
         offsets: str | None,
+        samples: str | os.PathLike[str] | pd.DataFrame | None,
     ) -> Source:
         """Look at the files, and refuse what does not fit together."""
         file_or_folder = source(path)
@@ -53,13 +56,14 @@ class Source(NamedTuple):
         one_of("panel", panel, ["same", "shared"])
         float_type, choice = _float_type(dtype), _choice(offsets)
         files = files_of(file_or_folder) if file_or_folder.is_dir() else {"": file_or_folder}
+        table = None if samples is None else _table(samples, files, file_or_folder)
         data_sets = {sample: find_data_set(file, data_set, choice) for sample, file in files.items()}
         panels = {files[sample]: found.panel for sample, found in data_sets.items()}
         if file_or_folder.is_dir():
             keys = shared_panel(panels, refuse=panel == "same")
         else:
             keys = next(iter(panels.values())).keys
-        return cls(files=files, data_sets=data_sets, keys=keys, compensate=compensate, dtype=float_type)
+        return cls(files=files, data_sets=data_sets, keys=keys, compensate=compensate, dtype=float_type, table=table)
 
     @property
     def is_folder(self) -> bool:
@@ -92,15 +96,26 @@ class Source(NamedTuple):
         if not self.is_folder:
             obs, panel = pd.DataFrame(index=[str(i) for i in range(sizes[0])]), first
         else:
-            samples = pd.Categorical.from_codes(np.repeat(np.arange(len(names)), sizes), categories=names)
+            rows = np.repeat(np.arange(len(names)), sizes)
             index = [f"{sample}_{i}" for sample, size in zip(names, sizes, strict=True) for i in range(size)]
-            obs, panel = pd.DataFrame({SAMPLE: samples}, index=index), first.only(self.keys)
+            obs = pd.DataFrame({SAMPLE: pd.Categorical.from_codes(rows, categories=names)}, index=index)
+            if self.table is not None:  # The user's own names of samples are taken before those of files.
+                obs = obs.assign(**self.table.iloc[rows].set_axis(index))
+            panel = first.only(self.keys)
         var = pd.DataFrame({"channel": panel.channels, "marker": panel.markers}, index=unique(panel.names))
         return AnnData(values, obs=obs, var=var, uns={"meta": self.meta(metas)} if metas else {})
 
     def meta(self, metas: list[dict[str, Any]]) -> dict[str, Any]:
         """Return what goes to `.uns["meta"]`: the keywords of the file, or those of each sample."""
         return dict(zip(self.files, metas, strict=True)) if self.is_folder else metas[0]
+
+
+def _table(samples: Any, files: dict[str, Path], folder: Path) -> pd.DataFrame:
+    """Return what is known of each file of a folder."""
+    if not folder.is_dir():
+        msg = f"`samples` describes the files of a folder, but `path` is the file {folder}; leave it out."
+        raise about("samples", ValueError(msg))
+    return described(samples, files, folder)
 
 
 def _choice(offsets: str | None) -> Choice | None:
