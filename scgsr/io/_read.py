@@ -82,6 +82,12 @@ def read_fcs(
         The marker ($PnS), or the channel ($PnN) where no marker is given; repeated names get "-1", "-2", ... .
     `.var["channel"]`, `.var["marker"]`
         $PnN, and $PnS or an empty string; for a folder those of its first file.
+    `.var["channel_kind"]`
+        ``"marker"``, or which kind of technical channel it is: ``"time"``, ``"scatter"``, ``"event length"``,
+        ``"pulse shape"``, ``"DNA"``, ``"viability"``, ``"beads"``, ``"barcode"``, ``"background"``, ``"record"``, by
+        its names and $PnTYPE. :func:`scgsr.pp.arcsinh` and :func:`scgsr.tl.fit` leave technical channels out, and say
+        so, unless `mask_var` chooses. Where a name was not understood, set it:
+        ``adata.var.loc["X", "channel_kind"] = "marker"``.
     `.uns["meta"]`
         dict of the keywords as strings; keys are in lower case, without "$", and with "_" for "/". A standard keyword
         wins over a vendor's of the same name. For a folder a dict from sample to such a dict. "spill" is the spillover

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 import pandas as pd
 
+from scgsr._adata import CHANNEL_KIND, SAMPLE
 from scgsr._checks import about, instance, one_of
+from scgsr.io._channels import kinds
 from scgsr.io._damage import DamageError, naming
 from scgsr.io._events import find_data_set, read_events
 from scgsr.io._folder import files_of
@@ -19,7 +21,6 @@ from scgsr.io._outline import DataSet
 from scgsr.io._panel import shared_panel, unique
 from scgsr.io._paths import source
 from scgsr.io._places import CHOICES, Choice
-from scgsr.io._samples import SAMPLE
 from scgsr.io._spill import check_spill, compensate_in_place
 from scgsr.io._table import described
 
@@ -92,17 +93,20 @@ class Source(NamedTuple):
         """Return the cells with their values, if these are at hand, and the keywords of the files."""
         from anndata import AnnData  # slow to import
 
-        names, sizes, first = list(self.files), self._sizes, next(iter(self.data_sets.values())).panel
+        names, sizes, first = list(self.files), self._sizes, next(iter(self.data_sets.values()))
         if not self.is_folder:
-            obs, panel = pd.DataFrame(index=[str(i) for i in range(sizes[0])]), first
+            obs, panel = pd.DataFrame(index=[str(i) for i in range(sizes[0])]), first.panel
         else:
             rows = np.repeat(np.arange(len(names)), sizes)
             index = [f"{sample}_{i}" for sample, size in zip(names, sizes, strict=True) for i in range(size)]
             obs = pd.DataFrame({SAMPLE: pd.Categorical.from_codes(rows, categories=names)}, index=index)
             if self.table is not None:  # The user's own names of samples are taken before those of files.
                 obs = obs.assign(**self.table.iloc[rows].set_axis(index))
-            panel = first.only(self.keys)
-        var = pd.DataFrame({"channel": panel.channels, "marker": panel.markers}, index=unique(panel.names))
+            panel = first.panel.only(self.keys)
+        found = kinds(first.panel.channels, first.panel.markers, first.keywords)
+        columns = {"channel": panel.channels, "marker": panel.markers}
+        columns[CHANNEL_KIND] = [found[column] for column in first.panel.columns(panel.keys)]
+        var = pd.DataFrame(columns, index=unique(panel.names))
         return AnnData(values, obs=obs, var=var, uns={"meta": self.meta(metas)} if metas else {})
 
     def meta(self, metas: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from scgsr import _adata, _checks, _device, _random, _ranks, _values
 from scgsr._adata import DEFAULT_KEY, UNSET, Keys, Unset
+from scgsr._checks import log
 from scgsr._train import TrainConfig, learn
 from scgsr.tl._network import THRESHOLD, as_graph, network_config
+from scgsr.tl._origin import about_origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,13 +103,15 @@ def fit(
         Key of `.obsm` to train on instead, for example ``"X_pca"``; centred and divided by one common scale.
     mask_var
         Features to use: names, such as ``["CD3", "CD4"]``, booleans (a Series is read by its index), or a boolean
-        column of `.var`. Unset: ``"highly_variable"`` where it exists. None: all.
+        column of `.var`. Unset: ``"highly_variable"`` where it exists; else all but what
+        :func:`scgsr.io.read_fcs` has recognised as technical (``.var["channel_kind"]``). None: all.
     batch_key
         Column of `.obs` with the batch of each cell (run, plate, protocol). The decoder alone is told it, so what a
         batch does to the values need not be in the pictures; what a batch has more of stays. Neither pictures nor
         labels of new cells need a batch. Batches are mixed in part, as :func:`scgsr.tl.score` measures: where they
         differ strongly, correct the values first (``harmonypy``, ``cyCombine``), which can take away populations that
-        one batch has alone, and fit to the result.
+        one batch has alone, and fit to the result. A warning names modules that are one batch almost alone; where none
+        is given, one file of a folder.
     hidden
         Widths of the hidden layers of the encoder; the decoder mirrors them.
     threshold
@@ -241,6 +245,8 @@ def fit(
         learned.report()
     target = adata.copy() if copy else adata
     _adata.write(target, keys, learned.fitted, learned.activations, learned.labels, held_out=learned.held_out)
+    if sentence := about_origin(target, key_added, batch_key, learned.fitted.params):
+        log.warning("%s", sentence)
     return target if copy else None
 
 
