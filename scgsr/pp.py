@@ -13,7 +13,7 @@ import pandas as pd
 
 from scgsr import _adata, _checks
 from scgsr._adata import UNSET, Unset
-from scgsr._checks import about
+from scgsr._checks import about, verb
 from scgsr._values import Stored
 from scgsr._values import arcsinh as transformed
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["arcsinh"]
 
 
+@verb
 def arcsinh(
     adata: AnnData,
     cofactor: float | Mapping[str, float] | pd.Series,

@@ -42,6 +42,7 @@ def picture(function: Callable[_P, _R]) -> Callable[_P, _R]:
             given = args[len(by_place)]
             msg = f"`{meant}` must be given by name, got {given!r} by place; did you mean {meant}={given!r}?"
             raise about(meant, TypeError(msg))
+        _checks.refuse_foreign(function, names, kwargs)
         _check_shared(kwargs)
         return function(*args, **kwargs)
 

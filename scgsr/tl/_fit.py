@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scgsr import _adata, _checks, _device, _random, _ranks, _values
 from scgsr._adata import DEFAULT_KEY, UNSET, Keys, Unset
-from scgsr._checks import log
+from scgsr._checks import log, verb
 from scgsr._train import TrainConfig, learn
 from scgsr.tl._network import THRESHOLD, as_graph, network_config
 from scgsr.tl._origin import about_origin
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from scgsr._random import Rng
+    from scgsr._train import Learned
     from scgsr.graphs import Atoms, LearnedGraph, NeuronGraph
     from scgsr.nn import Decay, FixedNoise
 
 
+@verb
 def fit(
     adata: AnnData,
     graph: NeuronGraph | LearnedGraph | tuple[int, int] | None = None,
@@ -243,9 +245,14 @@ def fit(
             progress=progress,
         )
         learned.report()
+        return _written(adata, keys, learned, batch_key, copy=copy)
+
+
+def _written(adata: AnnData, keys: Keys, learned: Learned, batch_key: str | None, *, copy: bool) -> AnnData | None:
+    """Write what was learned to the cells, or to the copy that is returned; warn where batches split the modules."""
     target = adata.copy() if copy else adata
     _adata.write(target, keys, learned.fitted, learned.activations, learned.labels, held_out=learned.held_out)
-    if sentence := about_origin(target, key_added, batch_key, learned.fitted.params):
+    if sentence := about_origin(target, keys.key, batch_key, learned.fitted.params):
         log.warning("%s", sentence)
     return target if copy else None
 
