@@ -6,12 +6,14 @@ attribute, from which the command line names its option.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import math
 import numbers
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 
 class _Voice(logging.LoggerAdapter[logging.Logger]):
@@ -47,6 +49,27 @@ log = _Voice(logging.getLogger("scgsr"))
 
 _Error = TypeVar("_Error", bound=Exception)
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+# What users of other packages try: the argument that it is here, how it is written, and what to do where there is none.
+_ELSEWHERE = "features are chosen by `mask_var` of `scgsr.tl.fit`"
+_OF_LEIDEN = "modules are found among neurons, by `resolution` or `n_clusters` of `scgsr.tl.cluster`"
+_QUIET = "`scanpy.settings.verbosity = 0` or `logging.getLogger('scgsr').setLevel('ERROR')` says less"
+_FOREIGN = {
+    **dict.fromkeys(["random_state", "seed"], ("rng", "rng={!r}", "nothing is drawn at random; leave it out")),
+    "use_highly_variable": ("mask_var", "mask_var='highly_variable', or None for all", _ELSEWHERE),
+    "inplace": ("copy", "copy=True for a copy, else results go to `adata`", "leave it out"),
+    **dict.fromkeys(["verbose", "verbosity"], ("", "", _QUIET)),
+    **dict.fromkeys(["n_modules", "k"], ("n_clusters", "n_clusters={!r}", _OF_LEIDEN)),
+    **dict.fromkeys(["n_clusters", "resolution"], ("", "", _OF_LEIDEN)),
+    **dict.fromkeys(
+        ["flavor", "n_iterations", "directed", "neighbors_key", "obsp", "restrict_to"], ("", "", _OF_LEIDEN)
+    ),
+    **dict.fromkeys(["epochs", "max_epochs"], ("n_epochs", "n_epochs={!r}", "leave it out")),
+    "lr": ("learning_rate", "learning_rate={!r}", "leave it out"),
+}
+
 # How many names a message spells out.
 _NAMES_SHOWN = 5
 
@@ -61,6 +84,28 @@ def listed(names: Sequence[Any]) -> str:
     """Return names as a list in words, at most five of them: ``"a, b, c, d, e and 3 more"``."""
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
     return ", ".join(str(name) for name in names[:_NAMES_SHOWN]) + more
+
+
+def verb(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Answer arguments that other packages have with what they are called here."""
+    names = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        refuse_foreign(function, names, kwargs)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def refuse_foreign(function: Callable[..., Any], names: Iterable[str], given: Mapping[str, Any]) -> None:
+    """Raise TypeError for an argument of another package, with what to write instead."""
+    for name in given.keys() & _FOREIGN.keys() - set(names):
+        argument, written, otherwise = _FOREIGN[name]
+        called = f"{function.__module__.partition('._')[0]}.{function.__name__}"
+        cure = f"write {written.format(given[name])}" if argument in names else otherwise
+        msg = f"`{name}` is no argument of `{called}`: {cure}."
+        raise about(name, TypeError(msg))
 
 
 def positive_int(name: str, value: Any, *, minimum: int = 1) -> int:

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from scgsr import _adata, _checks
-from scgsr._checks import about
+from scgsr._adata import UNSET, Unset
+from scgsr._checks import about, verb
 from scgsr._values import Stored
 from scgsr._values import arcsinh as transformed
 
@@ -22,19 +23,21 @@ if TYPE_CHECKING:
 __all__ = ["arcsinh"]
 
 
+@verb
 def arcsinh(
     adata: AnnData,
     cofactor: float | Mapping[str, float] | pd.Series,
     *,
     layer: str | None = None,
-    mask_var: np.ndarray | str | None = None,
+    mask_var: np.ndarray | pd.Series | Sequence[str] | str | Unset | None = UNSET,
     copy: bool = False,
 ) -> AnnData | None:
     """Transform cytometry values, `x -> arcsinh(x / cofactor)`: linear below the cofactor, logarithmic above it.
 
     The cofactor has no default, because it depends on the instrument: 5 is usual for mass cytometry, 150 for
     fluorescence, and some thousands for spectral cytometers. It is recorded per feature, and a feature with a record is
-    not transformed again. Leave out features that are no markers, such as time and scatter.
+    not transformed again. Features that are no markers, such as time and scatter, stay as they are where
+    :func:`scgsr.io.read_fcs` has recognised them.
 
     Parameters
     ----------
@@ -46,7 +49,9 @@ def arcsinh(
     layer
         Layer to transform. None: `.X`.
     mask_var
-        With one cofactor, the features to transform: a boolean array, or the name of a boolean column of `.var`.
+        With one cofactor, the features to transform: names, booleans (a Series is read by its index), or the name of a
+        boolean column of `.var`. Unset: all but those that ``.var["channel_kind"]`` calls something else than
+        ``"marker"``, which the log names. None: all.
     copy
         Return a transformed copy, and leave `adata` as it is.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import pickle
 
 import numpy as np
 import pytest
 import scanpy
 
-from scgsr import _checks, tl
+from scgsr import _checks, pl, pp, tl
 from scgsr._checks import log
 
 
@@ -136,3 +138,48 @@ class TestLines:
         assert "training on cpu" in said
         assert "3 epochs, R2 0." in said
         assert "modules of neurons" in said
+
+
+VERBS = [getattr(room, name) for room in (tl, pl) for name in room.__all__] + [pp.arcsinh]
+# What is tried, and what each answer has to say where the verb has such an argument, and where not.
+TRIED = {
+    "random_state": ("rng", "write rng=3", "nothing is drawn at random"),
+    "seed": ("rng", "write rng=3", "nothing is drawn at random"),
+    "use_highly_variable": ("mask_var", "write mask_var='highly_variable'", "`mask_var` of `scgsr.tl.fit`"),
+    "inplace": ("copy", "write copy=True", "leave it out"),
+    "verbose": (None, "", "scanpy.settings.verbosity"),
+    "verbosity": (None, "", "scanpy.settings.verbosity"),
+    "n_clusters": ("n_clusters", "", "`n_clusters` of `scgsr.tl.cluster`"),
+    "k": ("n_clusters", "write n_clusters=3", "`n_clusters` of `scgsr.tl.cluster`"),
+    "resolution": ("resolution", "", "`resolution` or `n_clusters` of `scgsr.tl.cluster`"),
+    "flavor": (None, "", "modules are found among neurons"),
+    "max_epochs": ("n_epochs", "write n_epochs=3", "leave it out"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__qualname__)
+@pytest.mark.parametrize("name", TRIED)
+def test_what_other_packages_call_otherwise_is_answered(verb, name):
+    own = inspect.signature(verb).parameters
+    if name in own:
+        assert name in ("n_clusters", "resolution"), "the table is of other packages"
+        return
+    argument, where_there_is, otherwise = TRIED[name]
+    called = f"scgsr.{verb.__module__.split('.')[1]}.{verb.__name__}"
+    with pytest.raises(TypeError, match=f"^`{name}` is no argument of `{called}`: ") as caught:
+        verb(None, **{name: 3})
+    assert (where_there_is if argument in own else otherwise) in str(caught.value)
+    assert caught.value.argument == name
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__qualname__)
+def test_signatures_and_docstrings_stay_those_of_the_verbs(verb):
+    parameters = inspect.signature(verb).parameters.values()
+    assert all(one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL) for one in parameters)
+    assert "Parameters" in verb.__doc__
+    assert pickle.loads(pickle.dumps(verb)) is verb
+
+
+def test_an_argument_that_nobody_has_is_answered_as_python_does():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        tl.fit(None, colour=1)

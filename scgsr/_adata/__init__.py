@@ -19,6 +19,7 @@ from scgsr._adata._answers import (
 )
 from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, record_arcsinh, says_log1p, write_arcsinh
 from scgsr._adata._cells import column_of, groups, numbers, read_cells
+from scgsr._adata._channels import MARKER
 from scgsr._adata._cofactors import ToTransform, to_transform
 from scgsr._adata._colors import group_colors, not_colors, palette
 from scgsr._adata._consensus import check_consensus, read_consensus, view_again, write_consensus
@@ -33,7 +34,7 @@ from scgsr._adata._file import (
     room_for_activations,
 )
 from scgsr._adata._fit import check_copy, check_free, check_room, write
-from scgsr._adata._keys import ARCSINH, DEFAULT_KEY, Keys, colors_of
+from scgsr._adata._keys import ARCSINH, CHANNEL_KIND, DEFAULT_KEY, SAMPLE, Keys, colors_of
 from scgsr._adata._mapping import Mapping, Reference, check_mapping, map_cells, write_mapping
 from scgsr._adata._names import distinct, label_colors, module_colors, module_names, read_named_model
 from scgsr._adata._query import pending_cofactors, query, query_of_results
@@ -50,12 +51,15 @@ from scgsr._adata._results import (
     read_record,
     results_of,
 )
-from scgsr._adata._samples import samples
+from scgsr._adata._samples import of_folder, origin, samples
 from scgsr._adata._view import UNSET, Unset, columns, embedding, features, mask, representation, rows, view
 
 __all__ = [
     "ARCSINH",
+    "CHANNEL_KIND",
     "DEFAULT_KEY",
+    "MARKER",
+    "SAMPLE",
     "UNSET",
     "Keys",
     "Mapping",
@@ -89,7 +93,9 @@ __all__ = [
     "new_table",
     "not_colors",
     "numbers",
+    "of_folder",
     "opened",
+    "origin",
     "palette",
     "pending_cofactors",
     "put",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from scgsr import _checks
 from scgsr._adata import _view
 from scgsr._adata._arcsinh import read_arcsinh, says_log1p
+from scgsr._adata._channels import markers
 from scgsr._checks import about, listed, log
 from scgsr._values import Rows, check_finite, dense_rows
 
@@ -46,10 +47,15 @@ def to_transform(
     cofactor: float | Mapping[str, float] | pd.Series,
     *,
     layer: str | None,
-    mask_var: np.ndarray | str | None,
+    mask_var: np.ndarray | pd.Series | Sequence[str] | str | _view.Unset | None,
 ) -> ToTransform:
     """Return what `scgsr.pp.arcsinh` is to do, refused where a value has no transform or has it already."""
-    matrix, mask = _view.rows(adata, layer=layer), _view.mask(adata, mask_var)
+    matrix = _view.rows(adata, layer=layer)
+    one_for_all = not isinstance(cofactor, Mapping | pd.Series)
+    if isinstance(mask_var, _view.Unset):
+        mask = markers(adata, "arcsinh") if one_for_all else None
+    else:
+        mask = _view.mask(adata, mask_var)
     if not adata.var_names.is_unique:
         msg = "`adata` has features of the same name; call `adata.var_names_make_unique()` first."
         raise about("adata", ValueError(msg))

@@ -8,7 +8,9 @@ from scgsr._checks import about
 
 DEFAULT_KEY = "gsr"
 ARCSINH = "arcsinh"  # in `.uns`: which features of which layer `pp.arcsinh` has transformed
+CHANNEL_KIND = "channel_kind"  # in `.var`: what `io.read_fcs` has found each channel to measure
 HIGHLY_VARIABLE = "highly_variable"  # in `.var`: which features Scanpy has chosen
+SAMPLE, META = "sample", "meta"  # in `.obs` and `.uns`: which file of a folder a cell is from, and their keywords
 LOG1P = "log1p"  # in `.uns`: Scanpy has transformed `.X`
 EMBEDDING = "X_"  # in `.obsm`: how Scanpy's names for embeddings begin
 COLORS = "_colors"  # in `.uns`: how Scanpy's names for the colours of a column of `.obs` end

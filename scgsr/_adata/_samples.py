@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from scgsr._adata._cells import column_of, groups
+from scgsr._adata._keys import META, SAMPLE
 from scgsr._checks import about, listed, log
 
 if TYPE_CHECKING:
@@ -55,3 +56,17 @@ def samples(adata: AnnData, sample_key: str, columns: Sequence[tuple[str, str]])
         log.warning("samples with missing values are left out: %s", left_out)
     table = table[~unknown]
     return of_cells.set_categories(list(table.index)), table
+
+
+def of_folder(adata: AnnData) -> bool:
+    """Return whether the cells are those of a folder of FCS files, whose keywords `read_fcs` keeps by sample."""
+    meta = adata.uns.get(META)
+    return isinstance(meta, Mapping) and any(isinstance(keywords, Mapping) for keywords in meta.values())
+
+
+def origin(adata: AnnData, batch_key: str | None) -> tuple[str, pd.Categorical] | None:
+    """Return where the cells come from, and the column that says so: the batch, or else the file of a folder."""
+    if batch_key is None and not (of_folder(adata) and SAMPLE in adata.obs):
+        return None
+    column = SAMPLE if batch_key is None else batch_key
+    return column, pd.Categorical(column_of(adata, "batch_key", column))

@@ -14,6 +14,7 @@ from scgsr import _checks
 from scgsr._adata import _disk
 from scgsr._adata._arcsinh import read_cofactors
 from scgsr._adata._cells import origins
+from scgsr._adata._channels import markers
 from scgsr._adata._keys import EMBEDDING, HIGHLY_VARIABLE
 from scgsr._checks import about, listed, log
 from scgsr._values import (
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 
 
 class Unset:
-    """Says that `mask_var` was not given: use highly variable genes if they are marked, as `scanpy.pp.pca` does."""
+    """Says that `mask_var` was not given: use highly variable genes if they are marked, as `scanpy.pp.pca` does.
+
+    Else use the markers of a file whose channels are known.
+    """
 
     def __repr__(self) -> str:
         return "<unset>"
@@ -170,8 +174,10 @@ def embedding(adata: AnnData, basis: str) -> tuple[str, np.ndarray]:
 def mask(adata: AnnData, mask_var: np.ndarray | pd.Series | Sequence[str] | str | Unset | None) -> np.ndarray | None:
     """Return which features `mask_var` chooses, (n_vars,) bool; None for all."""
     by_default = isinstance(mask_var, Unset)
-    if mask_var is None or (by_default and HIGHLY_VARIABLE not in adata.var):
+    if mask_var is None:
         return None
+    if by_default and HIGHLY_VARIABLE not in adata.var:
+        return markers(adata, "fit")
     column = HIGHLY_VARIABLE if by_default else mask_var
     if isinstance(column, str):
         _checks.existing_key("mask_var", column, adata.var.columns, where=".var")

@@ -11,6 +11,7 @@
 - `_table`: the measures of one fit, each with its null.
 - `_halves`: whether labels found on one half of the cells are those found on the other.
 - `_mixing`: whether batches lie among each other.
+- `_alone`: modules that are one batch almost alone.
 - `_tears`: whether cells have the shape of a graph without branches.
 - `_faults`: what speaks against reading pictures that are smooth and local.
 - `_verdict`: one verdict from all measures, with advice.
@@ -20,6 +21,7 @@
 """
 
 from scgsr._measures._agreement import circular_agreement, match_neurons, rank_agreement
+from scgsr._measures._alone import about_alone, alone
 from scgsr._measures._compare import abundance, neurons, state
 from scgsr._measures._correlation import feature_correlation
 from scgsr._measures._design import Design, design_of
@@ -45,7 +47,9 @@ __all__ = [
     "Ownership",
     "Search",
     "Table",
+    "about_alone",
     "abundance",
+    "alone",
     "circular_agreement",
     "design_of",
     "effects",

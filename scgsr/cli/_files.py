@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
     from scgsr._adata import ToTransform
 
-_INPUT = "cells: .h5ad, .zarr, .fcs, or a folder of .fcs files, one per sample, which are read one at a time"
+_INPUT = "cells: .h5ad, .zarr, .fcs, .lmd, or a folder of .fcs or .lmd files, one per sample, read one at a time"
 _OUTPUT = "file to write: .h5ad, .zarr, or .fcs for FlowJo and others; a folder of samples goes into one file"
 
+
+# Options that `scgsr.io.convert_fcs` takes as they are.
+_OF_FCS = ("compensate", "panel", "samples", "offsets")
 
 # What a fit adds to a file beside activations: its record, and for each cell label, confidence and the like.
 _BYTES_OF_RECORD, _BYTES_OF_COLUMNS = 1 << 20, 64
@@ -40,6 +43,19 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         "--panel",
         choices=["same", "shared"],
         help="for a folder: refuse files with another panel (same, the default), or read what all have (shared)",
+    )
+    fcs.add_argument(
+        "--samples",
+        type=_usage.path,
+        metavar="TABLE",
+        help="for a folder: .csv or .tsv with a row per file, here or in the folder; a column names the files, the "
+        "others (donor, condition) go to .obs",
+    )
+    fcs.add_argument(
+        "--offsets",
+        choices=["header", "text"],
+        help="which to believe where header and TEXT of a file disagree on where the values lie (default: what is "
+        "possible)",
     )
 
 
@@ -94,8 +110,8 @@ def _fill(options: argparse.Namespace, file: Path, plan: Callable[[AnnData], ToT
         if ending(options.input) in ANNDATA:
             write_new(read_anndata(options.input), source)
         else:
-            panel = options.panel or "same"
-            io.convert_fcs(options.input, source, compensate=options.compensate, panel=panel, progress=progress)
+            given = {name: getattr(options, name) for name in _OF_FCS if getattr(options, name) is not None}
+            io.convert_fcs(options.input, source, **given, progress=progress)
     try:
         copied(source, file, plan=plan, progress=progress, may_move=is_ours)
     except UnreadableError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scgsr._adata import (
     DEFAULT_KEY,
+    UNSET,
     Keys,
     cells_of,
     check_free,
@@ -40,6 +41,9 @@ Train the network on the cells, give each cell its picture (activations of neuro
 
 The input should be transformed: for FCS files name --cofactor, 5 for mass and 150 for fluorescence cytometry; counts
 of RNA should be normalised and log-transformed before. The options have the names and meanings of scgsr.tl.fit.
+
+Of FCS files time, scatter, DNA, dead-cell stains, beads and the like are recognised by name, said, and left out of
+transform and training, unless --features or --mask-var names them.
 
 Values are read from the disk in blocks and may be larger than memory; activations, 4 bytes per cell and neuron, must
 fit. Where they do not, fit a sample of the cells, and map all of them with `scgsr transform`."""
@@ -99,7 +103,7 @@ def _add_strength(parser: argparse.ArgumentParser) -> None:
 
 def _add_values(values: Any) -> None:
     features = values.add_mutually_exclusive_group()
-    features.add_argument("--features", nargs="+", metavar="NAME", help="train on these features only")
+    features.add_argument("--features", nargs="+", metavar="NAME", help="transform and train on these features only")
     features.add_argument("--mask-var", metavar="COLUMN", help="train on the features marked in this column of .var")
     values.add_argument("--layer", metavar="NAME", help="take the values of this layer instead of .X")
     values.add_argument(
@@ -174,7 +178,8 @@ def _plan(adata: AnnData, options: argparse.Namespace) -> ToTransform | None:
     check_room(adata, n_neurons)
     _files.check_disk(options, adata, n_neurons)
     if options.cofactor is not None:
-        return to_transform(adata, options.cofactor, layer=options.layer, mask_var=mask_var)
+        chosen = UNSET if mask_var is None else mask_var
+        return to_transform(adata, options.cofactor, layer=options.layer, mask_var=chosen)
     if mask_var is not None:
         mask(adata, mask_var)
     if options.use_rep is None:

@@ -35,14 +35,17 @@ def check_input(options: argparse.Namespace) -> None:
     if not folder and not _is_readable(path):
         packed = ending(path) in _PACKED
         msg = (
-            f"{path} {'is packed; unpack it first, to' if packed else 'must be'} a .h5ad, .zarr or .fcs file, or a "
-            "folder of .fcs files"
+            f"{path} {'is packed; unpack it first, to' if packed else 'must be'} a .h5ad, .zarr, .fcs or .lmd file, or "
+            "a folder of .fcs or .lmd files"
         )
         raise ValueError(msg)
     if options.compensate and ending(path) in ANNDATA:
         options.refuse(f"--compensate is for .fcs files: the values in {path} are taken as they are; leave it out")
-    if options.panel is not None and not folder:
-        options.refuse(f"--panel is for a folder of .fcs files, and {path} is one file; leave it out")
+    if options.offsets is not None and ending(path) in ANNDATA:
+        options.refuse(f"--offsets is for .fcs files, and {path} is none; leave it out")
+    for option in ("panel", "samples"):
+        if getattr(options, option) is not None and not folder:
+            options.refuse(f"--{option} is for a folder of .fcs files, and {path} is one file; leave it out")
 
 
 def _is_readable(path: Path) -> bool:

@@ -90,7 +90,7 @@ def paul15() -> AnnData:
     Csf1r and Ly86, and some 20 Neutrophils express Prss34 and Mcpt8. Erythrocyte, Megakaryocytes and Multipotent
     progenitors agree with their markers.
 
-    Needs rdata (`pip install "scgsr[datasets]"`). The two files are kept in the folder named by the environment
+    Needs the package rdata (``pip install rdata``). The two files are kept in the folder named by the environment
     variable `SCGSR_DATA`, else in the user's cache. Their repository is under the MIT licence; the counts are public as
     GSE72857.
 
@@ -150,7 +150,7 @@ def _read_rda(path: Path) -> dict[str, Any]:
     try:
         import rdata
     except ImportError as error:
-        msg = 'Reading R files needs rdata: `pip install "scgsr[datasets]"`.'
+        msg = "Reading R files needs the package rdata: `pip install rdata`."
         raise ImportError(msg) from error
     return rdata.read_rda(path, constructor_dict={**rdata.conversion.DEFAULT_CLASS_MAP, "dgCMatrix": _sparse_matrix})
 

@@ -28,6 +28,7 @@ def convert_fcs(
     panel: str = "same",
     dtype: DTypeLike = "float32",
     offsets: str | None = None,
+    samples: str | os.PathLike[str] | pd.DataFrame | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> None:
@@ -43,7 +44,7 @@ def convert_fcs(
         The file, or a folder of files.
     output
         The file to write, ending in .h5ad or .zarr.
-    data_set, compensate, panel, dtype, offsets
+    data_set, compensate, panel, dtype, offsets, samples
         As in :func:`read_fcs`.
     overwrite
         Whether to replace an output that exists.
@@ -84,7 +85,15 @@ def convert_fcs(
     _checks.instance("overwrite", overwrite, bool)
     _checks.instance("progress", progress, (bool, type(None)))
     target = _target(output, overwrite=overwrite)
-    events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype, offsets=offsets)
+    events = Source.of(
+        path,
+        data_set=data_set,
+        compensate=compensate,
+        panel=panel,
+        dtype=dtype,
+        offsets=offsets,
+        samples=samples,
+    )
     n_bytes = events.shape[0] * events.shape[1] * events.dtype.itemsize
     with replacing(target, n_bytes=n_bytes) as unfinished:
         _adata.write_new(events.cells(None, []), unfinished)

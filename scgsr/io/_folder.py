@@ -27,7 +27,7 @@ def files_of(folder: Path) -> dict[str, Path]:
             f"file ending in a number such as .001, in {folder}."
         )
         raise about("path", ValueError(msg))
-    files.sort(key=lambda file: (_natural(_sample(file)), file.name))
+    files.sort(key=lambda file: (natural(_sample(file)), file.name))
     samples = {_sample(file): file for file in files}
     if len(samples) < len(files):
         twice = sorted({file.name for file in files} - {file.name for file in samples.values()})
@@ -67,5 +67,6 @@ def _sample(file: Path) -> str:
     return file.name if _NUMBERED.fullmatch(file.suffix) else file.stem
 
 
-def _natural(name: str) -> list[str | int]:
+def natural(name: str) -> list[str | int]:
+    """Return a key by which "donor_2" comes before "donor_10"."""
     return [int(part) if i % 2 else part for i, part in enumerate(_DIGITS.split(name))]

@@ -23,6 +23,7 @@ def read_fcs(
     panel: str = "same",
     dtype: DTypeLike = "float32",
     offsets: str | None = None,
+    samples: str | os.PathLike[str] | pd.DataFrame | None = None,
 ) -> AnnData:
     """Read the events of an FCS file, or of all FCS files in a folder.
 
@@ -59,6 +60,10 @@ def read_fcs(
         one says. None takes the one that is possible, that is within the file and of the length for all events, and
         logs a warning; if both or neither are possible, the file is refused. A file of version 2.0 has its offsets in
         the header.
+    samples
+        For a folder, a table with one row per file: a DataFrame, or the path of a text table (.csv, .tsv; UTF-8),
+        looked up as it is and then in the folder. The column with the names of the files, with or without their ending,
+        is known by its values; the others go to `.obs`.
 
     Returns
     -------
@@ -69,11 +74,20 @@ def read_fcs(
         integers above 2**24 = 16,777,216, which a time channel may reach.
     `.obs["sample"]`
         for a folder, categorical: the name of the file without its ending unless that is a number. `.obs_names` are
-        "<sample>_0", ... .
+        "<sample>_0", ... . Where `samples` has a column of that name, its values are taken instead.
+    `.obs[column]`
+        for each other column of `samples`: numbers where all its values are numbers, booleans of a DataFrame, else
+        categorical in natural order; categories of a DataFrame keep theirs. An empty value is NaN.
     `.var_names`
         The marker ($PnS), or the channel ($PnN) where no marker is given; repeated names get "-1", "-2", ... .
     `.var["channel"]`, `.var["marker"]`
         $PnN, and $PnS or an empty string; for a folder those of its first file.
+    `.var["channel_kind"]`
+        ``"marker"``, or which kind of technical channel it is: ``"time"``, ``"scatter"``, ``"event length"``,
+        ``"pulse shape"``, ``"DNA"``, ``"viability"``, ``"beads"``, ``"barcode"``, ``"background"``, ``"record"``, by
+        its names and $PnTYPE. :func:`scgsr.pp.arcsinh` and :func:`scgsr.tl.fit` leave technical channels out, and say
+        so, unless `mask_var` chooses. Where a name was not understood, set it:
+        ``adata.var.loc["X", "channel_kind"] = "marker"``.
     `.uns["meta"]`
         dict of the keywords as strings; keys are in lower case, without "$", and with "_" for "/". A standard keyword
         wins over a vendor's of the same name. For a folder a dict from sample to such a dict. "spill" is the spillover
@@ -84,14 +98,15 @@ def read_fcs(
     Raises
     ------
     FileNotFoundError
-        If there is no such file or folder.
+        If there is no such file or folder, or no table `samples`.
     TypeError
         If an argument has a wrong type, or `dtype` is no type of NumPy.
     ValueError
         If `dtype` is an unknown name or another type. If a file is not FCS, damaged, incomplete, or of a kind that is
         not read: other versions, histograms, text values, integers that are packed bit by bit. If a folder has no FCS
         file or a packed one, or panels differ. If a spillover matrix is asked for and there is none, or it does not fit
-        the channels, or these are log-amplified.
+        the channels, or these are log-amplified. If `samples` is given for a single file, cannot be read, has no column
+        with names of files or several that disagree, lacks a file, or names one twice or that is not there.
 
     References
     ----------
@@ -100,7 +115,7 @@ def read_fcs(
 
     Examples
     --------
-    >>> import pathlib, tempfile, numpy as np, scgsr
+    >>> import pathlib, tempfile, numpy as np, pandas as pd, scgsr
     >>> from anndata import AnnData
     >>> cells = AnnData(np.array([[1.0, 2.0], [3.0, 4.0]], dtype=np.float32))
     >>> cells.var_names, cells.var["channel"] = ["CD19", "Event_length"], ["Nd142Di", "Event_length"]
@@ -108,17 +123,28 @@ def read_fcs(
     ...     for donor in ["donor_2", "donor_10"]:
     ...         scgsr.io.write_fcs(cells, pathlib.Path(folder) / f"{donor}.fcs", key=None)
     ...     adata = scgsr.io.read_fcs(pathlib.Path(folder) / "donor_2.fcs")
-    ...     donors = scgsr.io.read_fcs(folder)
+    ...     table = pd.DataFrame({"file": ["donor_10.fcs", "donor_2.fcs"], "condition": ["treated", "control"]})
+    ...     donors = scgsr.io.read_fcs(folder, samples=table)
     >>> adata.to_df()
        CD19  Event_length
     0   1.0           2.0
     1   3.0           4.0
     >>> adata.var["channel"].to_list()
     ['Nd142Di', 'Event_length']
-    >>> donors.obs["sample"].value_counts(sort=False).to_dict()
-    {'donor_2': 2, 'donor_10': 2}
+    >>> donors.obs.drop_duplicates()
+                 sample condition
+    donor_2_0    donor_2   control
+    donor_10_0  donor_10   treated
     """
-    events = Source.of(path, data_set=data_set, compensate=compensate, panel=panel, dtype=dtype, offsets=offsets)
+    events = Source.of(
+        path,
+        data_set=data_set,
+        compensate=compensate,
+        panel=panel,
+        dtype=dtype,
+        offsets=offsets,
+        samples=samples,
+    )
     if not events.is_folder:
         [(_, values, _, meta)] = events.read()
         return events.cells(values, [meta])

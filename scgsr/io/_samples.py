@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scgsr import _adata
+from scgsr._adata import SAMPLE
 from scgsr._checks import listed, log
 from scgsr.io._encode import tidy
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-SAMPLE = "sample"  # in `.obs`: which file of a folder a cell comes from
 # A keyword that says what one number in a column of samples means: the name of the column, and the number.
 MEANING = re.compile(rf"({SAMPLE}_*)_[0-9]+")
 
@@ -31,7 +31,7 @@ def sample_numbers(
     """
     if SAMPLE not in adata.obs:
         return {}, {}
-    if not _of_folder(adata.uns.get("meta")):
+    if not _adata.of_folder(adata):
         log.info(".obs[%r] is not written: the cells are not those of a folder of FCS files", SAMPLE)
         return {}, {}
     samples = _adata.column_of(adata, "adata", SAMPLE).astype("category").cat
@@ -46,8 +46,3 @@ def sample_numbers(
     log.info("parameter %r: %s", column, listed([f"{number} {name}" for number, name in enumerate(names)]))
     meanings = {f"{column}_{number}".upper(): tidy(name) or "_" for number, name in enumerate(names)}
     return {(column,): samples.codes.to_numpy(dtype=np.float32)[:, None]}, meanings
-
-
-def _of_folder(meta: Any) -> bool:
-    """Return whether these are the keywords of several files, one dict for each."""
-    return isinstance(meta, Mapping) and any(isinstance(keywords, Mapping) for keywords in meta.values())

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 import pandas as pd
 
+from scgsr._adata import CHANNEL_KIND, SAMPLE
 from scgsr._checks import about, instance, one_of
+from scgsr.io._channels import kinds
 from scgsr.io._damage import DamageError, naming
 from scgsr.io._events import find_data_set, read_events
 from scgsr.io._folder import files_of
@@ -19,8 +21,8 @@ from scgsr.io._outline import DataSet
 from scgsr.io._panel import shared_panel, unique
 from scgsr.io._paths import source
 from scgsr.io._places import CHOICES, Choice
-from scgsr.io._samples import SAMPLE
 from scgsr.io._spill import check_spill, compensate_in_place
+from scgsr.io._table import described
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,6 +37,7 @@ class Source(NamedTuple):
     keys: list[str]  # of the channels that all have
     compensate: bool | pd.DataFrame
     dtype: np.dtype[Any]
+    table: pd.DataFrame | None  # what is known of each file of a folder
 
     @classmethod
     def of(
@@ -46,6 +49,7 @@ class Source(NamedTuple):
         panel: str,
         dtype: DTypeLike,
         offsets: str | None,
+        samples: str | os.PathLike[str] | pd.DataFrame | None,
     ) -> Source:
         """Look at the files, and refuse what does not fit together."""
         file_or_folder = source(path)
@@ -53,13 +57,14 @@ class Source(NamedTuple):
         one_of("panel", panel, ["same", "shared"])
         float_type, choice = _float_type(dtype), _choice(offsets)
         files = files_of(file_or_folder) if file_or_folder.is_dir() else {"": file_or_folder}
+        table = None if samples is None else _table(samples, files, file_or_folder)
         data_sets = {sample: find_data_set(file, data_set, choice) for sample, file in files.items()}
         panels = {files[sample]: found.panel for sample, found in data_sets.items()}
         if file_or_folder.is_dir():
             keys = shared_panel(panels, refuse=panel == "same")
         else:
             keys = next(iter(panels.values())).keys
-        return cls(files=files, data_sets=data_sets, keys=keys, compensate=compensate, dtype=float_type)
+        return cls(files=files, data_sets=data_sets, keys=keys, compensate=compensate, dtype=float_type, table=table)
 
     @property
     def is_folder(self) -> bool:
@@ -88,19 +93,33 @@ class Source(NamedTuple):
         """Return the cells with their values, if these are at hand, and the keywords of the files."""
         from anndata import AnnData  # slow to import
 
-        names, sizes, first = list(self.files), self._sizes, next(iter(self.data_sets.values())).panel
+        names, sizes, first = list(self.files), self._sizes, next(iter(self.data_sets.values()))
         if not self.is_folder:
-            obs, panel = pd.DataFrame(index=[str(i) for i in range(sizes[0])]), first
+            obs, panel = pd.DataFrame(index=[str(i) for i in range(sizes[0])]), first.panel
         else:
-            samples = pd.Categorical.from_codes(np.repeat(np.arange(len(names)), sizes), categories=names)
+            rows = np.repeat(np.arange(len(names)), sizes)
             index = [f"{sample}_{i}" for sample, size in zip(names, sizes, strict=True) for i in range(size)]
-            obs, panel = pd.DataFrame({SAMPLE: samples}, index=index), first.only(self.keys)
-        var = pd.DataFrame({"channel": panel.channels, "marker": panel.markers}, index=unique(panel.names))
+            obs = pd.DataFrame({SAMPLE: pd.Categorical.from_codes(rows, categories=names)}, index=index)
+            if self.table is not None:  # The user's own names of samples are taken before those of files.
+                obs = obs.assign(**self.table.iloc[rows].set_axis(index))
+            panel = first.panel.only(self.keys)
+        found = kinds(first.panel.channels, first.panel.markers, first.keywords)
+        columns = {"channel": panel.channels, "marker": panel.markers}
+        columns[CHANNEL_KIND] = [found[column] for column in first.panel.columns(panel.keys)]
+        var = pd.DataFrame(columns, index=unique(panel.names))
         return AnnData(values, obs=obs, var=var, uns={"meta": self.meta(metas)} if metas else {})
 
     def meta(self, metas: list[dict[str, Any]]) -> dict[str, Any]:
         """Return what goes to `.uns["meta"]`: the keywords of the file, or those of each sample."""
         return dict(zip(self.files, metas, strict=True)) if self.is_folder else metas[0]
+
+
+def _table(samples: Any, files: dict[str, Path], folder: Path) -> pd.DataFrame:
+    """Return what is known of each file of a folder."""
+    if not folder.is_dir():
+        msg = f"`samples` describes the files of a folder, but `path` is the file {folder}; leave it out."
+        raise about("samples", ValueError(msg))
+    return described(samples, files, folder)
 
 
 def _choice(offsets: str | None) -> Choice | None:

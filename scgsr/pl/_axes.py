@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from scgsr._checks import about
 from scgsr.pl import _text
 
 if TYPE_CHECKING:
@@ -52,6 +53,23 @@ def resizable(
     size = given[0] or width * _text.scale(), given[1] or height * _text.scale()
     figure = plt.figure(figsize=size, layout="constrained")
     return [figure.add_subplot(-(-n // ncols), ncols, number) for number in range(1, n + 1)]
+
+
+def given_axes(ax: Any, n: int, panels: str) -> list[Axes]:
+    """Return the axes that the user gives for `n` panels: a list or an array of them, or one for one panel."""
+    from matplotlib.axes import Axes
+
+    given = [ax] if isinstance(ax, Axes) else ax
+    axes = list(np.asarray(given, dtype=object).ravel()) if isinstance(given, list | tuple | np.ndarray) else []
+    if not axes or not all(isinstance(one, Axes) for one in axes):
+        msg = f"`ax` must be matplotlib axes, or a list of them, got {type(ax).__name__}."
+        raise about("ax", TypeError(msg))
+    if len(axes) != n or len(set(axes)) != n:
+        got = f"{len(axes)}" if len(set(axes)) == len(axes) else "some of them twice"
+        msg = f"`ax` must be {n} axes, one for each panel ({panels}), got {got}; "
+        msg += f"`matplotlib.pyplot.subplots(1, {n}, layout='constrained')[1]` makes them."
+        raise about("ax", (TypeError if isinstance(ax, Axes) else ValueError)(msg))
+    return axes
 
 
 def inches(ax: Axes) -> float:
@@ -176,6 +194,12 @@ def finish(
     if show:
         return None
     return figure if many and ax is None else axes[0]
+
+
+def finish_panels(axes: Sequence[Axes], *, ax: Any, show: bool | None, return_fig: bool) -> list[Axes] | Figure | None:
+    """Show or return a picture of many panels as `finish` does; of axes that the user has made all are returned."""
+    done = finish(axes, ax=None if ax is None else axes[0], show=show, return_fig=return_fig, many=True)
+    return list(axes) if done is axes[0] else cast("Figure | None", done)
 
 
 def _autoshow() -> bool:

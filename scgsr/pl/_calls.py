@@ -29,6 +29,8 @@ def picture(function: Callable[_P, _R]) -> Callable[_P, _R]:
     names = inspect.signature(function).parameters
     by_place = [name for name, one in names.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
     meant = next((name for name in _MEANT if name in names), None)
+    # Pictures of several panels take axes for each, and look at them once they know how many there are.
+    one_panel = "ax" in names and "Sequence" not in str(names["ax"].annotation)
 
     @functools.wraps(function)
     def draw(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -42,17 +44,20 @@ def picture(function: Callable[_P, _R]) -> Callable[_P, _R]:
             given = args[len(by_place)]
             msg = f"`{meant}` must be given by name, got {given!r} by place; did you mean {meant}={given!r}?"
             raise about(meant, TypeError(msg))
-        _check_shared(kwargs)
+        _checks.refuse_foreign(function, names, kwargs)
+        _check_shared(kwargs, one_panel=one_panel)
         return function(*args, **kwargs)
 
     return draw
 
 
-def _check_shared(given: Mapping[str, Any]) -> None:
+def _check_shared(given: Mapping[str, Any], *, one_panel: bool) -> None:
     """Refuse, before anything is drawn, what has the wrong type among the arguments that pictures share."""
     from matplotlib.axes import Axes
 
-    _checks.instance("ax", given.get("ax"), (Axes, type(None)), hint="`matplotlib.pyplot.subplots()[1]` makes some.")
+    if one_panel:
+        hint = "`matplotlib.pyplot.subplots()[1]` makes some."
+        _checks.instance("ax", given.get("ax"), (Axes, type(None)), hint=hint)
     _checks.instance("show", given.get("show"), (bool, type(None)))
     _checks.instance("key", given.get("key", ""), str)
     for name in ("return_fig", "center"):
@@ -69,7 +74,7 @@ def as_array(values: Any) -> np.ndarray:
         return np.asarray(values, dtype=object)
 
 
-def checked_figsize(figsize: Any, ax: Axes | None = None) -> tuple[float | None, float | None]:
+def checked_figsize(figsize: Any, ax: Axes | Sequence[Axes] | None = None) -> tuple[float | None, float | None]:
     """Return width and height in inches, None where they follow from what is drawn."""
     if figsize is None:
         return None, None
@@ -83,6 +88,15 @@ def checked_figsize(figsize: Any, ax: Axes | None = None) -> tuple[float | None,
         None if side is None else _checks.number("figsize", side, minimum=0, exclusive=True) for side in figsize
     )
     return width, height
+
+
+def checked_heading(title: Any, ax: Any) -> str | None:
+    """Return what stands above all panels, which a figure that the user has made does not get."""
+    _checks.instance("title", title, (str, type(None)))
+    if title is not None and ax is not None:
+        msg = f"`title` stands above all panels of a new figure, got {title!r} with `ax`; call `fig.suptitle` yourself."
+        raise about("title", ValueError(msg))
+    return title
 
 
 def checked_titles(title: Any, titles: list[str]) -> tuple[str, list[str]]:

@@ -9,10 +9,12 @@ import numpy as np
 from scgsr import _adata
 from scgsr._adata import DEFAULT_KEY
 from scgsr.pl import _axes, _scale, _text
-from scgsr.pl._calls import Figsize, checked_figsize, picture
+from scgsr.pl._calls import Figsize, checked_figsize, checked_heading, picture
 from scgsr.pl._sheet import Sheet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -43,9 +45,10 @@ def compare(
     title: str | None = None,
     figsize: Figsize | None = None,
     key: str = DEFAULT_KEY,
+    ax: Axes | Sequence[Axes] | None = None,
     show: bool | None = None,
     return_fig: bool = False,
-) -> Figure | None:
+) -> Figure | list[Axes] | None:
     """Draw the results of :func:`scgsr.tl.compare`: three panels for each level of the condition.
 
     Left, the neurons: the moderated t of each neuron's mean activation, red where it is higher in the level than in the
@@ -69,6 +72,8 @@ def compare(
         Below 5 inches the panels stand one below the other. None: 180 mm wide.
     key
         The fit's `key_added`.
+    ax
+        Draw into these axes, three for each level of the condition in the order of the panels: a list or an array.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
     return_fig
@@ -76,7 +81,7 @@ def compare(
 
     Returns
     -------
-    Figure; ``None`` if it was shown.
+    Figure; the axes where `ax` gives them; ``None`` if it was shown.
 
     Raises
     ------
@@ -100,7 +105,8 @@ def compare(
     state = state[state["names"].isin(_shown(state))]
     levels, reference = list(dict.fromkeys(abundance["level"])), str(found["params"]["reference"])
     below = max((_text.width(_axes.shortened(name), _FEATURE_POINTS) for name in state["names"].unique()), default=0.0)
-    rows = _panels(len(levels), abundance["module"].nunique(), below, checked_figsize(figsize))
+    heading, size = checked_heading(title, ax), checked_figsize(figsize, ax)
+    rows = _panels(len(levels), abundance["module"].nunique(), below, size, ax)
     norms = [_symmetric(table["t"].to_numpy()) for table in (neurons, state)]
     sheet = Sheet.of_graph(graph)
     for level, (sheet_panel, bars, heat) in zip(levels, rows, strict=True):
@@ -118,16 +124,23 @@ def compare(
         artist = (panels[0].images or panels[0].collections)[0]
         _axes.colorbar(artist, panels, label)
     panels = [panel for row in rows for panel in row]
-    _axes.heading(panels[0].figure, title)
-    return _axes.finish(panels, ax=None, show=show, return_fig=return_fig, many=True)  # type: ignore[return-value]
+    _axes.heading(panels[0].figure, heading)
+    return _axes.finish_panels(panels, ax=ax, show=show, return_fig=return_fig)
 
 
 def _panels(
-    n_levels: int, n_modules: int, below: float, figsize: tuple[float | None, float | None]
+    n_levels: int,
+    n_modules: int,
+    below: float,
+    figsize: tuple[float | None, float | None],
+    ax: Axes | Sequence[Axes] | None,
 ) -> list[list[Axes]]:
     """Return the three panels of each level, with so many inches below them."""
     import matplotlib.pyplot as plt
 
+    if ax is not None:
+        given = iter(_axes.given_axes(ax, 3 * n_levels, "sheet, modules and markers of each level"))
+        return [[next(given) for _ in range(3)] for _ in range(n_levels)]
     row = _ROW_HEIGHT if n_modules <= _MOST_THICK_ROWS else _THIN_ROW_HEIGHT
     height = max(_LEVEL_HEIGHT, row * n_modules + _BETWEEN) + below
     scale = _text.scale()

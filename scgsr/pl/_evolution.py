@@ -10,14 +10,18 @@ from scipy.sparse import csr_matrix
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
+from scgsr._checks import about
 from scgsr.graphs import edge_jaccard
 from scgsr.pl import _axes, _palette, _scale
-from scgsr.pl._calls import Figsize, checked_figsize, picture
+from scgsr.pl._calls import Figsize, checked_figsize, checked_heading, picture
 from scgsr.pl._neuron_graph import aspect, draw_edges, draw_nodes
 from scgsr.pl._palette import Palette
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -43,9 +47,10 @@ def evolution(
     title: str | None = None,
     figsize: Figsize | None = None,
     key: str = DEFAULT_KEY,
+    ax: Axes | Sequence[Axes] | None = None,
     show: bool | None = None,
     return_fig: bool = False,
-) -> Figure | None:
+) -> Figure | list[Axes] | None:
     """Draw how a learned graph changed during training.
 
     Each panel is one estimate of the graph. Its title has the epoch, and the share of edges (Jaccard) in common with
@@ -68,6 +73,8 @@ def evolution(
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`.
+    ax
+        Draw into these axes, one for each estimate that is drawn: a list or an array. The legend is right of the last.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
     return_fig
@@ -75,7 +82,7 @@ def evolution(
 
     Returns
     -------
-    Figure; ``None`` if it was shown.
+    Figure; the axes where `ax` gives them; ``None`` if it was shown.
 
     Raises
     ------
@@ -96,28 +103,40 @@ def evolution(
     """
     from matplotlib.colors import to_rgba_array
 
-    given = checked_figsize(figsize)
-    width = given[0]
-    fitting = _NCOLS if width is None else int(np.clip(width // _LEAST_SIZE, 1, _NCOLS))
-    ncols = fitting if ncols is None else _checks.positive_int("ncols", ncols)
+    heading, (width, height) = checked_heading(title, ax), checked_figsize(figsize, ax)
+    ncols = _n_columns(ncols, width, ax)
     estimates, graph = _adata.read_evolution(adata, key), _adata.read_graph(adata, key)
     modules = np.asarray(_adata.read_record(adata, key)["modules"])
     colors = _palette.of_modules(adata, key, palette)
     faces = to_rgba_array([*colors, _scale.DEAD])[modules]
     chosen = np.unique(np.linspace(0, len(estimates) - 1, _MOST_PANELS).round().astype(int))
-    panels = _panels(len(chosen), ncols, aspect(graph), width)
+    if ax is None:
+        panels = _panels(len(chosen), ncols, aspect(graph), width)
+    else:
+        panels = _axes.given_axes(ax, len(chosen), "one for each estimate")
     for panel, index in zip(panels, chosen, strict=True):
         kept, new = _kept_and_new(estimates, index)
         draw_edges(panel, replace(graph, adjacency=kept), _KEPT_EDGE)
         draw_edges(panel, replace(graph, adjacency=new), _NEW_EDGE)
         draw_nodes(panel, graph, np.ones(graph.n_neurons), facecolors=faces, edgecolors="white")
         panel.set_title(_title(estimates, index), fontsize="small")
-    figure = cast("Figure", panels[0].figure)
-    _write_legend(figure, colors)
-    if given[1] is not None:
-        figure.set_figheight(given[1])
-    _axes.heading(figure, title)
-    return _axes.finish(panels, ax=None, show=show, return_fig=return_fig, many=True)  # type: ignore[return-value]
+    handles, labels = _legend(colors)
+    if ax is not None:
+        _axes.legend(panels[-1], handles, labels, heading="")
+    else:
+        _legend_below(cast("Figure", panels[0].figure), handles, labels, height)
+    _axes.heading(panels[0].figure, heading)
+    return _axes.finish_panels(panels, ax=ax, show=show, return_fig=return_fig)
+
+
+def _n_columns(ncols: int | None, width: float | None, ax: object) -> int:
+    """Return how many panels stand in a row."""
+    if ncols is None:
+        return _NCOLS if width is None else int(np.clip(width // _LEAST_SIZE, 1, _NCOLS))
+    if ax is not None:
+        msg = f"`ncols` arranges the panels of a new figure, got {ncols!r} with `ax`; leave one of them out."
+        raise about("ncols", ValueError(msg))
+    return _checks.positive_int("ncols", ncols)
 
 
 def _panels(n: int, ncols: int, ratio: float, width: float | None) -> list[Axes]:
@@ -128,19 +147,24 @@ def _panels(n: int, ncols: int, ratio: float, width: float | None) -> list[Axes]
     return _axes.resizable(size * ncols, height * -(-n // ncols), given=(width, None), n=n, ncols=ncols)
 
 
-def _write_legend(figure: Figure, colors: list[str]) -> None:
-    """Write below all panels what the colours of edges and of modules mean, and make the page higher for it."""
+def _legend(colors: list[str]) -> tuple[list[Artist], list[str]]:
+    """Return what the colours of edges and of modules mean."""
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=color) for color in (_NEW_EDGE, _KEPT_EDGE)]
+    handles: list[Artist] = [Line2D([], [], color=color) for color in (_NEW_EDGE, _KEPT_EDGE)]
     labels = ["new edge", "kept edge"]
     for module, color in enumerate(colors[:_MODULES_NAMED]):
         handles.append(Line2D([], [], color=color, marker="o", linestyle="none"))
         labels.append(f"module {module}")
+    return handles, labels
+
+
+def _legend_below(figure: Figure, handles: list[Artist], labels: list[str], height: float | None) -> None:
+    """Write the legend below all panels, and make the page higher for it unless its height is given."""
     n_columns = min(max(1, int(figure.get_size_inches()[0] / _LEGEND_ENTRY)), len(handles))
     # Panels that keep their aspect put their titles nearer to the edge than the layout knows.
     cast("ConstrainedLayoutEngine", figure.get_layout_engine()).set(h_pad=_PAD)
-    figure.set_figheight(figure.get_figheight() + _LEGEND_LINE * -(-len(handles) // n_columns))
+    figure.set_figheight(height or figure.get_figheight() + _LEGEND_LINE * -(-len(handles) // n_columns))
     figure.legend(handles, labels, loc="outside lower center", ncols=n_columns, frameon=False, fontsize="small")
 
 

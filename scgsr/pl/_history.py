@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from scgsr import _adata
 from scgsr._adata import DEFAULT_KEY
 from scgsr.pl import _axes
-from scgsr.pl._calls import Figsize, checked_figsize, picture
+from scgsr.pl._calls import Figsize, checked_figsize, checked_heading, picture
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Title of a panel, and the columns of the history that it shows.
@@ -32,9 +35,10 @@ def history(
     title: str | None = None,
     figsize: Figsize | None = None,
     key: str = DEFAULT_KEY,
+    ax: Axes | Sequence[Axes] | None = None,
     show: bool | None = None,
     return_fig: bool = False,
-) -> Figure | None:
+) -> Figure | list[Axes] | None:
     """Draw losses, explained variance and, for a learned graph, the stability of its edges by epoch.
 
     Without validation cells there are no validation curves. Training losses are means over an epoch, with noise on the
@@ -50,6 +54,8 @@ def history(
         Width and height in inches; a height of None follows from the width, as in ``(85 / 25.4, None)``.
     key
         The fit's `key_added`.
+    ax
+        Draw into these axes, one for each quantity that was recorded: a list or an array.
     show
         Show the picture instead of returning it; ``None`` as in Scanpy.
     return_fig
@@ -57,7 +63,7 @@ def history(
 
     Returns
     -------
-    Figure, one panel for each quantity; ``None`` if it was shown.
+    Figure, one panel for each quantity; the axes where `ax` gives them; ``None`` if it was shown.
 
     Raises
     ------
@@ -78,12 +84,8 @@ def history(
     table = _adata.read_record(adata, key)["history"].dropna(axis="columns", how="all")
     curves = {title: [name for name in columns if name in table] for title, columns in _CURVES.items()}
     curves = {title: names for title, names in curves.items() if names}
-    given = checked_figsize(figsize)
-    ncols = len(curves) if given[0] is None else max(1, min(len(curves), int(given[0] / _LEAST_WIDTH)))
-    n_rows = -(-len(curves) // ncols)
-    size = _PANEL_WIDTH * ncols, (_PAGE_HEIGHT if n_rows == 1 else _ROW_HEIGHT * n_rows)
-    axes = _axes.resizable(*size, given=given, n=len(curves), ncols=ncols)
-    room = 0.7 * axes[0].figure.bbox.width / axes[0].figure.dpi / ncols
+    heading = checked_heading(title, ax)
+    axes, room = _panels(list(curves), checked_figsize(figsize, ax), ax)
     for panel, (name_of_panel, names) in zip(axes, curves.items(), strict=True):
         # A curve alone in its panel needs no legend; its value for the kept network says more.
         last = "" if len(_CURVES[name_of_panel]) > 1 else f": {table.loc[table['kept'], names[0]].iloc[0]:.3f}"
@@ -96,5 +98,20 @@ def history(
         panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         panel.spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False, fontsize="small")
-    _axes.heading(axes[0].figure, title)
-    return _axes.finish(axes, ax=None, show=show, return_fig=return_fig, many=True)  # type: ignore[return-value]
+    _axes.heading(axes[0].figure, heading)
+    return _axes.finish_panels(axes, ax=ax, show=show, return_fig=return_fig)
+
+
+def _panels(
+    names: list[str], given: tuple[float | None, float | None], ax: Axes | Sequence[Axes] | None
+) -> tuple[list[Axes], float]:
+    """Return axes for panels of these names, and the inches that a title has."""
+    n = len(names)
+    if ax is not None:
+        axes = _axes.given_axes(ax, n, ", ".join(names))
+        return axes, max(1.0, 0.9 * min(map(_axes.inches, axes)))
+    ncols = n if given[0] is None else max(1, min(n, int(given[0] / _LEAST_WIDTH)))
+    n_rows = -(-n // ncols)
+    size = _PANEL_WIDTH * ncols, (_PAGE_HEIGHT if n_rows == 1 else _ROW_HEIGHT * n_rows)
+    axes = _axes.resizable(*size, given=given, n=n, ncols=ncols)
+    return axes, 0.7 * axes[0].figure.bbox.width / axes[0].figure.dpi / ncols

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from scgsr import _checks, _page
 from scgsr._adata import DEFAULT_KEY
 from scgsr._atomic import replacing
-from scgsr._checks import about, log
+from scgsr._checks import about, log, verb
 from scgsr.pl._report_content import content
 from scgsr.pl._report_results import results
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@verb
 def report(
     adata: AnnData,
     path: str | os.PathLike[str],

@@ -11,7 +11,7 @@ from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY
 from scgsr._checks import log
 from scgsr._measures import Ownership, ownership
-from scgsr.pl import _axes, _groups, _palette, _scale
+from scgsr.pl import _axes, _groups, _palette, _sheet
 from scgsr.pl._calls import Figsize, checked_figsize, checked_titles, picture
 from scgsr.pl._page import Page
 from scgsr.pl._palette import Palette
@@ -46,8 +46,8 @@ def segmentation(
     """Colour each neuron by the group of cells that activates it most.
 
     The closer the second group is, the paler is the colour; it is full where no other group activates the neuron. A
-    neuron is grey where no group activates it, and where the lead is no larger than after permuting the groups among
-    the cells (200 permutations with a fixed seed, false discovery rate 5 % over the neurons).
+    neuron is white and hatched where no group activates it, and where the lead is no larger than after permuting the
+    groups among the cells (200 permutations with a fixed seed, false discovery rate 5 % over the neurons).
 
     The test takes cells as independent. For conditions they are not, because all cells of a sample have the same one:
     use :func:`scgsr.tl.compare`. A large territory means many neurons, not many cells.
@@ -122,22 +122,23 @@ def segmentation(
     _, titles = checked_titles(head, [""])
     page = Page(titles=titles, aspect=sheet.aspect, figsize=checked_figsize(figsize, ax), ax=ax)
     sheet.draw(page.axes[0], _faces(found, colors))
+    sheet.hatch(page.axes[0], ~found.clear)
     counts = np.bincount(np.where(owner < 0, len(names), owner), minlength=len(names) + 1)
     n_shown = len(counts) if counts[-1] else len(names)
     entries = _axes.legend_labels([*map(str, names), "no clear owner"][:n_shown], counts[:n_shown])
-    patches = [Patch(color=color) for color in [*colors, _scale.DEAD][:n_shown]]
+    patches = [*(Patch(color=color) for color in colors), Patch(**_sheet.HATCHED)][:n_shown]
     page.legend(patches, entries, heading=f"{groupby} (neurons)")
     return _axes.finish(page.axes, ax=ax, show=show, return_fig=return_fig)
 
 
 def _faces(found: Ownership, colors: list[str]) -> np.ndarray:
-    """Return the colour of each neuron, (n_neurons, 4): paler where the lead is small, grey where it is not clear."""
+    """Return the colour of each neuron, (n_neurons, 4): paler where the lead is small, white where it is not clear."""
     from matplotlib.colors import to_rgba_array
 
     faces = to_rgba_array(colors)[found.owner]
     strength = (_PALEST + (1 - _PALEST) * found.lead)[:, None]
     faces[:, :3] = strength * faces[:, :3] + (1 - strength)
-    faces[~found.clear] = to_rgba_array(_scale.DEAD)
+    faces[~found.clear] = to_rgba_array(_sheet.HATCHED["facecolor"])
     return faces
 
 

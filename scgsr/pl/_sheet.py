@@ -30,6 +30,8 @@ _HOLE = 1.2
 _RIM_SITES = 60
 # A path would be a hairline: no sheet is drawn longer than so many times its width.
 _LONGEST = 8.0
+# An area that nobody owns: no colour of a group looks like it, a grey one neither.
+HATCHED: dict[str, Any] = {"facecolor": "white", "edgecolor": "0.8", "hatch": "/////", "linewidth": 0.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +129,14 @@ class Sheet:
 
         drawn = [area for area, one in zip(self.areas, chosen, strict=True) if one]
         ax.add_collection(PolyCollection(drawn, facecolors="none", edgecolors="black", linewidths=1.0, **style))
+
+    def hatch(self, ax: Axes, chosen: np.ndarray) -> None:
+        """Hatch the chosen neurons, (n,) bool."""
+        from matplotlib.collections import PolyCollection
+
+        drawn = [area for area, one in zip(self.areas, chosen, strict=True) if one]
+        if drawn:
+            ax.add_collection(PolyCollection(drawn, **HATCHED))
 
 
 def _pixels(height: int, width: int) -> list[np.ndarray]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from scgsr import _adata, _checks, _modules
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import about, log
+from scgsr._checks import about, log, verb
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@verb
 def cluster(
     adata: AnnData,
     *,

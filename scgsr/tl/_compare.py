@@ -11,7 +11,7 @@ import torch
 
 from scgsr import _adata, _checks, _measures
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import about, listed, log
+from scgsr._checks import about, listed, log, verb
 from scgsr._values import slices
 from scgsr.nn import unit_pictures
 
@@ -27,6 +27,7 @@ _FEW_DF = 2
 _CELLS_AT_ONCE = 1 << 14
 
 
+@verb
 def compare(
     adata: AnnData,
     condition_key: str,

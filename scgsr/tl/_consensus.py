@@ -12,7 +12,7 @@ import pandas as pd
 
 from scgsr import _adata, _checks, _device, _measures, _modules, _random
 from scgsr._adata import DEFAULT_KEY
-from scgsr._checks import about, log
+from scgsr._checks import about, log, verb
 from scgsr._train import TrainConfig, in_processes, learn, n_processors
 from scgsr._values import MatrixView, Stored
 
@@ -73,6 +73,7 @@ class _Again:
         return _Fit(labels=labels.codes, sameness=same)
 
 
+@verb
 def consensus(
     adata: AnnData,
     *,

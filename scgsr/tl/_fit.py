@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from scgsr import _adata, _checks, _device, _random, _ranks, _values
 from scgsr._adata import DEFAULT_KEY, UNSET, Keys, Unset
+from scgsr._checks import log, verb
 from scgsr._train import TrainConfig, learn
 from scgsr.tl._network import THRESHOLD, as_graph, network_config
+from scgsr.tl._origin import about_origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from scgsr._random import Rng
+    from scgsr._train import Learned
     from scgsr.graphs import Atoms, LearnedGraph, NeuronGraph
     from scgsr.nn import Decay, FixedNoise
 
 
+@verb
 def fit(
     adata: AnnData,
     graph: NeuronGraph | LearnedGraph | tuple[int, int] | None = None,
@@ -101,13 +105,15 @@ def fit(
         Key of `.obsm` to train on instead, for example ``"X_scVI"``; centred and divided by one common scale.
     mask_var
         Features to use: names, such as ``["CD3", "CD4"]``, booleans (a Series is read by its index), or a boolean
-        column of `.var`. Unset: ``"highly_variable"`` where it exists. None: all.
+        column of `.var`. Unset: ``"highly_variable"`` where it exists; else all but what
+        :func:`scgsr.io.read_fcs` has recognised as technical (``.var["channel_kind"]``). None: all.
     batch_key
         Column of `.obs` with the batch of each cell (run, plate, protocol). Only the decoder is told the batch, so the
         pictures need not carry batch effects; a population that only one batch has stays apart. New cells need no
         batch. Batches are mixed in part, which :func:`scgsr.tl.score` measures. Where they differ strongly, correct the
         values first (``harmonypy``, ``cyCombine``) and fit the result; correction can remove populations that only one
-        batch has.
+        batch has. A warning names modules that are almost entirely of one batch; without `batch_key`, of one file of a
+        folder.
     hidden
         Widths of the hidden layers of the encoder; the decoder mirrors them.
     threshold
@@ -238,8 +244,15 @@ def fit(
             progress=progress,
         )
         learned.report()
+        return _written(adata, keys, learned, batch_key, copy=copy)
+
+
+def _written(adata: AnnData, keys: Keys, learned: Learned, batch_key: str | None, *, copy: bool) -> AnnData | None:
+    """Write what was learned to the cells, or to the copy that is returned; warn where batches split the modules."""
     target = adata.copy() if copy else adata
     _adata.write(target, keys, learned.fitted, learned.activations, learned.labels, held_out=learned.held_out)
+    if sentence := about_origin(target, keys.key, batch_key, learned.fitted.params):
+        log.warning("%s", sentence)
     return target if copy else None
 
 

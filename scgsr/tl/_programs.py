@@ -9,7 +9,7 @@ import pandas as pd
 
 from scgsr import _adata, _checks, _measures, _random, _values
 from scgsr._adata import DEFAULT_KEY
-from scgsr._checks import log
+from scgsr._checks import log, verb
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scgsr._random import Rng
 
 
+@verb
 def programs(
     adata: AnnData,
     *,

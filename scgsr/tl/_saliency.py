@@ -8,6 +8,7 @@ import numpy as np
 
 from scgsr import _adata, _measures
 from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._checks import verb
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -16,6 +17,7 @@ _MOST_GROUPS = 200
 _ROWS_AT_ONCE = 2048
 
 
+@verb
 def saliency(
     adata: AnnData, *, groupby: str | None = None, key: str = DEFAULT_KEY, copy: bool = False
 ) -> AnnData | None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from scgsr import _adata, _checks, _measures, _model, _random
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import about, log
+from scgsr._checks import about, log, verb
 from scgsr._model import FittedModel
+from scgsr.tl._origin import about_origin
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,7 @@ _MOST_GROUPS = 200
 _ESTIMATED_GRAPHS = ("learned", "coactivation")
 
 
+@verb
 def score(
     adata: AnnData,
     *,
@@ -65,7 +67,9 @@ def score(
     batch_key
         Column of `.obs` with batches: do their cells lie among each other inside the modules, and how much of the
         activations do batches explain? Both depend on which cells a batch has: compare them with their null, in which
-        batches change places within each label of the fit. They do not touch the verdict.
+        batches change places within each label of the fit. They do not touch the verdict. The advice names modules that
+        are one batch almost alone (90 % of the cells, more than the sizes of the batches explain); without `batch_key`,
+        those of one file, where cells come from a folder of FCS files.
     baseline
         Key of a fit of the same network without a penalty and from random weights: ``smoothness=0`` (and
         ``diffusion=0``). Its neurons are put in their best order on this graph afterwards: what the ordered start and
@@ -155,6 +159,7 @@ def score(
         table.add_other(name, rival)
     table.add_labels()
     scores = {**_judged(table, model, own_labels=groupby is None), "groupby": labels}
+    scores["advice"] = " ".join(filter(None, [scores["advice"], about_origin(adata, key, batch_key, model.params)]))
     log.info("%s: %s. %s", key, scores["verdict"], scores["advice"])
     target = adata.copy() if copy else adata
     _adata.write_scores(target, key, scores)

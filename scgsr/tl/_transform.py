@@ -9,13 +9,14 @@ import numpy as np
 
 from scgsr import _adata, _checks
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import about, log
+from scgsr._checks import about, log, verb
 from scgsr._model import FittedModel
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@verb
 def transform(
     adata: AnnData,
     reference: AnnData | FittedModel | str | os.PathLike[str],

@@ -83,6 +83,27 @@ def test_samples_in_one_fcs_file_can_be_told_apart(paths, capsys, fcs_folder):
     assert "gsr_n19" in written.var_names
 
 
+def test_a_table_of_samples_goes_to_the_cells_and_its_faults_name_the_option(paths, fcs_folder):
+    (fcs_folder / "samples.csv").write_text("file,condition\nb.fcs,treated\na.fcs,control\n")
+    arguments = ["fit", str(fcs_folder), str(paths / "out.h5ad"), "--cofactor", "5", "--offsets", "text", *QUICK]
+    cli.main([*arguments, "--samples", "samples.csv"])
+    written = ad.read_h5ad(paths / "out.h5ad").obs
+    assert written["condition"].value_counts().to_dict() == {"control": 140, "treated": 100}
+    assert (written["condition"] == "control").equals(written["sample"] == "a")
+    (fcs_folder / "samples.csv").write_text("file,condition\nb.fcs,treated\n")
+    with pytest.raises(SystemExit, match=r"fit: --samples must have one row for each file, .* no row for a\.fcs"):
+        cli.main([*arguments, "--samples", "samples.csv", "--overwrite"])
+
+
+def test_offsets_are_handed_on(paths, fcs_folder, monkeypatch):
+    given = {}
+    monkeypatch.setattr(io, "convert_fcs", lambda *_, **options: given.update(options) or 1 / 0)
+    for options in ([], ["--offsets", "header"]):
+        with pytest.raises(ZeroDivisionError):
+            cli.main(["fit", str(fcs_folder), str(paths / "out.h5ad"), *options])
+        assert given.get("offsets") == (options[-1] if options else None)
+
+
 @pytest.mark.filterwarnings("ignore:Writing zarr v2")
 @pytest.mark.parametrize("ending", ["h5ad", "zarr"])
 @pytest.mark.parametrize("when", ["copying", "writing results"])

@@ -68,7 +68,7 @@ def test_batches(cells, paths):
         (["cells.h5ad", "cells.h5ad"], "exists already; pass --overwrite"),
         (["cells.h5ad", "cells.h5ad", "--overwrite"], "is the input"),
         (["cells.h5ad", "no/out.h5ad"], "there is no folder"),
-        (["notes.txt", "out.h5ad"], "must be a .h5ad, .zarr or .fcs file"),
+        (["notes.txt", "out.h5ad"], "must be a .h5ad, .zarr, .fcs or .lmd file"),
         (["broken.h5ad", "out.h5ad"], "is no readable .h5ad of AnnData"),
         (
             ["cells.h5ad", "out.h5ad", "--features", "CD3"],

@@ -38,6 +38,8 @@ def test_what_would_be_lost_or_is_not_there_is_said_before_the_work(cells, paths
     [
         (["--compensate"], "--compensate is for .fcs files"),
         (["--panel", "shared"], "--panel is for a folder of .fcs files"),
+        (["--samples", "samples.csv"], "--samples is for a folder of .fcs files"),
+        (["--offsets", "text"], "--offsets is for .fcs files"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(paths, capsys, options, message):

@@ -56,7 +56,7 @@ def test_published_sets_say_where_they_are_from_also_after_writing(published, tm
     assert all(doi in getattr(datasets, name).__doc__ for doi in dois)
 
 
-def test_the_message_names_the_extra_where_rdata_is_missing(shared_data, monkeypatch):
+def test_the_message_names_what_to_install_where_rdata_is_missing(shared_data, monkeypatch):
     monkeypatch.setitem(sys.modules, "rdata", None)
-    with pytest.raises(ImportError, match=r"pip install \"scgsr\[datasets\]\""):
+    with pytest.raises(ImportError, match=r"`pip install rdata`"):
         datasets.paul15()

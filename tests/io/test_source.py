@@ -9,7 +9,7 @@ import pytest
 from scgsr.io import read_fcs
 from scgsr.io._source import Source
 
-OF_READ = {"data_set": 0, "compensate": False, "panel": "same", "dtype": "float32", "offsets": None}
+OF_READ = {"data_set": 0, "compensate": False, "panel": "same", "dtype": "float32", "offsets": None, "samples": None}
 
 
 def test_the_files_of_a_folder_come_one_after_the_other(folder):

@@ -47,6 +47,21 @@ def test_it_shows_the_tables(two):
     plt.close(figure)
 
 
+def test_it_is_drawn_into_the_axes_of_the_user(two):
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3), layout="constrained")
+    own = pl.compare(two, show=False)
+    drawn = pl.compare(two, ax=axes)
+    assert drawn == list(axes)
+    for mine, its in zip(drawn, own.axes[:3], strict=True):
+        assert len(mine.collections) == len(its.collections)
+        assert len(mine.images) == len(its.images)
+    assert drawn[0].get_title() == "treated\nagainst control"
+    assert len(figure.axes) == 5  # with two colour bars
+    with pytest.raises(TypeError, match=r"`ax` must be 3 axes, one for each panel \(sheet, modules and markers"):
+        pl.compare(two, ax=axes[0])
+    plt.close("all")
+
+
 def test_neurons_without_pixels_have_borders_too():
     adata = compared(3, 2, graphs.ring(12))
     figure = pl.compare(adata, show=False)

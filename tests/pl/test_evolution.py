@@ -127,3 +127,18 @@ def test_the_picture_writes_nothing_and_stays_on_the_page(millimetres, ncols, mo
     assert dict(plt.rcParams) == params
     assert list(adata.uns["gsr"]) == before
     assert pl.evolution(adata, show=True) is None
+
+
+def test_evolution_is_drawn_into_the_axes_of_the_user():
+    _, axes = plt.subplots(2, 2, layout="constrained")
+    adata = fitted(4)
+    drawn = pl.evolution(adata, ax=axes)
+    assert drawn == list(axes.ravel())
+    own = pl.evolution(adata).axes
+    assert [panel.get_title() for panel in drawn] == [panel.get_title() for panel in own]
+    assert [text.get_text() for text in drawn[-1].get_legend().get_texts()][:3] == ["new edge", "kept edge", "module 0"]
+    assert pl.evolution(fitted(1), ax=plt.subplots()[1])[0].get_title() == "epoch 0\nthe first"
+    with pytest.raises(TypeError, match=r"`ax` must be 4 axes, one for each panel \(one for each estimate\), got 1"):
+        pl.evolution(adata, ax=axes[0, 0])
+    with pytest.raises(ValueError, match="`ncols` arranges the panels of a new figure, got 2 with `ax`"):
+        pl.evolution(adata, ax=axes, ncols=2)

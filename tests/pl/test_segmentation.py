@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgba_array
 
 from scgsr import pl
-from scgsr.pl._scale import DEAD
+from scgsr.pl._sheet import HATCHED
 
 N_CELLS = 60
 GROUPS = ["B cell", "T cell", "empty", "NK cell"]
@@ -63,13 +63,38 @@ def owned(ax):
     return [int(entry.split("(")[1][:-1]) for entry in entries if not entry.startswith("no clear")]
 
 
-def test_neurons_are_grey_where_groups_differ_by_chance_alone(on_grid):
-    assert np.allclose(faces(pl.segmentation(on_grid, "group")), to_rgba_array(DEAD))
+def hatched(ax):
+    """Return how many areas are hatched."""
+    return sum(len(drawn.get_paths()) for drawn in ax.collections if drawn.get_hatch())
+
+
+def test_neurons_are_white_and_hatched_where_groups_differ_by_chance_alone(on_grid):
+    ax = pl.segmentation(on_grid, "group")
+    assert np.allclose(faces(ax), to_rgba_array("white"))
+    assert hatched(ax) == 24
+    last = ax.get_legend().get_patches()[-1]
+    assert last.get_hatch() == HATCHED["hatch"]
+    assert ax.get_legend().get_texts()[-1].get_text() == "no clear owner (24)"
+
+
+@pytest.mark.parametrize("name", ["grid", "tree"])
+def test_grey_groups_do_not_look_like_neurons_without_owner(name, graph_named, fitted):
+    adata = fitted(graph_named[name])
+    striped(adata)
+    adata.obsm["X_gsr"][:, 0] = 0
+    ax = pl.segmentation(adata, "group", palette=["0.3", "0.7", "white"])
+    assert hatched(ax) == 1
+    assert [bool(patch.get_hatch()) for patch in ax.get_legend().get_patches()] == [False] * 3 + [True]
+
+
+def test_nothing_is_hatched_where_every_neuron_has_an_owner(on_grid):
+    striped(on_grid)
+    assert hatched(pl.segmentation(on_grid, "group")) == 0
 
 
 def test_a_group_of_all_cells_owns_nothing(on_grid):
     on_grid.obs["all"] = pd.Categorical(["all"] * N_CELLS)
-    assert np.allclose(faces(pl.segmentation(on_grid, "all")), to_rgba_array(DEAD))
+    assert hatched(pl.segmentation(on_grid, "all")) == 24
 
 
 def test_the_picture_is_the_same_every_time(on_grid):
@@ -117,13 +142,13 @@ def test_wrong_arguments_of_segmentation_are_named(arguments, error, on_grid):
         pl.segmentation(on_grid, **arguments)
 
 
-def test_a_dead_neuron_is_grey(fitted, graph_named):
+def test_a_dead_neuron_is_white(fitted, graph_named):
     adata = fitted(graph_named["grid"])
     striped(adata)
     adata.obsm["X_gsr"][:, 0] = 0
     drawn = faces(pl.segmentation(adata, "group"))
-    assert np.allclose(drawn[0], to_rgba_array(DEAD)[0])
-    assert not np.allclose(drawn[1:], to_rgba_array(DEAD)[0])
+    assert np.allclose(drawn[0], 1)
+    assert not np.isclose(drawn[1:], 1).all(axis=1).any()
 
 
 def test_the_legend_counts_the_neurons_of_each_group(graph_named, on_grid):
