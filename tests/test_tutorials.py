@@ -37,7 +37,7 @@ def test_a_figure_without_text_is_seen():
 
 
 def test_there_are_tutorials():
-    assert len(TUTORIALS) >= 2
+    assert len(TUTORIALS) >= 6
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
@@ -47,6 +47,9 @@ class TestTutorial:
         assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
         kinds = {output["output_type"] for cell in code for output in cell["outputs"]}
         assert "error" not in kinds
+
+    def test_is_short(self, path):
+        assert len(json.loads(path.read_text(encoding="utf-8"))["cells"]) <= 20
 
     def test_defines_no_functions(self, path):
         source = "\n".join("".join(cell["source"]) for cell in cells_of(path, "code"))

@@ -9,7 +9,7 @@ import numpy as np
 
 from scgsr import _adata, _checks, _measures, _random
 from scgsr._adata import DEFAULT_KEY, Keys
-from scgsr._checks import about
+from scgsr._checks import about, verb
 from scgsr._model import FittedModel
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _MOST_GROUPS = 200
 _CELLS, _LEAST_OF_A_GROUP = 1000, 20
 
 
+@verb
 def silence(
     adata: AnnData,
     *,
