@@ -71,7 +71,7 @@ def test_version(capsys):
         ("fit", "5 for mass and 150 for"),
         ("fit", "learned:64"),
         ("fit", "2 the command itself was wrong"),
-        ("transform", "Nothing is trained"),
+        ("transform", "without training"),
     ],
 )
 def test_help_explains(capsys, command, message):
