@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from scgsr import _adata, tl
 from scgsr._adata import Keys, _fit
@@ -121,3 +125,30 @@ def test_the_name_of_the_index_is_no_free_slot(cells):
     cells.obs.index.name = "gsr_confidence"
     with pytest.raises(ValueError, match=r"the index of `\.obs` is named 'gsr_confidence'"):
         _adata.check_free(cells, KEYS)
+
+
+def n_bytes(value: Any) -> int:
+    """Return how many bytes all parts of a record take."""
+    if isinstance(value, pd.DataFrame):
+        return int(value.memory_usage(deep=True).sum())
+    if isinstance(value, Mapping):
+        return sum(n_bytes(part) for part in value.values())
+    if sparse.issparse(value):
+        return sum(n_bytes(part) for part in (value.data, value.indices, value.indptr))
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return value.nbytes
+    return sum(len(str(part)) for part in np.ravel(value))
+
+
+# Measured in November 2026: 0.87, 0.46 and 0.43 MB; a quarter more is allowed, and the coactivation of other cells.
+@pytest.mark.parametrize(("n_features", "largest"), [(2000, 1.1e6), (40, 0.6e6), (13, 0.55e6)])
+def test_the_record_of_a_fit_stays_small(n_features, largest):
+    rng = np.random.default_rng(0)
+    sizes = []
+    for n_cells in (600, 1800):
+        adata = ad.AnnData(rng.gamma(2.0, size=(n_cells, n_features)).astype(np.float32))
+        tl.fit(adata, (10, 10), n_epochs=1)
+        sizes.append(n_bytes(adata.uns["gsr"]))
+    assert n_bytes(adata.uns["gsr"]["model"]) > 0.3 * largest  # it is measured
+    assert max(sizes) < largest
+    assert abs(sizes[1] - sizes[0]) < 0.1e6  # the number of cells plays no part
