@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -17,6 +17,8 @@ from scgsr._checks import about, log
 PRECISIONS = ("tf32", "bf16")
 # Data may take this share of the memory that is free on a device.
 _SHARE_OF_FREE = 0.5
+# No host has more memory, also where the system does not tell how much there is.
+_MOST_BYTES = 10**15
 
 
 def choose(device: str | torch.device | None = None) -> torch.device:
@@ -171,6 +173,19 @@ def free_memory() -> float:
             return next(1024 * float(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):  # another system than Linux
         return float("inf")
+
+
+def check_memory(sizes: Mapping[str, int], n_bytes: int, what: str) -> None:
+    """Raise ValueError if `what` takes more than the memory that is free; the largest of the sizes is named for it."""
+    free = min(free_memory(), _MOST_BYTES)
+    if n_bytes > free:
+        name = max(sizes, key=lambda name: sizes[name])
+        # Python writes out no number of more than 4,300 digits.
+        size = f"{sizes[name]:,}" if sizes[name] < _MOST_BYTES else "10**15 or more"
+        needed = f"{n_bytes / 1e9:,.0f} GB" if n_bytes < 1000 * _MOST_BYTES else "more than a billion GB"
+        cure = f"{free / 1e9:,.0f} GB of memory are free; give a smaller one"
+        msg = f"`{name}`={size} is too large: {what} take {needed}, and {cure}."
+        raise about(name, ValueError(msg))
 
 
 def _of_this_process(device: torch.device) -> torch.device:

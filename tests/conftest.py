@@ -18,9 +18,16 @@ import numpy as np
 import pytest
 import sklearn.decomposition  # noqa: F401 (its first import draws from `random`, which is not our doing)
 import torch
+from hypothesis import settings
 
 mpl.use("Agg")
 sys.path.insert(0, str(Path(__file__).parent))  # for `_fits`, which test files share: they are no package
+
+# On how many examples a property is tried: the same ones always, others in the weekly run. No deadline, because time
+# depends on what else the machine does.
+settings.register_profile("usual", max_examples=200, deadline=None, derandomize=True)
+settings.register_profile("weekly", max_examples=2000, deadline=None, derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("SCGSR_EXAMPLES", "usual"))
 
 DATA_VARIABLE = "SCGSR_DATA"
 PUBLISHED = ["thymus_masscyt", "paul15"]

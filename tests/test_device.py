@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -181,6 +182,18 @@ def test_fits_in_threads_are_those_of_one_thread_and_leave_no_trace(cells):
         assert np.array_equal(one.obsm["X_gsr"], other.obsm["X_gsr"])
 
 
+def test_a_pool_of_threads_gives_the_bits_of_one_thread(cells):
+    def fit_and_map(seed):
+        adata = cells.copy()
+        tl.fit(adata, (4, 5), n_epochs=3, hidden=16, rng=seed)
+        tl.transform(adata, get.model(adata), key_added="again")
+        return adata.obsm["X_gsr"].tobytes(), adata.obsm["X_again"].tobytes(), adata.uns["gsr"]["id"]
+
+    alone = [fit_and_map(seed) for seed in range(4)]
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(fit_and_map, [*range(4), *range(4)])) == alone * 2
+
+
 def test_the_last_thread_to_leave_puts_back_what_the_first_one_found():
     values = ["before"]
     shared = _device._Shared(lambda: values[-1], values.append)
@@ -226,3 +239,33 @@ def test_pools_of_processes_give_the_same_bits_and_a_fork_does_not_wait_for_thre
     # With two threads the fork has one, and other bits.
     assert done.stdout.split("\n")[:-1] == [f"{method} {n_threads == 1}" for method in methods]
     assert ("this process was forked" in done.stderr) == (n_threads == 2)
+
+
+IN_A_FRESH_PROCESS = """
+import hashlib
+import anndata, numpy
+import scgsr
+
+rng = numpy.random.default_rng(0)
+values = 4 * (numpy.arange(400)[:, None] % 4 == numpy.arange(12) % 4) + rng.normal(size=(400, 12))
+adata = anndata.AnnData(values.astype("float32"))
+adata.obs["batch"] = [f"run {i % 3}" for i in range(400)]
+for graph in ((4, 5), scgsr.graphs.learned(12, n_neighbors=3)):
+    scgsr.tl.fit(adata, graph, batch_key="batch", n_epochs=4, hidden=16, device="cpu", progress=False)
+    scgsr.tl.score(adata, n_permutations=9)
+    print(adata.uns["gsr"]["id"], hashlib.sha256(adata.obsm["X_gsr"].tobytes()).hexdigest())
+    print(adata.obs["gsr"].to_list(), scgsr.get.scores(adata).to_csv())
+"""
+
+
+def test_fresh_processes_give_the_same_bits_whatever_the_order_of_their_sets():
+    said = set()
+    for seed in ("1", "2", "3"):  # of the hashes, which the order of a set follows
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-W", "ignore", "-c", IN_A_FRESH_PROCESS]
+        done = subprocess.run(
+            command, env={**environment, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        )
+        said.add(done.stdout)
+    assert len(said) == 1
+    assert len(said.pop().splitlines()) > 8

@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -58,7 +58,6 @@ def test_entries_that_add_up_do_so_first():
     assert twice.nnz == 2
 
 
-@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e4))
 def test_it_is_odd_and_inverted_by_sinh(value, cofactor):
     pair = _arcsinh.arcsinh(np.array([[value], [-value]]), np.array([cofactor]))

@@ -20,6 +20,8 @@ from scgsr.nn import FixedNoise, SpectralBottleneck, StructuredLayer
 
 # Slope of the hidden layers' leaky ReLU for negative input (the released setting).
 NEGATIVE_SLOPE = 0.2
+# So many standard deviations a threshold or a noise may be: their squares, and sums of them, fit into float32.
+_MOST = 1e9
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,12 @@ class AutoencoderConfig:
         if self.n_components is not None:
             object.__setattr__(self, "n_components", _checks.positive_int("n_components", self.n_components))
         if self.threshold is not None:
-            object.__setattr__(self, "threshold", _checks.number("threshold", self.threshold))
+            object.__setattr__(
+                self, "threshold", _checks.number("threshold", self.threshold, minimum=-_MOST, maximum=_MOST)
+            )
         object.__setattr__(self, "least", _checks.number("least", self.least, minimum=0))
         if not isinstance(self.noise, FixedNoise):
-            object.__setattr__(self, "noise", _checks.number("noise", self.noise, minimum=0))
+            object.__setattr__(self, "noise", _checks.number("noise", self.noise, minimum=0, maximum=_MOST))
         object.__setattr__(self, "diffusion", _checks.positive_int("diffusion", self.diffusion, minimum=0))
         if self.atoms is not None:
             _checks.instance("atoms", self.atoms, Atoms, hint="Make them with scgsr.graphs.Atoms.")

@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scgsr import _device
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anndata import AnnData
     from numpy.typing import NDArray
+
+
+# Bytes that simulated cells take while they are made.
+_PER_VALUE, _PER_CELL = 25, 150
+
+
+def check_size(sizes: Mapping[str, int], n_values: int, *, per_value: int = _PER_VALUE) -> None:
+    """Raise ValueError, with the largest of the sizes, for cells that memory does not hold, before they are made."""
+    n_bytes = per_value * n_values + _PER_CELL * sizes["n_cells"]
+    _device.check_memory(sizes, n_bytes, "so many cells and features")
 
 
 def cells(values: NDArray[np.floating], *, obs: Mapping[str, Any], var: pd.DataFrame) -> AnnData:

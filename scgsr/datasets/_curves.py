@@ -9,7 +9,7 @@ import pandas as pd
 
 from scgsr._checks import number, positive_int
 from scgsr._random import generator
-from scgsr.datasets._cells import cells
+from scgsr.datasets._cells import cells, check_size
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -63,6 +63,7 @@ def line(n_cells: int = 1000, *, n_features: int = 50, width: float = 0.1, noise
     True
     """
     n_cells, n_features = positive_int("n_cells", n_cells), positive_int("n_features", n_features, minimum=2)
+    check_size({"n_cells": n_cells, "n_features": n_features}, n_cells * n_features)
     width, noise = number("width", width, minimum=0, exclusive=True), number("noise", noise, minimum=0)
     random = generator(rng)
     position = random.random(n_cells)
@@ -118,6 +119,7 @@ def circle(
     True
     """
     n_cells, n_features = positive_int("n_cells", n_cells), positive_int("n_features", n_features, minimum=3)
+    check_size({"n_cells": n_cells, "n_features": n_features}, n_cells * n_features)
     width, noise = number("width", width, minimum=0, exclusive=True), number("noise", noise, minimum=0)
     random = generator(rng)
     angle = 2 * np.pi * random.random(n_cells)

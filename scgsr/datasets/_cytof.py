@@ -9,7 +9,7 @@ import pandas as pd
 
 from scgsr._checks import number, positive_int
 from scgsr._random import generator
-from scgsr.datasets._cells import cells
+from scgsr.datasets._cells import cells, check_size
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -95,6 +95,7 @@ def cytof_panel(n_cells: int = 4000, *, dropout: float = 0.05, rng: Rng = 0) -> 
     'CD123'
     """
     n_cells, dropout = positive_int("n_cells", n_cells), number("dropout", dropout, minimum=0, maximum=1)
+    check_size({"n_cells": n_cells}, n_cells * (len(_TYPE_MARKERS) + len(_STATE_MARKERS)), per_value=60)
     random = generator(rng)
     names = list(_POPULATIONS)
     frequencies = [frequency for frequency, _ in _POPULATIONS.values()]

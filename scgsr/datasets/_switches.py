@@ -10,13 +10,17 @@ import pandas as pd
 
 from scgsr._checks import number, positive_int
 from scgsr._random import generator
-from scgsr.datasets._cells import cells
+from scgsr.datasets._cells import cells, check_size
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from scgsr._random import Rng
+
+
+# The name of a state takes the room of so many values for each bit.
+_LETTERS = 4
 
 
 def bit_patterns(
@@ -78,6 +82,8 @@ def bit_patterns(
     """
     n_cells, n_bits = positive_int("n_cells", n_cells), positive_int("n_bits", n_bits)
     n_features_per_bit = positive_int("n_features_per_bit", n_features_per_bit)
+    sizes = {"n_cells": n_cells, "n_bits": n_bits, "n_features_per_bit": n_features_per_bit}
+    check_size(sizes, n_cells * n_bits * (n_features_per_bit + _LETTERS))
     noise, scale = number("noise", noise, minimum=0), number("scale", scale, minimum=0, exclusive=True)
     random = generator(rng)
     bits = random.random((n_cells, n_bits)) < 0.5
@@ -147,6 +153,8 @@ def hub_and_spoke(
     """
     n_cells, n_modules = positive_int("n_cells", n_cells), positive_int("n_modules", n_modules, minimum=2)
     n_features_per_module = positive_int("n_features_per_module", n_features_per_module)
+    sizes = {"n_cells": n_cells, "n_modules": n_modules, "n_features_per_module": n_features_per_module}
+    check_size(sizes, n_cells * n_modules * n_features_per_module)
     correlation, shift = number("correlation", correlation, minimum=0, maximum=1), number("shift", shift)
     random = generator(rng)
     up = random.integers(n_modules, size=n_cells)
@@ -226,6 +234,9 @@ def branching_tree(
     n_cells, depth = positive_int("n_cells", n_cells), positive_int("depth", depth)
     branching = positive_int("branching", branching, minimum=2)
     n_features_per_branch = positive_int("n_features_per_branch", n_features_per_branch)
+    sizes = {"n_cells": n_cells, "depth": depth, "branching": branching, "n_features_per_branch": n_features_per_branch}
+    least = branching ** min(depth - 1, 64)  # branches; more than any memory holds, where there are more
+    check_size(sizes, least * (n_cells * n_features_per_branch + 2 * least))
     noise = number("noise", noise, minimum=0)
     random = generator(rng)
     names, ancestors = _tree(depth, branching)

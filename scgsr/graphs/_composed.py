@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import block_diag, csr_matrix, identity, kron, sparray, spmatrix
 
 from scgsr._checks import about, instance, log, positive_int
-from scgsr.graphs._graph import NeuronGraph, checked_adjacency
+from scgsr.graphs._graph import NeuronGraph, check_size, checked_adjacency
 from scgsr.graphs._layout import circle, layout, pack
 
 
@@ -36,6 +36,7 @@ def modules(n_modules: int, size: int) -> NeuronGraph:
     NeuronGraph('modules': 15 neurons, 30 edges, 3 components)
     """
     n_modules, size = positive_int("n_modules", n_modules), positive_int("size", size)
+    check_size({"n_modules": n_modules, "size": size}, n_modules * size, n_modules * size**2)
     adjacency = csr_matrix(block_diag([_clique(size)] * n_modules))
     return NeuronGraph(adjacency, pack([circle(size)] * n_modules), name="modules")
 
@@ -69,6 +70,7 @@ def capsules(n_capsules: int, size: int) -> NeuronGraph:
     NeuronGraph('capsules': 160 neurons, 720 edges, 16 components)
     """
     n_capsules, size = positive_int("n_capsules", n_capsules), positive_int("size", size)
+    check_size({"n_capsules": n_capsules, "size": size}, n_capsules * size, n_capsules**2 * size)
     row, column = np.divmod(np.arange(n_capsules * size), size)
     adjacency = csr_matrix(kron(_clique(n_capsules), identity(size)))
     return NeuronGraph(adjacency, np.column_stack([column, -row]), (n_capsules, size), name="capsules")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,16 @@ import numpy as np
 import scipy
 from scipy.sparse import csr_matrix, sparray, spmatrix
 
+from scgsr import _device
 from scgsr._checks import about, instance, log, positive_int
 from scgsr.graphs._laplacian import laplacian
 
 # Weights that differ from their mirror by less than this share of the largest are symmetric up to float32 rounding.
 _ROUNDING = 1e-6
+# Sums of weights must be numbers that float32 can hold; the inverse of a weight below the least cannot be computed.
+_HEAVIEST, _LIGHTEST = 1e30, float(np.finfo(np.float64).tiny)
+# Bytes that a graph takes while it is made.
+_PER_NEURON, _PER_EDGE = 60, 100
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,6 +162,11 @@ class NeuronGraph:
         return NeuronGraph(self.adjacency[order][:, order], self.positions[order], image_shape, self.name)
 
 
+def check_size(sizes: Mapping[str, int], n_neurons: int, n_edges: int) -> None:
+    """Raise ValueError, with the largest of the sizes, for a graph that memory does not hold, before it is made."""
+    _device.check_memory(sizes, _PER_NEURON * n_neurons + _PER_EDGE * n_edges, "the neurons and their edges")
+
+
 def checked_adjacency(adjacency: Any) -> csr_matrix:
     """Return a CSR float64 copy without self loops and explicit zeros, exactly symmetric."""
     instance("adjacency", adjacency, (np.ndarray, spmatrix, sparray), hint="Convert it with numpy.asarray.")
@@ -173,6 +183,10 @@ def checked_adjacency(adjacency: Any) -> csr_matrix:
     if matrix.nnz and matrix.data.min() < 0:
         msg = f"`adjacency` must not be negative, got a smallest weight of {matrix.data.min():g}."
         raise about("adjacency", ValueError(msg))
+    if matrix.nnz and matrix.data.max() > _HEAVIEST:
+        msg = f"`adjacency` must have weights up to {_HEAVIEST:g}, got {matrix.data.max():g}: divide it by its largest."
+        raise about("adjacency", ValueError(msg))
+    matrix.data[matrix.data < _LIGHTEST] = 0
     asymmetry = abs(matrix - matrix.T).max()
     if asymmetry > _ROUNDING * matrix.max():
         msg = (

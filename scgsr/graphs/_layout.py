@@ -6,6 +6,9 @@ import numpy as np
 import scipy
 from scipy.sparse import csr_matrix
 
+from scgsr import _device
+from scgsr._checks import about
+
 # Space left between components, in units of the distance between neighbours.
 _GAP = 2.5
 # Space from one isolated node to the next: far enough to be seen one by one.
@@ -17,6 +20,8 @@ _AREA_RADIUS = 0.8
 # Distance between the points that stand for the area.
 _AREA_STEP = 0.1
 _N_STRESS_STEPS, _N_LLOYD_STEPS = 100, 10
+# How many widths are tried for a drawing of many components, and the bytes for each pair of nodes of one.
+_N_WIDTHS, _PER_PAIR = 100, 100
 
 
 def on_circle(turns: np.ndarray, radius: float) -> np.ndarray:
@@ -34,7 +39,9 @@ def pack(blocks: list[np.ndarray]) -> np.ndarray:
     """Return drawings side by side in rows, with a gap between them, in the order given, (n, 2)."""
     blocks = [block - block.min(axis=0) for block in blocks]
     sizes = np.array([block.max(axis=0) for block in blocks]) + _GAP
-    candidates = [_shelves(sizes, width) for width in np.cumsum(sizes[:, 0])]
+    widths = np.cumsum(sizes[:, 0])
+    tried = widths if len(widths) <= _N_WIDTHS else np.quantile(widths, np.linspace(0, 1, _N_WIDTHS) ** 2)
+    candidates = [_shelves(sizes, width) for width in tried]
     corners = min(candidates, key=lambda corners: (np.max(corners + sizes, axis=0) / (_ASPECT, 1)).max())
     # Rows run downwards, so that the first drawing is at the top left.
     shifts = np.column_stack([corners[:, 0], -corners[:, 1] - sizes[:, 1]])
@@ -56,6 +63,11 @@ def layout(adjacency: csr_matrix) -> np.ndarray:
     -------
     Float64 array (n, 2), x to the right and y up.
 
+    Raises
+    ------
+    ValueError
+        If memory does not hold the distances between the nodes of a component.
+
     Examples
     --------
     >>> import numpy as np
@@ -64,8 +76,10 @@ def layout(adjacency: csr_matrix) -> np.ndarray:
     >>> bool(np.allclose(np.linalg.norm(np.diff(positions, axis=0), axis=1), 1, atol=0.2))
     True
     """
-    n_components, component = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
-    members = sorted((np.flatnonzero(component == c) for c in range(n_components)), key=len, reverse=True)
+    _, component = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
+    _check_memory(int(np.bincount(component).max()))
+    ends = np.cumsum(np.bincount(component))[:-1]
+    members = sorted(np.split(np.argsort(component, kind="stable"), ends), key=len, reverse=True)
     connected = [nodes for nodes in members if len(nodes) > 1]
     positions = np.zeros((adjacency.shape[0], 2))
     bottom_left, width = np.zeros(2), 0.0
@@ -78,6 +92,17 @@ def layout(adjacency: csr_matrix) -> np.ndarray:
     row, column = np.divmod(np.arange(len(isolated)), columns)
     positions[isolated] = bottom_left - (0, _GAP) + _ISOLATED_GAP * np.column_stack([column, -row])
     return positions
+
+
+def _check_memory(n: int) -> None:
+    """Raise ValueError if memory does not hold what is computed for each pair of nodes of a component."""
+    n_bytes, free = _PER_PAIR * n**2, _device.free_memory()
+    if n_bytes > free:
+        msg = (
+            f"`adjacency` ties {n:,} neurons together, and to find their places takes {n_bytes / 1e9:,.0f} GB, where "
+            f"{free / 1e9:,.0f} GB of memory are free; give their positions."
+        )
+        raise about("adjacency", ValueError(msg))
 
 
 def _shelves(sizes: np.ndarray, width: float) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from scgsr._checks import positive_int
-from scgsr.graphs._graph import NeuronGraph
+from scgsr.graphs._graph import NeuronGraph, check_size
 from scgsr.graphs._layout import circle, on_circle
 
 
@@ -45,6 +45,7 @@ def grid(height: int, width: int | None = None, *, diagonal: bool = False, perio
     """
     height = positive_int("height", height)
     width = height if width is None else positive_int("width", width)
+    check_size({"height": height, "width": width}, height * width, (4 if diagonal else 2) * height * width)
     row, column = np.divmod(np.arange(height * width), width)
     steps = [(0, 1), (1, 0), *([(1, 1), (1, -1)] if diagonal else [])]
     sources, targets = [], []
@@ -84,6 +85,7 @@ def ring(n: int) -> NeuronGraph:
     NeuronGraph('ring': 20 neurons, 20 edges, 1 component)
     """
     n = positive_int("n", n, minimum=3)
+    check_size({"n": n}, n, n)
     node = np.arange(n)
     return NeuronGraph(_adjacency(n, node, (node + 1) % n), circle(n), name="ring")
 
@@ -112,6 +114,7 @@ def path(n: int) -> NeuronGraph:
     NeuronGraph('path': 10 neurons, 9 edges, 1 component)
     """
     n = positive_int("n", n)
+    check_size({"n": n}, n, n)
     node = np.arange(n)
     return NeuronGraph(_adjacency(n, node[:-1], node[1:]), np.column_stack([node, 0 * node]), name="path")
 
@@ -140,6 +143,7 @@ def star(n: int) -> NeuronGraph:
     NeuronGraph('star': 6 neurons, 5 edges, 1 component)
     """
     n = positive_int("n", n, minimum=2)
+    check_size({"n": n}, n, n)
     spokes = np.arange(1, n)
     positions = np.vstack([np.zeros(2), circle(n - 1, radius=1.0)])
     return NeuronGraph(_adjacency(n, 0 * spokes, spokes), positions, name="star")
@@ -174,6 +178,8 @@ def tree(depth: int, *, branching: int = 2) -> NeuronGraph:
     """
     depth = positive_int("depth", depth, minimum=1)
     branching = positive_int("branching", branching, minimum=2)
+    least = branching ** min(depth, 64)  # more than any memory holds, where it is not the size of the last generation
+    check_size({"depth": depth, "branching": branching}, least, least)
     sizes = [branching**level for level in range(depth + 1)]
     child = np.arange(1, sum(sizes))
     # Half a step aside, a generation is centred on the one above it.
@@ -215,6 +221,7 @@ def wishbone(n_stem: int, n_branch: int, *, n_branches: int = 2) -> NeuronGraph:
     n_stem, n_branch = positive_int("n_stem", n_stem), positive_int("n_branch", n_branch)
     n_branches = positive_int("n_branches", n_branches)
     n = n_stem + n_branches * n_branch
+    check_size({"n_stem": n_stem, "n_branch": n_branch, "n_branches": n_branches}, n, n)
     child = np.arange(1, n)
     first_of_branch = (child >= n_stem) & ((child - n_stem) % n_branch == 0)
     stem = np.column_stack([np.zeros(n_stem), np.arange(1 - n_stem, 1)])

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from scgsr import _checks
 
+# Squares of more, summed over the features, come near what float32 can hold.
+_MOST_NOISE = 1e9
+
 
 @dataclass(frozen=True)
 class Decay:
@@ -65,7 +68,7 @@ class FixedNoise:
     Raises
     ------
     TypeError, ValueError
-        If it is no number of at least 0.
+        If it is no number from 0 to 1e9.
 
     Examples
     --------
@@ -77,4 +80,4 @@ class FixedNoise:
     sd: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sd", _checks.number("sd", self.sd, minimum=0))
+        object.__setattr__(self, "sd", _checks.number("sd", self.sd, minimum=0, maximum=_MOST_NOISE))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from scgsr import _checks, _values
+from scgsr import _checks, _device, _values
 from scgsr._checks import about
 from scgsr._model import AutoencoderConfig
 from scgsr.graphs import Atoms, LearnedGraph, NeuronGraph, grid
@@ -47,6 +48,7 @@ def network_config(
         n_components=min(_values.N_COMPONENTS, n_features) if view.scaling == "pca" else None,
         origins=() if view.origins is None else view.origins.names,
     )
+    _check_memory(config, graph.n_neurons)
     if config.atoms is None:
         return config
     if isinstance(graph, LearnedGraph):
@@ -60,3 +62,10 @@ def network_config(
             msg = f"`{name}`={value!r} has no meaning with `atoms`, whose layer has none; leave it out."
             raise about(name, ValueError(msg))
     return replace(config, threshold=None)
+
+
+def _check_memory(config: AutoencoderConfig, n_neurons: int) -> None:
+    """Refuse widths that memory does not hold: each weight, with its gradient and what Adam keeps, takes 16 bytes."""
+    widths = [config.n_components or config.n_features, *config.widths, n_neurons]
+    n_weights = 2 * sum(one * other for one, other in pairwise(widths))
+    _device.check_memory({"hidden": max(config.widths, default=0), "graph": n_neurons}, 16 * n_weights, "the weights")

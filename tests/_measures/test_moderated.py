@@ -64,7 +64,7 @@ def test_a_scale_makes_variances_comparable():
     np.testing.assert_allclose(found.effect, alike.effect * spread[:, None])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4)
 @given(seed=st.integers(0, 10**6), n_units=st.integers(1, 12), missing=st.floats(0, 0.9))
 def test_what_is_missing_is_left_out_and_never_guessed(seed, n_units, missing):
     rng = np.random.default_rng(seed)

@@ -14,8 +14,8 @@ from scipy.sparse.csgraph import connected_components
 from scgsr import graphs
 from scgsr.graphs._coactivation import KERNELS, WEAKEST_EDGE
 
-# Time depends on what else the machine does, so no deadline.
-quick = settings(deadline=None, max_examples=40)
+# Fewer than of other properties: each takes a while.
+quick = settings(max_examples=settings.default.max_examples // 5)
 
 
 def simulated(n_cells=400, n_modules=4, size=6, n_dead=3, seed=0):

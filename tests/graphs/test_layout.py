@@ -13,8 +13,8 @@ from scipy.spatial.distance import pdist
 from scgsr import graphs
 from scgsr.graphs._layout import _start, layout
 
-# Time depends on what else the machine does, so no deadline.
-quick = settings(deadline=None, max_examples=40)
+# Fewer than of other properties: each takes a while.
+quick = settings(max_examples=settings.default.max_examples // 5)
 
 
 def random_graph(seed, n, density):
