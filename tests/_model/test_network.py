@@ -13,12 +13,11 @@ from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr.nn import FixedNoise
 
 
-def make(graph, *, hidden=(20, 10), threshold=1.0, noise=0.3, diffusion=1, seed=0):
-    return Autoencoder.initialised(
-        AutoencoderConfig(n_features=6, hidden=hidden, threshold=threshold, noise=noise, diffusion=diffusion),
-        graph,
-        seed,
+def make(graph, *, hidden=(20, 10), threshold=1.0, noise=0.3, diffusion=1, seed=0, atoms=None):
+    config = AutoencoderConfig(
+        n_features=6, hidden=hidden, threshold=threshold, noise=noise, diffusion=diffusion, atoms=atoms
     )
+    return Autoencoder.initialised(config, graph, seed)
 
 
 @pytest.fixture
@@ -166,6 +165,16 @@ def test_noise_is_no_way_for_the_gradient(size, features):
     noise = network.noise(len(activations), torch.Generator().manual_seed(0))
     network.noisy(activations, noise).sum().backward()
     torch.testing.assert_close(activations.grad, torch.ones_like(activations))
+
+
+@pytest.mark.parametrize("settings", [{"diffusion": 0}, {"threshold": None}, {"atoms": graphs.Atoms()}], ids=str)
+def test_a_network_from_arrays_can_be_moved(settings, features):
+    """Nothing of it is left on the device without values on which it was made."""
+    network = make(graphs.grid(3, 4), **settings).eval()
+    arrays = {name: value.numpy() for name, value in network.state_dict().items()}
+    again = Autoencoder.with_weights(network.config, graphs.grid(3, 4), arrays)
+    assert not [name for name, value in again.named_buffers() if value.is_meta]
+    assert torch.equal(again.to("cpu").encode(features), network.encode(features))
 
 
 @pytest.mark.parametrize("threshold", [0.5, None])
