@@ -15,6 +15,8 @@ from scgsr import _checks, _ranks
 from scgsr._checks import about, log
 
 PRECISIONS = ("tf32", "bf16")
+# How the steps of training are carried out: `scgsr._train._execution` says what each of these means.
+STEPS = ("plain", "compiled", "captured")
 # Data may take this share of the memory that is free on a device.
 _SHARE_OF_FREE = 0.5
 # No host has more memory, also where the system does not tell how much there is.
@@ -66,6 +68,32 @@ def check_precision(precision: str | None, device: torch.device) -> str | None:
         msg = f"`precision`='bf16' is not available on {device.type} with this version of torch; leave it None."
         raise about("precision", ValueError(msg))
     return precision
+
+
+def check_step(step: str, device: torch.device) -> str:
+    """Return how steps are carried out, if the device can do so."""
+    _checks.one_of("step", step, STEPS)
+    if step == "captured" and device.type != "cuda":
+        msg = f"`step`='captured' is for CUDA devices, and this is {device.type}; leave it out, or take 'compiled'."
+        raise about("step", ValueError(msg))
+    return step
+
+
+def too_many_at_once(n_cells: int, device: torch.device) -> MemoryError:
+    """Return what to raise where a step of training on so many cells runs out of the device's memory."""
+    fewer = f"try `batch_size`={n_cells // 2}, or " if n_cells >= 4 else ""
+    msg = f"`batch_size`: a step on {n_cells} cells needs more memory than {device} has; {fewer}give `device`='cpu'."
+    return about("batch_size", MemoryError(msg))
+
+
+@contextmanager
+def within_its_memory(device: torch.device) -> Iterator[None]:
+    """Let a device that runs out of memory end in words of ours, where smaller batches would not help."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        msg = f"`device`={str(device)!r} has too little memory for this fit; free it of other work, or give 'cpu'."
+        raise about("device", MemoryError(msg)) from error
 
 
 class _Shared:

@@ -64,6 +64,24 @@ def test_precisions_of_the_cpu(precision):
     assert _device.check_precision(precision, torch.device("cpu")) == precision
 
 
+def test_steps_are_captured_on_cuda_alone():
+    cuda, cpu = torch.device("cuda"), torch.device("cpu")
+    assert [_device.check_step(step, cuda) for step in _device.STEPS] == list(_device.STEPS)
+    assert [_device.check_step(step, cpu) for step in ("plain", "compiled")] == ["plain", "compiled"]
+    with pytest.raises(ValueError, match=r"`step`='captured' is for CUDA devices, and this is cpu; leave it out"):
+        _device.check_step("captured", cpu)
+    with pytest.raises(ValueError, match=r"`step`.*'graph'"):
+        _device.check_step("graph", cuda)
+
+
+def test_a_device_without_memory_says_so():
+    with (
+        pytest.raises(MemoryError, match="`device`='cuda:1' has too little memory"),
+        _device.within_its_memory(torch.device("cuda:1")),
+    ):
+        raise torch.OutOfMemoryError
+
+
 def test_a_format_of_cuda_is_refused_elsewhere():
     assert _device.check_precision("tf32", torch.device("cuda")) == "tf32"
     with pytest.raises(ValueError, match=r"`precision`='tf32'.*CUDA"):

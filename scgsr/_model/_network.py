@@ -214,21 +214,24 @@ class Autoencoder(nn.Module):
         activations = self.encode(features)
         return activations, self.decode(activations, origins)
 
-    def noisy(self, activations: Tensor, rng: torch.Generator) -> Tensor:
+    def noise(self, n_cells: int, rng: torch.Generator) -> Tensor | None:
+        """Return the random numbers that `noisy` takes for so many cells, (n_cells, n_neurons); None for no noise."""
+        if self.config.noise in (0, FixedNoise(0)):
+            return None
+        return _ranks.normal_like(self.output.weight.new_empty(n_cells, self.n_neurons), rng)
+
+    def noisy(self, activations: Tensor, noise: Tensor | None) -> Tensor:
         """Return the activations as the decoder sees them in training: (batch, n_neurons) -> (batch, n_neurons)."""
-        noise = self.config.noise
-        if noise in (0, FixedNoise(0)):
+        if noise is None:
             return activations
+        if isinstance(self.config.noise, FixedNoise):
+            return activations + noise * self.config.noise.sd
         with torch.no_grad():  # the network must not learn to lower the noise
-            drawn = _ranks.normal_like(activations, rng)
-            if isinstance(noise, FixedNoise):
-                drawn.mul_(noise.sd)
-            else:
-                # In units of each neuron's spread, so that information sits in which neurons fire, not in faint
-                # differences.
-                spread = _ranks.centred(activations)[1].sqrt_()  # (n_neurons,)
-                drawn.mul_(spread * noise)
-        return activations + drawn
+            # In units of each neuron's spread, so that information sits in which neurons fire, not in faint
+            # differences.
+            spread = _ranks.centred(activations)[1].sqrt_()  # (n_neurons,)
+            spread = spread * self.config.noise
+        return activations + noise * spread
 
 
 def _weight(name: str, value: np.ndarray, own: Tensor) -> Tensor:

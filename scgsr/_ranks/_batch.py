@@ -40,6 +40,12 @@ class _Batch:
 _BATCH: ContextVar[_Batch | None] = ContextVar("_BATCH", default=None)
 
 
+def _shared() -> _Batch | None:
+    """Return the batch that ranks share now; None for one's own alone, as where `torch.compile` reads the code."""
+    # The compiler cannot look into a context variable, and only a fit in one process is compiled.
+    return None if torch.compiler.is_compiling() else _BATCH.get()
+
+
 @contextmanager
 def one_batch(n_own: int) -> Iterator[None]:
     """Let statistics be those of one batch, of which this rank has `n_own` rows and the other ranks the rest."""
@@ -62,7 +68,7 @@ def one_batch(n_own: int) -> Iterator[None]:
 
 def n_rows(rows: Tensor) -> int:
     """Return how many rows the batch has of which these are one's own."""
-    batch = _BATCH.get()
+    batch = _shared()
     return len(rows) if batch is None else batch.n_rows
 
 
@@ -73,7 +79,7 @@ def pooled(own_mean: Tensor) -> Tensor:
     rank alike; not for what is then applied to rows, as in `centred`. What is equal on all ranks, such as a loss of the
     weights, stays as it is, and each rank takes a share of its gradient.
     """
-    batch = _BATCH.get()
+    batch = _shared()
     if batch is None:
         return own_mean
     result: Tensor = _Pooled.apply(own_mean, batch)  # type: ignore[no-untyped-call]
@@ -82,7 +88,7 @@ def pooled(own_mean: Tensor) -> Tensor:
 
 def centred(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Return rows less their mean, (batch, n), and their variance, (n,), by the number of rows."""
-    batch = _BATCH.get()
+    batch = _shared()
     if batch is None:
         deviations = rows - rows.mean(dim=0)
         return deviations, deviations.square().mean(dim=0)
@@ -92,7 +98,7 @@ def centred(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 def normalised(rows: Tensor, norm: nn.Module) -> Tensor:
     """Return what a normalisation, without weights if it is one of batches, makes of rows: (batch, n) -> (batch, n)."""
-    batch = _BATCH.get()
+    batch = _shared()
     if batch is None or not norm.training or not isinstance(norm, nn.BatchNorm1d):
         result: Tensor = norm(rows)
         return result
@@ -108,7 +114,7 @@ def normalised(rows: Tensor, norm: nn.Module) -> Tensor:
 
 def normal_like(rows: Tensor, rng: torch.Generator) -> Tensor:
     """Return standard normal numbers, (batch, n), as one process would draw them for the whole batch."""
-    batch = _BATCH.get()
+    batch = _shared()
     if batch is None:
         return torch.empty_like(rows).normal_(generator=rng)
     return rows.new_empty(batch.n_rows, *rows.shape[1:]).normal_(generator=rng)[batch.own]

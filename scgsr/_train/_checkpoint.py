@@ -23,9 +23,14 @@ _LETTERS_SHOWN = 60
 
 
 class Checkpoint:
-    """One run's state in a folder. The run's settings and data lie beside it: another run must not go on from it."""
+    """One run's state in a folder. The run's settings and data lie beside it: another run must not go on from it.
 
-    def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
+    What the bits depend on beside these, the `machine`, may differ, which is said.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], identity: Mapping[str, Any], *, device: str = "cpu", step: str = "plain"
+    ) -> None:
         _checks.instance("checkpoint", folder, (str, os.PathLike))
         if not os.fspath(folder):
             msg = "`checkpoint` must name a folder, got ''."
@@ -39,6 +44,7 @@ class Checkpoint:
         except OSError as error:
             msg = f"`checkpoint`={os.fspath(folder)!r} cannot be made a folder: {error.strerror}."
             raise about("checkpoint", type(error)(msg)) from error
+        self.machine = {**machine(), "device": device, "step": step}
         # As it will be read.
         self.identity = json.loads(json.dumps({"form": _FORM, **identity}, default=lambda value: value.tolist()))
 
@@ -49,7 +55,7 @@ class Checkpoint:
         with self.whole():
             identity, state = self._content()
             differ = [name for name in self.identity if identity.get(name) != self.identity[name]]
-            same_machine = bool(state["machine"] == machine())
+            there = {**self.machine, **state["machine"]}  # older states do not tell all
         if differ:
             shown = ", ".join(f"{name} ({_short(identity.get(name))} there)" for name in differ)
             msg = (
@@ -57,15 +63,15 @@ class Checkpoint:
                 "another folder, or delete it."
             )
             raise about("checkpoint", ValueError(msg))
-        if not same_machine:
-            log.warning("the checkpoint was written with %s, not %s: bits may differ", state["machine"], machine())
+        if there != self.machine:
+            log.warning("the checkpoint was written with %s, not %s: bits may differ", there, self.machine)
         return state
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Replace the state; a crash leaves either the old one or the new one."""
         from safetensors.numpy import save
 
-        tree, arrays = _model.pack({**state, "machine": machine()})
+        tree, arrays = _model.pack({**state, "machine": self.machine})
         content = {"identity": json.dumps(self.identity), "state": json.dumps(tree)}
         content["digest"] = _digest_of(content, arrays)
         _atomic.replace_file(self.path, save(arrays, metadata=content))

@@ -67,6 +67,7 @@ def learn(
     seed: int,
     device: torch.device,
     source: Mapping[str, Any],
+    step: str = "plain",
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Learned:
@@ -90,6 +91,8 @@ def learn(
         Where to compute.
     source
         Which values of the user's object the view holds; recorded among the parameters.
+    step
+        How steps are carried out.
     checkpoint
         Folder for the state after each epoch, from which a fit that was killed goes on.
     progress
@@ -97,11 +100,21 @@ def learn(
     """
     train_seed, novelty_seed, explainable_seed = _random.spawn(seed, 3)
     log.info("training on %s", _device.describe(device))
-    cells = view.cells(device)
-    with _device.multiplying(config.precision):
-        trained = train(cells, graph, network_config, config, seed=train_seed, checkpoint=checkpoint, progress=progress)
-    network = trained.network
-    activations = _model.encode(network, cells)
+    with _device.within_its_memory(device):
+        cells = view.cells(device)
+        with _device.multiplying(config.precision):
+            trained = train(
+                cells,
+                graph,
+                network_config,
+                config,
+                seed=train_seed,
+                step=step,
+                checkpoint=checkpoint,
+                progress=progress,
+            )
+        network = trained.network
+        activations = _model.encode(network, cells)
     _refuse_a_network_that_diverged(activations)
     held_out = np.zeros(len(activations), dtype=bool)
     held_out[trained.held_out] = True

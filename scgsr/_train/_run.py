@@ -46,20 +46,21 @@ class Run:
         *,
         order_seed: int,
         noise_seed: int,
+        step: str = "plain",
     ) -> None:
         self.rounds, self.known, self.judged = rounds, known, judged
         self.network, self.config, self.device = network, config, rounds.cells.device
         self.graph = graph if isinstance(graph, NeuronGraph) else edgeless(graph.n_neurons)
         self.regularizer = Regularizer(self.graph, factors_of(config.penalty), config.laplacian).to(self.device)
         self.order_rng = _random.generator(order_seed)
-        self.noise_rng = _random.torch_generator(noise_seed, self.device)
+        self.noise_seed, self.noise_rng = noise_seed, _random.torch_generator(noise_seed, self.device)
         # Epochs are compared on the same held-out cells, drawn by weight as in training. R2 is that of any.
         rng = _random.generator(order_seed)
         self.any_judged = replace(judged, weights=None).some(_CELLS_JUDGED, rng)
         self.judged_on = self.any_judged if judged.weights is None else judged.some(_CELLS_JUDGED, rng)
         self.n_epochs = config.epochs(rounds.n_cells, rounds.in_a_pass)
         n_steps = rounds.n_steps(self.n_epochs, config.batch_size)
-        self.stepper = Stepper(network, self.regularizer, config, n_steps)
+        self.stepper = Stepper(network, self.regularizer, config, n_steps, step)
         self.learner = GraphLearner(graph, n_steps, config.laplacian) if isinstance(graph, LearnedGraph) else None
         self.best = BestNetwork(network, patience=patience(self.n_epochs))
         self.history: list[dict[str, float]] = []
@@ -78,6 +79,7 @@ class Run:
             "history": pd.DataFrame(self.history),
             "order_rng": self.order_rng.bit_generator.state,
             "noise_rng": self.noise_rng.get_state().numpy(),
+            "device": self.device.type,
             "step": self.stepper.n_done,
             "stopped": self.stopped,
         }
@@ -98,13 +100,22 @@ class Run:
         self.best.load_state(state["best"])
         self.history = state["history"].to_dict("records")
         self.order_rng.bit_generator.state = state["order_rng"]
-        self.noise_rng.set_state(torch.tensor(state["noise_rng"]))
         self.stepper.n_done, self.stopped = state["step"], state["stopped"]
+        if self._is_of_same_device(state):
+            self.noise_rng.set_state(torch.tensor(state["noise_rng"]))
+        else:  # where random numbers come about in another way
+            seed = np.random.SeedSequence([self.noise_seed, self.stepper.n_done])
+            self.noise_rng = _random.torch_generator(seed, self.device)
         log.info("going on after epoch %d of %d", len(self.history), self.n_epochs)
+
+    def _is_of_same_device(self, state: Mapping[str, Any]) -> bool:
+        """Whether a state was written on a device of this kind; older ones were."""
+        return bool(state.get("device", self.device.type) == self.device.type)
 
     def _check(self, state: Mapping[str, Any]) -> None:
         own, best = self.state(), state["best"]
-        for part in ("network", "schedule", "order_rng", "noise_rng", "step", "stopped"):
+        of_device = ("noise_rng",) if self._is_of_same_device(state) else ()
+        for part in ("network", "schedule", "order_rng", *of_device, "step", "stopped"):
             check_like(state[part], own[part], part)
         if best["weights"]:
             check_like(best["weights"], own["network"], "best")
@@ -120,6 +131,7 @@ class Run:
         self.graph = graph
         self.network.layer.set_graph(graph)
         self.regularizer.set_graph(graph)
+        self.stepper.graph_has_changed()
 
     def fit(self, checkpoint: Checkpoint | None, progress: bool | None) -> None:
         """Train for the epochs that are left, or fewer if the objective stops improving; keep the best network."""

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+# What an optimiser's state says of the way in which it computes.
+_HOW = ("foreach", "capturable", "differentiable", "fused")
+
 
 def check_like(stored: Any, own: Any, part: str) -> None:
     """Raise ValueError unless a part of a state is built as another one: its keys, types and shapes, finite numbers."""
@@ -70,5 +73,9 @@ def load_optimiser(optimiser: torch.optim.Optimizer, stored: Mapping[str, Any]) 
         step = np.zeros((), dtype=np.float32)
         check_like(values, {"step": step, "exp_avg": like, "exp_avg_sq": like}, "optimiser")
     moments = {int(number): arrays_to_tensors(values) for number, values in stored["state"].items()}
-    groups = [{**group, "betas": tuple(group["betas"])} for group in stored["param_groups"]]
+    # How it computes is a matter of the device.
+    own = [{name: group[name] for name in _HOW} for group in optimiser.param_groups]
+    groups = [
+        {**group, "betas": tuple(group["betas"]), **how} for group, how in zip(stored["param_groups"], own, strict=True)
+    ]
     optimiser.load_state_dict({"state": moments, "param_groups": groups})

@@ -10,6 +10,7 @@ from torch import Tensor
 from scgsr import _device, _ranks
 from scgsr._model import Autoencoder
 from scgsr._train._config import TrainConfig, value_at
+from scgsr._train._execution import Objective, execution
 from scgsr._train._losses import left_out, squared_error
 from scgsr._train._regularizer import Regularizer
 from scgsr._values import Minibatch
@@ -19,7 +20,10 @@ _WITH_FUSED_ADAM = ("cpu", "cuda")
 
 
 class Losses(NamedTuple):
-    """The parts of the objective, reconstruction + smoothness * penalty, each a scalar tensor without a gradient."""
+    """The parts of the objective, reconstruction + smoothness * penalty, each a scalar tensor without a gradient.
+
+    They are valid until the next step.
+    """
 
     reconstruction: Tensor
     penalty: Tensor
@@ -31,7 +35,9 @@ class Stepper:
     Nothing here is read back from the device, so that a GPU is never kept waiting.
     """
 
-    def __init__(self, network: Autoencoder, regularizer: Regularizer, config: TrainConfig, n_steps: int) -> None:
+    def __init__(
+        self, network: Autoencoder, regularizer: Regularizer, config: TrainConfig, n_steps: int, step: str = "plain"
+    ) -> None:
         self.network, self.regularizer, self.config, self.n_steps = network, regularizer, config, n_steps
         self.optimiser = torch.optim.Adam(
             network.parameters(),
@@ -40,34 +46,50 @@ class Stepper:
         )
         self.schedule = config.schedule(self.optimiser, n_steps)
         self.n_done = 0
+        # What the losses are multiplied by: 1 and the smoothness, a tensor that a captured step reads anew.
+        self._weights = torch.ones((), device=network.device), torch.ones((), device=network.device)
+        self._execution = execution(step, self.losses, self._backward, network.parameters())
 
     def step(self, batch: Minibatch, noise_rng: torch.Generator) -> Losses:
         """Update the weights by a batch, and return the losses before the update.
 
         Of several ranks each gives its own rows of the batch; the losses are those of the whole batch.
         """
-        smoothness = self.config.smoothness_at(self.n_done, self.n_steps)
-        self.optimiser.zero_grad()
-        with _ranks.one_batch(len(batch.features)):
-            reconstruction, penalty = self._losses(batch, noise_rng)
-            torch.add(reconstruction, penalty, alpha=smoothness).backward()
+        self._weights[1].fill_(self.config.smoothness_at(self.n_done, self.n_steps))
+        try:
+            losses = self._execution(batch, noise_rng)
+        except torch.OutOfMemoryError as error:
+            raise _device.too_many_at_once(len(batch.features), self.network.device) from error
         _ranks.sum_gradients(self.network.parameters())
         self.optimiser.step()
         self.schedule.step()
         self.n_done += 1
-        return Losses(reconstruction.detach(), penalty.detach())
+        return Losses(*losses)
 
-    def _losses(self, batch: Minibatch, noise_rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def graph_has_changed(self) -> None:
+        """Forget what was captured with the neuron graph that was there."""
+        self._execution.forget()
+
+    def losses(self, features: Tensor, origins: Tensor | None, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return reconstruction error and penalty; what makes the layer structured is never of low precision."""
-        network, layer, features = self.network, self.network.layer, batch.features
+        network, layer = self.network, self.network.layer
         inputs = network.inputs(features)  # (batch, n_inputs)
         with _device.low_precision(self.config.precision, features.device):
             responses = layer.linear(network.encoder(inputs))  # (batch, n_neurons)
         activations = layer.respond(responses.to(features.dtype))
         penalty = self.regularizer(activations, layer.linear.weight)
         with _device.low_precision(self.config.precision, features.device):
-            outputs = network.outputs(network.noisy(activations, noise_rng), batch.origins)
+            outputs = network.outputs(network.noisy(activations, noise), origins)
         error = squared_error(inputs, outputs.to(features.dtype))
         if network.front is not None:
             error = error + left_out(features, inputs)
         return error, penalty
+
+    def _backward(self, losses: Objective, batch: Minibatch, noise_rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Leave the gradient in the weights, and return the losses; all that this reads are tensors."""
+        self.optimiser.zero_grad()
+        with _ranks.one_batch(len(batch.features)):
+            noise = self.network.noise(len(batch.features), noise_rng)
+            reconstruction, penalty = losses(batch.features, batch.origins, noise)
+            torch.autograd.backward((reconstruction, penalty), self._weights)
+        return reconstruction.detach(), penalty.detach()

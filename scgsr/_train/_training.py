@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -48,6 +49,7 @@ def train(
     config: TrainConfig,
     *,
     seed: int,
+    step: str = "plain",
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Trained:
@@ -63,6 +65,8 @@ def train(
         The network, and how to train it on this graph (:meth:`TrainConfig.on`).
     seed
         Seed of the weights, the split, the order of the cells and the noise.
+    step
+        How steps are carried out.
     checkpoint
         Folder for the state after each epoch.
     progress
@@ -79,11 +83,9 @@ def train(
     weigh = _look(network, known, config.balance, balance_seed)
     known, judged = (replace(part, weights=weigh(part)) for part in (known, judged))
     rounds = Rounds(cells, training, weigh, known, seed=rounds_seed)
-    run = Run(rounds, known, judged, network, graph, config, order_seed=order_seed, noise_seed=noise_seed)
-    file = state = None
-    if checkpoint is not None:
-        file = _ranks.on_first(lambda: Checkpoint(checkpoint, {"data": cells.digest, **settings}))
-        state = _ranks.on_first(file.read)
+    seeds = {"order_seed": order_seed, "noise_seed": noise_seed}
+    run = Run(rounds, known, judged, network, graph, config, **seeds, step=step)
+    file, state = (None, None) if checkpoint is None else _opened(checkpoint, cells, settings, step)
     if file is not None and state is not None:
         with file.whole():
             run.load_state(state)
@@ -155,6 +157,15 @@ def _drawn(graph: NeuronGraph, learner: GraphLearner) -> NeuronGraph:
     return replace(graph, positions=layout(graph.adjacency))
 
 
+def _opened(
+    folder: str | os.PathLike[str], cells: Cells, settings: Mapping[str, Any], step: str
+) -> tuple[Checkpoint, dict[str, Any] | None]:
+    """Return the checkpoint of a run, and the state in it, if there is one."""
+    identity, device = {"data": cells.digest, **settings}, cells.device.type
+    file = _ranks.on_first(lambda: Checkpoint(folder, identity, device=device, step=step))
+    return file, _ranks.on_first(file.read)
+
+
 def _settings(
     cells: Cells, graph: NeuronGraph | LearnedGraph, network: AutoencoderConfig, config: TrainConfig, seed: int
 ) -> dict[str, Any]:
@@ -164,7 +175,6 @@ def _settings(
         **network.to_dict(),
         **asdict(config),
         "seed": seed,
-        "device": cells.device.type,
     }
-    _ranks.check_equal(f"{cells.shape} {settings}", np.stack(cells.moments))
+    _ranks.check_equal(f"{cells.shape} {cells.device.type} {settings}", np.stack(cells.moments))
     return settings

@@ -31,7 +31,8 @@ class LaplacianProduct(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return rows @ L."""
-        if self._entries is None or rows.device.type not in _WITH_SPARSE:
+        # `torch.compile` takes no sparse matrices.
+        if torch.compiler.is_compiling() or self._entries is None or rows.device.type not in _WITH_SPARSE:
             return rows @ self.matrix
         self._entries = self._entries.to(device=rows.device, dtype=rows.dtype)  # once, where the penalty has moved
         return (self._entries @ rows.t().contiguous()).t()

@@ -139,7 +139,7 @@ class GraphSpectralPenalty(nn.Module):
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh."""
         check_size(graph, len(self.running_var))
-        self._graph = graph
+        self._graph, self._has_edges = graph, graph.n_edges > 0
         laplacian = graph.laplacian(self.laplacian)
         operator: LaplacianProduct | SparseSpectrum
         if self.penalty == "spectrum":
@@ -208,7 +208,7 @@ class GraphSpectralPenalty(nn.Module):
     @torch.no_grad()
     def value_and_gradient(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return the penalty of a batch, (batch, n_neurons), or of weights, a scalar, and its gradient."""
-        if not self._graph.n_edges:  # nothing to disagree about
+        if not self._has_edges:  # nothing to disagree about
             return values.new_zeros(()), torch.zeros_like(values)
         return self._formula(values, self.operator, self._scale_of)
 

@@ -75,10 +75,9 @@ class StructuredLayer(nn.Module):
     def set_graph(self, graph: NeuronGraph) -> None:
         """Replace the graph, as a learned one is at each refresh; the weights stay."""
         check_size(graph, self.linear.out_features)
-        if self.diffusion:
-            matrix = diffusion_matrix(graph.adjacency, self.diffusion)
-            weight = self.linear.weight
-            self.diffusion_matrix = torch.as_tensor(matrix, dtype=weight.dtype, device=weight.device)
+        weight = self.linear.weight
+        matrix = diffusion_matrix(graph.adjacency, self.diffusion) if self.diffusion else ()
+        self.diffusion_matrix = torch.as_tensor(matrix, dtype=weight.dtype, device=weight.device)
 
     def code(self, hidden: Tensor) -> Tensor:
         """Return the activations before they diffuse: (batch, in_features) -> (batch, n_neurons)."""

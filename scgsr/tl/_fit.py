@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scgsr import _adata, _checks, _device, _random, _ranks, _values
 from scgsr._adata import DEFAULT_KEY, UNSET, Keys, Unset
@@ -56,6 +56,7 @@ def fit(
     rng: Rng = 0,
     device: str | torch.device | None = None,
     precision: str | None = None,
+    step: str = "plain",
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
     key_added: str = DEFAULT_KEY,
@@ -160,9 +161,16 @@ def fit(
         None: float32. ``"bf16"`` trains the dense layers in bfloat16 with float32 weights: faster for thousands of
         features on processors that have the format. ``"tf32"`` lets a CUDA device round products to TF32. Both change
         the results a little; activations are always computed in float32.
+    step
+        How steps of training are carried out. ``"plain"``: operation by operation. ``"compiled"``: by `torch.compile`,
+        which takes about a minute first, and a C++ compiler on a CPU. ``"captured"``: on a CUDA device a step is
+        recorded once and replayed as a whole, which spares the start of its many small operations. Results agree up to
+        rounding. Where compiling or recording fails, a warning says why, and steps are plain. Several processes always
+        take plain steps.
     checkpoint
         Folder to which the state is written after each epoch. The same call with the same cells resumes an interrupted
         fit after the last complete epoch and gives a bit-identical result (on the same machine, with as many threads).
+        With another `device` or `step` it resumes as well, and a warning says that the result is not bit-identical.
     progress
         Show a progress bar. None: only in a terminal.
     key_added
@@ -198,6 +206,9 @@ def fit(
         If an argument is out of range or contradicts another, if `checkpoint` holds the state of another run, if the
         values are empty, not finite, constant or of a single cell, or if `key_added` names slots that no fit has
         written. The AnnData is then as before.
+    MemoryError
+        If the activations do not fit into memory, or a step not into that of the device; the message names a
+        `batch_size` to try.
 
     References
     ----------
@@ -213,6 +224,7 @@ def fit(
     (700, 64)
     """
     keys, neurons, seed, device = Keys(key_added), as_graph(graph), _random.seed_from(rng), _device.choose(device)
+    how: dict[str, Any] = {"device": device, "step": _device.check_step(step, device), "checkpoint": checkpoint}
     training = TrainConfig(
         smoothness=smoothness,
         start=start,
@@ -238,10 +250,9 @@ def fit(
             training.weighing(components=use_rep is not None or view.scaling == "pca"),
             resolution=resolution,
             seed=_ranks.on_first(lambda: seed),
-            device=device,
             source={**source, "scale": view.scaling},
-            checkpoint=checkpoint,
             progress=progress,
+            **how,
         )
         learned.report()
         return _written(adata, keys, learned, batch_key, copy=copy)

@@ -13,12 +13,11 @@ from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr.nn import FixedNoise
 
 
-def make(graph, *, hidden=(20, 10), threshold=1.0, noise=0.3, diffusion=1, seed=0):
-    return Autoencoder.initialised(
-        AutoencoderConfig(n_features=6, hidden=hidden, threshold=threshold, noise=noise, diffusion=diffusion),
-        graph,
-        seed,
+def make(graph, *, hidden=(20, 10), threshold=1.0, noise=0.3, diffusion=1, seed=0, atoms=None):
+    config = AutoencoderConfig(
+        n_features=6, hidden=hidden, threshold=threshold, noise=noise, diffusion=diffusion, atoms=atoms
     )
+    return Autoencoder.initialised(config, graph, seed)
 
 
 @pytest.fixture
@@ -96,10 +95,12 @@ def test_origins_survive_json():
 def test_noise_is_in_units_of_each_neurons_spread(features):
     activations = make(graphs.ring(12), noise=0).encode(features).detach()
     network, noise = make(graphs.ring(12), noise=0.5), torch.Generator().manual_seed(0)
-    seen = torch.stack([network.noisy(activations, noise) for _ in range(400)])
+    seen = torch.stack([network.noisy(activations, network.noise(len(activations), noise)) for _ in range(400)])
     spread = (seen - activations).std(dim=(0, 1))
     torch.testing.assert_close(spread, 0.5 * activations.std(dim=0, correction=0), rtol=0.05, atol=1e-3)
-    assert torch.equal(make(graphs.ring(12), noise=0).noisy(activations, noise), activations)
+    silent = make(graphs.ring(12), noise=0)
+    assert silent.noise(5, noise) is None
+    assert torch.equal(silent.noisy(activations, None), activations)
 
 
 @pytest.mark.parametrize("hidden", [(2,), (5, 3), (20,), ()])
@@ -146,23 +147,34 @@ def test_fixed_noise_has_one_size_for_all_neurons():
         network = Autoencoder.initialised(
             AutoencoderConfig(n_features=7, hidden=(8,), threshold=None, noise=noise, diffusion=0), graphs.grid(3, 4), 0
         )
-        added = network.noisy(x, torch.Generator().manual_seed(1)) - x
+        added = network.noisy(x, network.noise(len(x), torch.Generator().manual_seed(1))) - x
         torch.testing.assert_close(added.std(dim=0), expected, rtol=0.05, atol=0)
     silent = Autoencoder.initialised(
         AutoencoderConfig(n_features=7, hidden=(8,), threshold=None, noise=FixedNoise(0), diffusion=0),
         graphs.grid(3, 4),
         0,
     )
-    assert silent.noisy(x, torch.Generator()) is x
+    assert silent.noise(len(x), torch.Generator()) is None
 
 
-@pytest.mark.parametrize("noise", [0.5, FixedNoise(0.5)])
-def test_noise_is_no_way_for_the_gradient(noise, features):
+@pytest.mark.parametrize("size", [0.5, FixedNoise(0.5)])
+def test_noise_is_no_way_for_the_gradient(size, features):
     """Only the activations themselves have one: the network must not learn to lower the noise."""
     activations = features.repeat(1, 2).requires_grad_()
-    network = make(graphs.ring(12), noise=noise)
-    network.noisy(activations, torch.Generator().manual_seed(0)).sum().backward()
+    network = make(graphs.ring(12), noise=size)
+    noise = network.noise(len(activations), torch.Generator().manual_seed(0))
+    network.noisy(activations, noise).sum().backward()
     torch.testing.assert_close(activations.grad, torch.ones_like(activations))
+
+
+@pytest.mark.parametrize("settings", [{"diffusion": 0}, {"threshold": None}, {"atoms": graphs.Atoms()}], ids=str)
+def test_a_network_from_arrays_can_be_moved(settings, features):
+    """Nothing of it is left on the device without values on which it was made."""
+    network = make(graphs.grid(3, 4), **settings).eval()
+    arrays = {name: value.numpy() for name, value in network.state_dict().items()}
+    again = Autoencoder.with_weights(network.config, graphs.grid(3, 4), arrays)
+    assert not [name for name, value in again.named_buffers() if value.is_meta]
+    assert torch.equal(again.to("cpu").encode(features), network.encode(features))
 
 
 @pytest.mark.parametrize("threshold", [0.5, None])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import torch
 from scipy import sparse
 
 from scgsr import _atomic, graphs, tl
-from scgsr._train import _run, _step
+from scgsr._train import _checkpoint, _run, _step
 from scgsr.nn import Decay
 
 QUICK = {"hidden": (16,), "n_epochs": 8, "batch_size": 40, "progress": False}
@@ -112,6 +114,93 @@ def test_on_a_gpu(cells, tmp_path, monkeypatch):
             tl.fit(cells, (4, 5), checkpoint=tmp_path, **options)
     tl.fit(cells, (4, 5), checkpoint=tmp_path, **options)
     np.testing.assert_allclose(cells.obsm["X_gsr"], whole.obsm["X_gsr"], atol=1e-4)
+
+
+@pytest.mark.parametrize(("first", "then"), [("plain", "compiled"), ("compiled", "plain")])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of torch's compiler
+def test_a_fit_goes_on_with_another_kind_of_step(cells, first, then, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    whole = tl.fit(cells, (4, 5), copy=True, **QUICK)
+    with monkeypatch.context() as patch:
+        killed_after(5, patch)
+        with pytest.raises(KeyboardInterrupt):
+            tl.fit(cells, (4, 5), checkpoint=tmp_path, step=first, **QUICK)
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        tl.fit(cells, (4, 5), checkpoint=tmp_path, step=then, **QUICK)
+    torch.compiler.reset()
+    assert "going on after epoch 5 of 8" in caplog.text
+    assert "bits may differ" in caplog.text
+    np.testing.assert_allclose(cells.obsm["X_gsr"], whole.obsm["X_gsr"], atol=1e-3)
+
+
+def test_a_fit_goes_on_from_a_checkpoint_of_another_device(cells, tmp_path, monkeypatch, caplog):
+    """Where random numbers come about in another way, noise starts anew, and from the same state in the same way."""
+    state = _run.Run.state
+
+    def on_a_gpu(self):  # a generator of CUDA has sixteen bytes
+        return {**state(self), "device": "cuda", "noise_rng": np.arange(16, dtype=np.uint8)}
+
+    machine = _checkpoint.Checkpoint.__init__
+    with monkeypatch.context() as patch:
+        patch.setattr(_run.Run, "state", on_a_gpu)
+        patch.setattr(
+            _checkpoint.Checkpoint, "__init__", lambda *args, **how: machine(*args, **{**how, "device": "cuda"})
+        )
+        killed_after(5, patch)
+        with pytest.raises(KeyboardInterrupt):
+            tl.fit(cells, (4, 5), checkpoint=tmp_path / "one", **QUICK)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        tl.fit(cells, (4, 5), checkpoint=tmp_path / "one", **QUICK)
+    assert "going on after epoch 5 of 8" in caplog.text
+    assert "bits may differ" in caplog.text
+    assert_same(tl.fit(cells, (4, 5), checkpoint=tmp_path / "two", copy=True, **QUICK), cells)
+    whole = tl.fit(cells, (4, 5), copy=True, **QUICK)
+    assert np.corrcoef(cells.obsm["X_gsr"].ravel(), whole.obsm["X_gsr"].ravel())[0, 1] > 0.9
+
+
+def test_an_older_checkpoint_that_names_no_device_goes_on_to_the_same_bits(cells, tmp_path, monkeypatch, caplog):
+    whole, state = tl.fit(cells, (4, 5), copy=True, **QUICK), _run.Run.state
+    machine = _checkpoint.Checkpoint.__init__
+
+    def forgetful(self, folder, identity, **how):
+        machine(self, folder, {**identity, "device": "cpu"}, **how)
+        self.machine = _checkpoint.machine()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_run.Run, "state", lambda self: {k: v for k, v in state(self).items() if k != "device"})
+        patch.setattr(_checkpoint.Checkpoint, "__init__", forgetful)
+        killed_after(5, patch)
+        with pytest.raises(KeyboardInterrupt):
+            tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
+    with caplog.at_level(logging.WARNING, logger="scgsr"):
+        tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
+    assert not caplog.messages
+    assert_same(cells, whole)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"device": "cuda"}, {"device": "cpu"}),
+        ({"device": "cpu"}, {"device": "cuda"}),
+        ({"device": "cuda", "step": "captured"}, {"device": "cuda"}),
+        ({"device": "cuda"}, {"device": "cuda", "step": "captured"}),
+    ],
+    ids=str,
+)
+def test_a_fit_goes_on_from_a_gpu_and_back(cells, first, then, tmp_path, monkeypatch, caplog):
+    whole = tl.fit(cells, (4, 5), copy=True, **QUICK, **then)
+    with monkeypatch.context() as patch:
+        killed_after(5, patch)
+        with pytest.raises(KeyboardInterrupt):
+            tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK, **first)
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK, **then)
+    assert "going on after epoch 5 of 8" in caplog.text
+    assert np.corrcoef(cells.obsm["X_gsr"].ravel(), whole.obsm["X_gsr"].ravel())[0, 1] > 0.9
 
 
 def test_a_checkpoint_changes_nothing_and_a_finished_one_is_not_trained_again(cells, tmp_path, monkeypatch):

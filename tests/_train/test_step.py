@@ -88,7 +88,7 @@ def test_the_gradient_is_the_derivative_of_reconstruction_plus_smoothness_times_
 
     with torch.no_grad():
         activations = step.network.encode(features)
-        fixed_noise = step.network.noisy(activations, noise()) - activations
+        fixed_noise = step.network.noisy(activations, step.network.noise(40, noise())) - activations
     step.network.zero_grad()
     error, smooth = losses_in_double(step, features)
     (error + 0.3 * smooth).backward()
@@ -113,7 +113,8 @@ def losses_in_double(step, features):
     network, layer = step.network, step.network.layer
     activations = layer.respond(layer.linear(network.hidden(features)))
     smooth = step.regularizer(activations, layer.linear.weight)
-    return ((features - network.decode(network.noisy(activations, noise()))) ** 2).mean(), smooth
+    seen = network.noisy(activations, network.noise(len(features), noise()))
+    return ((features - network.decode(seen)) ** 2).mean(), smooth
 
 
 @pytest.mark.parametrize("penalty", ALL_PENALTIES, ids=str)
@@ -128,6 +129,45 @@ def test_steps_lower_the_objective_on_a_batch(settings, penalty):
     assert objectives[-1] < objectives[0]
     assert step.n_done == 40
     assert not objectives[0].requires_grad
+
+
+@pytest.mark.parametrize("penalty", ["correlation", {"quadratic": 0.5, "l1": 2.0, "weight": 0.1}], ids=str)
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_a_step_has_the_bits_of_the_same_step_written_out(settings, penalty):
+    """With the objective as one sum, and the smoothness as a number: how a step is carried out changes no bit."""
+    found, expected = (stepper(**settings, penalty=penalty) for _ in range(2))
+    network, rngs, features = expected.network, (noise(), noise()), cells(40)
+    for n_done in range(10):
+        losses = found.step(Minibatch(features), rngs[0])
+        expected.optimiser.zero_grad()
+        inputs = network.inputs(features)
+        activations = network.layer.respond(network.layer.linear(network.encoder(inputs)))
+        smooth = expected.regularizer(activations, network.layer.linear.weight)
+        outputs = network.outputs(network.noisy(activations, network.noise(40, rngs[1])))
+        error = torch.nn.functional.mse_loss(outputs, inputs)
+        if network.front is not None:
+            error = error + (features.square().mean() - inputs.square().mean())
+        torch.add(error, smooth, alpha=expected.config.smoothness_at(n_done, 100)).backward()
+        expected.optimiser.step()
+        expected.schedule.step()
+        assert [float(value) for value in losses] == [float(error.detach()), float(smooth.detach())]
+    for one, other in zip(found.network.parameters(), network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_step_that_is_too_large_for_the_device_says_what_to_try(monkeypatch):
+    def out_of_memory(*_):
+        msg = "CUDA out of memory. Tried to allocate 20.00 GiB"
+        raise torch.OutOfMemoryError(msg)
+
+    step = stepper()
+    monkeypatch.setattr(step.network.encoder, "forward", out_of_memory)
+    with pytest.raises(
+        MemoryError, match=r"^`batch_size`: a step on 40 cells .* cpu has; try `batch_size`=20, or give"
+    ):
+        step.step(Minibatch(cells(40)), noise())
+    with pytest.raises(MemoryError, match=r"a step on 3 cells .* has; give `device`='cpu'"):
+        step.step(Minibatch(cells(3)), noise())
 
 
 def test_features_stay_as_they_are():

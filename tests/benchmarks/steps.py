@@ -23,6 +23,7 @@ from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._train._config import TrainConfig
 from scgsr._train._regularizer import Regularizer
 from scgsr._train._step import Stepper
+from scgsr._values import Minibatch
 from scgsr.graphs import NeuronGraph
 from scgsr.nn import GraphSpectralPenalty, unit_pictures
 
@@ -89,7 +90,7 @@ def own(
     stepper.optimiser.zero_grad = lambda: zero_grad(set_to_none=not in_place)
     features = torch.randn(n_cells, n_features, generator=torch.Generator().manual_seed(0))
     noise_rng = torch.Generator().manual_seed(0)
-    return lambda: stepper.step(features, noise_rng)
+    return lambda: stepper.step(Minibatch(features), noise_rng)
 
 
 def _config(batch_size: int, precision: str | None) -> TrainConfig:

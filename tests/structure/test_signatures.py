@@ -78,7 +78,10 @@ SIGNATURES = {
     "pl.images": "graph values * titles label normalize ncols cmap vmin vmax vcenter title figsize ax show return_fig",
 }
 BEYOND_THE_DESIGN = {
-    "tl.fit": {"anneal": "how much stronger the penalty is at first, which is not a matter of its final weight"},
+    "tl.fit": {
+        "anneal": "how much stronger the penalty is at first, which is not a matter of its final weight",
+        "step": "what pays on a GPU is a matter of the card, and each way of a step is one switch beside the plain one",
+    },
     "graphs.learned": {
         "n_modules": "the modular variant: over one wide layer a graph without it may show no clusters",
         "connected": "the released setting does not hold the graph together",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 
 import anndata as ad
@@ -258,6 +259,68 @@ def test_precision_is_what_was_asked_for_and_on_record(cells):
     assert rough.obsm["X_gsr"].dtype == np.float32
     r2 = [fit.uns["gsr"]["history"]["validation_r2"].iloc[-1] for fit in (exact, rough)]
     assert r2[1] == pytest.approx(r2[0], abs=0.05)
+
+
+def test_a_step_that_the_device_has_not_is_refused(cells, state, unchanged):
+    before = state(cells)
+    with pytest.raises(ValueError, match=r"`step`='captured' is for CUDA devices.*leave it out, or take 'compiled'"):
+        tl.fit(cells, (4, 5), step="captured", device="cpu", **QUICK)
+    with pytest.raises(ValueError, match=r"`step`.*'fast'"):
+        tl.fit(cells, (4, 5), step="fast", **QUICK)
+    assert unchanged(before, cells)
+
+
+@pytest.mark.parametrize("graph", [(4, 5), graphs.learned(20, n_neighbors=4)])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of torch's compiler
+def test_compiled_steps_come_to_the_same_fit(cells, graph, monkeypatch, caplog):
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    plain = tl.fit(cells, graph, copy=True, **QUICK)
+    with caplog.at_level(logging.WARNING, logger="scgsr"):
+        tl.fit(cells, graph, step="compiled", **QUICK)
+    torch.compiler.reset()
+    assert "`step`" not in caplog.text
+    np.testing.assert_allclose(cells.obsm["X_gsr"], plain.obsm["X_gsr"], atol=1e-3)
+    assert cells.obs["gsr"].equals(plain.obs["gsr"])
+
+
+def test_a_device_that_runs_out_of_memory_says_what_to_try(cells, state, unchanged, monkeypatch):
+    def out_of_memory(*_):
+        raise torch.OutOfMemoryError
+
+    before = state(cells)
+    with monkeypatch.context() as patch:
+        patch.setattr(scgsr._train._step, "squared_error", out_of_memory)
+        with pytest.raises(MemoryError, match=r"`batch_size`: a step on 216 cells .* try `batch_size`=108"):
+            tl.fit(cells, (4, 5), **QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr(scgsr._train._run.Run, "validate", out_of_memory)
+        with pytest.raises(MemoryError, match="`device`='cpu' has too little memory"):
+            tl.fit(cells, (4, 5), **QUICK)
+    assert unchanged(before, cells)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("graph", [(4, 5), graphs.learned(20, n_neighbors=4)])
+@pytest.mark.parametrize("step", ["compiled", "captured"])
+def test_any_step_comes_to_the_same_fit_on_a_gpu(cells, graph, step, caplog):
+    plain = tl.fit(cells, graph, device="cuda", copy=True, **QUICK)
+    with caplog.at_level(logging.WARNING, logger="scgsr"):
+        tl.fit(cells, graph, device="cuda", step=step, **QUICK)
+    assert "`step`" not in caplog.text
+    np.testing.assert_allclose(cells.obsm["X_gsr"], plain.obsm["X_gsr"], atol=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_that_runs_out_of_memory_says_what_to_try():
+    rows = np.random.default_rng(0).normal(size=(20_000, 50)).astype(np.float32)
+    torch.cuda.set_per_process_memory_fraction(0.003)
+    try:
+        with pytest.raises(MemoryError, match=r"`batch_size`: a step on .* try `batch_size`=|`device`="):
+            tl.fit(ad.AnnData(rows), (10, 10), hidden=(16_384,), batch_size=18_000, n_epochs=1, device="cuda")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 @pytest.mark.gpu

@@ -1,0 +1,195 @@
+"""Steps of training for `gpu.py`: the cells, what carries the steps out, how long they take and what they launch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+from _gpu_limits import wait
+from scipy import sparse
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from scgsr import graphs
+from scgsr._model import Autoencoder, AutoencoderConfig
+from scgsr._random import torch_generator
+from scgsr._train import TrainConfig
+from scgsr._train._regularizer import Regularizer
+from scgsr._train._step import Stepper
+from scgsr._values import Batches, Minibatch, n_batches
+
+SHEET = graphs.grid(10)
+STEPS = ("plain", "compiled", "captured")
+# A round of training sees so many cells.
+_ROUND = 50_000
+# Steps until memory is there, code compiled, steps captured, of both sizes of batches.
+_WARM_UP = 12
+# Operations that only look at memory in another way, or ask for some: nothing is launched.
+_WITHOUT_LAUNCH = (
+    *("view", "t.", "transpose", "permute", "expand", "detach", "alias", "empty", "new_empty", "select", "slice"),
+    *("split", "unsqueeze", "squeeze", "as_strided", "reshape", "is_same_size", "_local"),
+)
+_LAUNCHES = ("LaunchKernel", "GraphLaunch", "MemcpyAsync", "MemsetAsync")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Cells of one size, and what they are trained by."""
+
+    n_cells: int
+    n_features: int
+    is_sparse: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.n_cells:,} x {self.n_features:,}{' CSR' if self.is_sparse else ''}"
+
+    def matrix(self) -> np.ndarray | sparse.csr_matrix:
+        """Return simulated cells, the same each time: twenty groups, or one value in each twenty columns."""
+        rng = np.random.default_rng(0)
+        if not self.is_sparse:
+            centres = rng.normal(0, 2, size=(20, self.n_features)).astype(np.float32)
+            cells = rng.standard_normal((self.n_cells, self.n_features), dtype=np.float32)
+            cells += centres[rng.integers(0, 20, self.n_cells)]
+            return cells
+        per_cell = max(1, self.n_features // 20)
+        columns = 20 * np.arange(per_cell) + rng.integers(0, 20, (self.n_cells, per_cell))
+        values = rng.standard_exponential((self.n_cells, per_cell), dtype=np.float32)
+        ends = np.arange(self.n_cells + 1) * per_cell
+        shape = self.n_cells, 20 * per_cell
+        return sparse.csr_matrix((values.ravel(), columns.ravel().astype(np.int32), ends), shape=shape)
+
+
+class Training:
+    """Endless steps on the cells of a case, in random order, as a fit makes them."""
+
+    def __init__(
+        self,
+        matrix: np.ndarray | sparse.csr_matrix,
+        batch_size: int,
+        device: torch.device,
+        step: str,
+        precision: str | None,
+    ) -> None:
+        n_cells, n_features = matrix.shape
+        self.batches = Batches(matrix, np.zeros(n_features), np.ones(n_features), device)
+        self.stored = matrix.nnz * 8 / n_cells if sparse.issparse(matrix) else 4 * n_features
+        self.n_entries = int((SHEET.laplacian() != 0).sum())
+        self.device, self.batch_size, self.kind = device, batch_size, step
+        n_round = min(n_cells, _ROUND)
+        self.cells_a_step = n_round / n_batches(n_round, batch_size)
+        config = AutoencoderConfig(n_features=n_features, hidden=256, threshold=0.5, noise=0.25, diffusion=0)
+        self.network = Autoencoder.initialised(config, SHEET, 0).train().to(device)
+        regularizer = Regularizer(SHEET, {"correlation": 1.0}, "combinatorial").to(device)
+        self.stepper = Stepper(self.network, regularizer, _config(batch_size, precision), 10**6, step)
+        self.noise_rng = torch_generator(0, device)
+        self.sums = torch.zeros(2, device=device)
+        self._minibatches = self._shuffled()
+
+    def _shuffled(self) -> Iterator[Minibatch]:
+        rng = np.random.default_rng(0)
+        index = np.sort(rng.permutation(self.batches.shape[0])[:_ROUND])
+        while True:
+            yield from self.batches.shuffled(index, self.batch_size, rng)
+
+    def step(self) -> None:
+        """Take the next batch and one step on it, as an epoch does."""
+        self.sums += torch.stack(self.stepper.step(next(self._minibatches), self.noise_rng))
+
+    def warm_up(self) -> None:
+        """Take the steps that are unlike all later ones."""
+        for _ in range(_WARM_UP):
+            self.step()
+        wait(self.device)
+
+    def seconds(self, most: float) -> tuple[float, float]:
+        """Return seconds of a step, and of the host alone to hand it over, from about so many seconds of steps.
+
+        The host may run ahead of the device, as far as its queue is long: what it hands over in a few steps is its own.
+        """
+        n_steps, spent = 1, 0.0
+        while True:
+            start = perf_counter()
+            for _ in range(n_steps):
+                self.step()
+            handed = perf_counter() - start
+            wait(self.device)
+            taken = perf_counter() - start
+            spent += taken
+            if spent + 4 * taken > most:
+                return taken / n_steps, handed / n_steps
+            n_steps *= 3
+
+    def counts(self, n_steps: int = 6) -> dict[str, float | None]:
+        """Return what a step launches, runs on the device, and how often it waits; None for what cannot be seen."""
+        if self.device.type == "cuda":
+            waits = _waits(self, n_steps)
+            launches, kernels = _profiled(self, n_steps)
+            if kernels:
+                return {"launches": launches / n_steps, "kernels": kernels / n_steps, "waits": waits / n_steps}
+        if self.kind == "compiled":  # nothing may look on
+            return {"launches": None, "kernels": None, "waits": None}
+        with Operations() as seen:
+            for _ in range(n_steps):
+                self.step()
+        return {"launches": seen.launches / n_steps, "kernels": None, "waits": seen.reads / n_steps}
+
+
+class Operations(TorchDispatchMode):
+    """Counts operations that are launched one by one, and those by which the host reads a value back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launches = self.reads = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        name = str(operation).removeprefix("aten.")
+        self.reads += name.startswith(("_local_scalar_dense", "is_nonzero", "nonzero"))
+        self.launches += not name.startswith(_WITHOUT_LAUNCH)
+        return operation(*args, **(kwargs or {}))
+
+
+def _waits(training: Training, n_steps: int) -> int:
+    """Return how often CUDA made the host wait for the device in so many steps, as torch tells it."""
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for _ in range(n_steps):
+                training.step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return sum("synchroniz" in str(warning.message) for warning in told)
+
+
+def _profiled(training: Training, n_steps: int) -> tuple[int, int]:
+    """Return how many launches and how many kernels so many steps have; no kernels where the profiler sees none."""
+    from torch.autograd import DeviceType
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiled:
+        for _ in range(n_steps):
+            training.step()
+        wait(training.device)
+    events = list(profiled.events())
+    launches = sum(any(name in event.name for name in _LAUNCHES) for event in events)
+    return launches, sum(event.device_type == DeviceType.CUDA for event in events)
+
+
+def _config(batch_size: int, precision: str | None) -> TrainConfig:
+    return TrainConfig(
+        smoothness=0.1,
+        start="random",
+        anneal=10.0,
+        balance=0.0,
+        penalty="correlation",
+        laplacian="combinatorial",
+        n_epochs=1,
+        batch_size=batch_size,
+        learning_rate=5e-3,
+        validation_fraction=0.0,
+        early_stopping=False,
+        precision=precision,
+    )
