@@ -165,8 +165,8 @@ def fit(
         How steps of training are carried out. ``"plain"``: operation by operation. ``"compiled"``: by `torch.compile`,
         which takes about a minute first, and a C++ compiler on a CPU. ``"captured"``: on a CUDA device a step is
         recorded once and replayed as a whole, which spares the start of its many small operations. Results agree up to
-        rounding. Where compiling or recording fails, a warning says why, and steps are plain. Several processes always
-        take plain steps.
+        rounding. Where compiling or recording fails, a warning says why, and steps are plain. Several processes
+        together can only take plain steps.
     checkpoint
         Folder to which the state is written after each epoch. The same call with the same cells resumes an interrupted
         fit after the last complete epoch and gives a bit-identical result (on the same machine, with as many threads).
