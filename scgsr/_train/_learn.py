@@ -47,7 +47,7 @@ class Learned:
         nothing = carries_nothing(r2, self.fitted.explainable_r2)
         if nothing or n_dead > len(modules.labels) / 2 or silent.mean() > 1 / 2:
             log.warning(
-                "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells have none; "
+                "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of cells activate none; "
                 "lower `smoothness` or `threshold`, or train longer",
                 nothing or validation,
                 n_dead,
