@@ -1,4 +1,4 @@
-"""The state of a run in a folder, written after each epoch, so that a run that was killed goes on to the same bits."""
+"""The state of a run in a folder, written after each epoch, to resume an interrupted run bit-identically."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class GraphLearner:
         return step >= self.last_step + stop.more_steps
 
     def refreshed(self, graph: NeuronGraph, pictures: np.ndarray, epoch: int, step: int) -> NeuronGraph:
-        """Return the graph of the neurons that fire together in `pictures`, (n_cells, n_neurons), and did before."""
+        """Return the graph of the neurons active together in `pictures`, (n_cells, n_neurons), and did before."""
         newest = correlation(pictures)
         if self.similarity is None:
             self.similarity = newest

@@ -47,7 +47,7 @@ class Learned:
         nothing = carries_nothing(r2, self.fitted.explainable_r2)
         if nothing or n_dead > len(modules.labels) / 2 or silent.mean() > 1 / 2:
             log.warning(
-                "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of the cells light none; "
+                "the code carries next to nothing: %s, %d of %d neurons never fire, %.0f %% of cells activate none; "
                 "lower `smoothness` or `threshold`, or train longer",
                 nothing or validation,
                 n_dead,
@@ -94,7 +94,7 @@ def learn(
     step
         How steps are carried out.
     checkpoint
-        Folder for the state after each epoch, from which a fit that was killed goes on.
+        Folder for the state after each epoch, from which an interrupted fit resumes.
     progress
         Show a progress bar; None: only in a terminal.
     """

@@ -85,7 +85,7 @@ class Run:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over a state that `state` returned, so that the run goes on after its last epoch.
+        """Take over a state that `state` returned, so that the run resumes after its last epoch.
 
         Raises KeyError, TypeError, ValueError, AttributeError or RuntimeError if it is not that of such a run.
         """

@@ -53,7 +53,7 @@ def train(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Trained:
-    """Train an autoencoder whose layer lives on `graph`; with a `checkpoint`, go on where a run was killed.
+    """Train an autoencoder whose layer lives on `graph`; with a `checkpoint`, resume an interrupted run.
 
     Parameters
     ----------

@@ -39,16 +39,16 @@ def score(
     rng: Rng = 0,
     copy: bool = False,
 ) -> AnnData | str:
-    """Measure whether the structure of a fit is real, and say so in one word; nothing is trained.
+    """Test whether the structure of a fit is real, without training, and return a verdict.
 
-    Smoothness alone proves nothing: a network can light one smooth spot in all cells. So beside how smooth and local
-    the pictures are stands whether groups of cells light different regions, and each measure has a null in which the
+    Smoothness alone proves nothing: all cells can activate one smooth spot. So beside how smooth and local
+    the pictures are stands whether groups activate different regions, and each measure has a null in which the
     neurons change places at random. A layer that spreads activation to neighbours (`diffusion`) does so in the null
     too, since what it adds by itself is no structure; activations composed of `atoms` are smooth by construction, which
     no null knows and the advice says. The graph connects neurons, not cells.
 
     Pictures may be smooth and local and yet not to be read. The verdict is "not proven" if there is one module or one
-    group alone, if many cells light no neuron, if two groups of `groupby` are drawn as one picture, if labels do not
+    group alone, if many cells activate no neuron, if two groups of `groupby` are drawn as one picture, if labels do not
     hold (found on two halves of the cells, or by `others`), if there are too few cells to tell, or if cells do not have
     the shape of a graph without branches (a circle on a path, a line on a ring). Labels of cells in a known order, as
     `angle` or `pseudotime` shows, need not hold: the pictures do not depend on them.
@@ -78,7 +78,7 @@ def score(
     others
         Keys of fits that differ only in their seed: do they agree?
     n_permutations
-        Orders of the neurons to compare with. The least p-value is 1 / (1 + `n_permutations`).
+        Number of random orders of the neurons to compare with. The least p-value is 1 / (1 + `n_permutations`).
     key
         The fit's `key_added`.
     rng
@@ -96,7 +96,7 @@ def score(
     ``"verdict"``
         ``"collapsed"``, ``"merely smooth"``, ``"too weak"``, ``"not proven"`` or ``"structure real"``.
     ``"advice"``
-        All that speaks against reading the pictures, and what to change, with which argument of :func:`scgsr.tl.fit`.
+        The findings against reading the pictures, and which argument of :func:`scgsr.tl.fit` to change.
     ``"groupby"``, ``"n_permutations"``
         As given, or the column of the fit's labels.
 
