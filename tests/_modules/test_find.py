@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import anndata as ad
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from scgsr import io, tl
 from scgsr._modules import _find
 
 SIZES = [600, 400, 200]
@@ -210,3 +212,42 @@ def test_module_0_wins_most_cells_also_where_many_are_silent():
     counts = np.bincount(labels.codes)
     assert modules.n_modules == 3
     assert sorted(counts, reverse=True) == list(counts) == [500, 200, 150]
+
+
+# Modules of one neuron in fits of the shared sets (three seeds each, November 2026) have 41 to 131 cells, and a cosine
+# of at most 0.80 to the mean picture of any other module. Those of thymus are DN cells, of pbmc3k FCGR3A+ monocytes.
+_FEWEST_CELLS, _MOST_ALIKE = 30, 0.9
+
+
+def _thymus(folder):
+    return ad.read_h5ad(folder / "thymus_masscyt.h5ad")
+
+
+def _flow(folder):
+    return io.read_fcs(folder / "flowsom_ff.fcs")  # whose scatter, time and dead-cell stain `fit` leaves out
+
+
+def _levine(folder):
+    adata = ad.read_h5ad(folder / "cytof_levine32_gated1500.h5ad")
+    adata = adata[:, ~adata.var["is_technical"].to_numpy(dtype=bool)].copy()
+    adata.X = np.arcsinh(adata.X / 5)
+    return adata
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("cells", [_thymus, _flow, _levine])
+def test_a_module_of_one_neuron_has_many_cells_that_lie_apart(shared_data, cells, seed):
+    adata = cells(shared_data)
+    tl.fit(adata, rng=seed)
+    neurons = np.bincount(np.asarray(adata.uns["gsr"]["modules"]))
+    pictures, labels = adata.obsm["X_gsr"], adata.obs["gsr"].astype(int).to_numpy()
+    pictures = pictures / np.maximum(np.linalg.norm(pictures, axis=1, keepdims=True), 1e-9)
+    means = np.stack([pictures[labels == module].mean(axis=0) for module in range(len(neurons))])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    alike = (means @ means.T - 2 * np.eye(len(means))).max(axis=1)
+    assert len(neurons) >= 3
+    for module in np.flatnonzero(neurons <= 1):
+        assert (labels == module).sum() >= _FEWEST_CELLS
+        assert alike[module] <= _MOST_ALIKE
+    assert (neurons <= 1).sum() <= len(neurons) / 4, "modules are regions"

@@ -170,3 +170,16 @@ def test_what_would_be_overwritten_is_refused_before_anything_is_copied(cells, p
     monkeypatch.setattr("scgsr._adata._copy._copy_file", lambda *_, **__: pytest.fail("the input was copied"))
     with pytest.raises(SystemExit, match=r"--key-added='group' would overwrite \['group'\]"):
         cli.main(["fit", str(paths / "cells.h5ad"), str(paths / "out.h5ad"), "--key-added", "group", *QUICK])
+
+
+def test_technical_channels_of_fcs_files_are_left_out_unless_named(paths, cells, capsys):
+    raw = ad.AnnData((5 * np.sinh(cells.X)).astype(np.float32), var=cells.var.copy())
+    raw.var_names = ["Time", "DNA1", *raw.var_names[2:]]
+    io.write_fcs(raw, paths / "a.fcs", key=None)
+    command = ["fit", str(paths / "a.fcs"), str(paths / "out.h5ad"), "--cofactor", "5", "--overwrite", *QUICK]
+    for chosen, features in ([], list(raw.var_names[2:])), (["--features", "Time", "feature_5"], ["Time", "feature_5"]):
+        cli.main([*command, *chosen])
+        found = ad.read_h5ad(paths / "out.h5ad")
+        transformed = (found.X != raw.X).any(axis=0)
+        assert found.var_names[transformed].tolist() == list(found.uns["gsr"]["features"]) == features
+        assert ("arcsinh: left out Time (time), DNA1 (DNA)" in capsys.readouterr().err) == (not chosen)
