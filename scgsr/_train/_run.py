@@ -109,7 +109,7 @@ class Run:
         if best["weights"]:
             check_like(best["weights"], own["network"], "best")
         epochs = [row.get("epoch") for row in state["history"].to_dict("records")]
-        if epochs != [*range(len(epochs))]:
+        if epochs != [*range(len(state["history"]))]:
             msg = "its history is not that of its epochs"
             raise ValueError(msg)
         # A step more than the epochs have would be one too many for the schedule.
