@@ -80,8 +80,8 @@ class FittedModel:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        of_each = {len(values) for values in (self.features, self.mean, self.scale, self.cofactor)}
-        if of_each != {self.network.config.n_features}:
+        of_each = {np.shape(values) for values in (self.features, self.mean, self.scale, self.cofactor)}
+        if of_each != {(self.network.config.n_features,)}:
             msg = "`features`, `mean`, `scale` and `cofactor` must have one entry for each feature of the network."
             raise ValueError(msg)
         if len(set(self.features)) < len(self.features):

@@ -119,6 +119,10 @@ class Run:
             check_like(state[part], own[part], part)
         if best["weights"]:
             check_like(best["weights"], own["network"], "best")
+        epochs = [row.get("epoch") for row in state["history"].to_dict("records")]
+        if epochs != [*range(len(state["history"]))]:
+            msg = "its history is not that of its epochs"
+            raise ValueError(msg)
         # A step more than the epochs have would be one too many for the schedule.
         most = self.rounds.n_steps(len(state["history"]), self.config.batch_size)
         same_length = state["schedule"].get("total_steps") == own["schedule"].get("total_steps")

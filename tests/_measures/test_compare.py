@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from scgsr._measures import abundance, design_of, neurons, state
+from scgsr._measures._compare import _weighted_median
 
 SHARES = np.array([0.3, 0.2, 0.15, 0.1, 0.08, 0.06, 0.05, 0.03, 0.02, 0.01])
 FIVE = pd.Series(np.repeat(["a", "b"], 5), name="dose")
@@ -120,3 +121,10 @@ def test_neurons_that_never_fire_are_not_tested():
     assert found["note"].tolist() == ["", "", "", "never fires", "", ""]
     assert np.isnan(found["t"].iloc[3])
     assert found.set_index("neuron")["p"].idxmin() == 4
+
+
+def test_a_weighted_median_has_half_of_the_weight_on_each_side():
+    assert _weighted_median(np.array([3.0, 1, 2]), np.ones(3)) == 2
+    assert _weighted_median(np.array([1.0, 2, 3]), np.array([1.0, 1, 6])) == pytest.approx(2 + 2.5 / 3.5)
+    assert _weighted_median(np.array([0.0, 4]), np.array([0.5, 0.5])) == 2
+    assert _weighted_median(np.array([5.0, 0]), np.array([3.0, 3])) == 2.5

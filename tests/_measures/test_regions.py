@@ -60,3 +60,9 @@ def test_module_auroc_is_that_of_sklearn():
     assert _regions.module_auroc(responses, labels).to_dict() == pytest.approx(expected)
     assert np.isnan(_regions.module_auroc(responses[:, :0], labels)).all()
     assert np.isnan(_regions.module_auroc(responses, np.full(80, "a"))["a"])
+
+
+def test_groups_without_activation_are_like_none():
+    nothing = _regions.most_alike(np.zeros((3, 4)))
+    assert np.isnan(nothing[0])
+    assert nothing[1:] == (0, 0)

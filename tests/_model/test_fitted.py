@@ -130,6 +130,7 @@ def test_another_matrix_is_refused(model, verb, matrix, error):
     [
         (lambda model: {"features": model.features[1:]}, "one entry for each feature"),
         (lambda model: {"mean": model.mean[1:]}, "one entry for each feature"),
+        (lambda model: {"mean": np.stack([model.mean] * 2, axis=1)}, "one entry for each feature"),
         (lambda model: {"cofactor": model.cofactor[1:]}, "one entry for each feature"),
         (lambda model: {"features": (model.features[1], *model.features[1:])}, "different names"),
         (lambda model: {"mean": np.full(12, np.nan)}, "`mean` must be finite"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 
 from scgsr import FittedModel, get, graphs, tl
@@ -136,3 +137,21 @@ def test_versions_name_what_is_installed():
     assert set(installed) == {*_record._PACKAGES, "scgsr"}
     assert installed["numpy"] == np.__version__
     assert json.loads(json.dumps(installed)) == installed
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"params": {"smoothness": float("nan")}}, ValueError, "parameter 'smoothness' is nan"),
+        ({"params": {"smoothness": {"start": np.float32("inf")}}}, ValueError, "parameter 'start' is inf"),
+        ({"params": {"seed": 0.5}}, TypeError, "parameter 'seed' is 0.5"),
+        ({"versions": {"torch": 2}}, TypeError, "versions are no texts"),
+        ({"graph": 3}, TypeError, "part 'graph' is a int"),
+        ({"history": pd.DataFrame({"kept": ["x"], "validation_r2": [0.5]})}, TypeError, "other columns than numbers"),
+    ],
+)
+def test_parts_of_other_types_are_refused(model, change, error, message):
+    record = model.to_record()
+    _record.check_types(record)
+    with pytest.raises(error, match=message):
+        _record.check_types({**record, **change})

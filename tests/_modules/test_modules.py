@@ -171,6 +171,7 @@ def test_arrays_bring_the_same_modules_back(modules, activations):
         ({"pieces": np.array([2, 0, 0, -1, 1, 2, 0])}, "of modules -1 to 2"),
         ({"labels": np.array([0, 1, 1, 0, 0, 1, 0, 3, -1])}, "one of 3 modules"),
         ({"labels": np.array([0, 1, 1, 0, 0, 1, 0, 1, -2])}, "one of 3 modules"),
+        ({"n_cells": np.array([0, 3, 9, 4, 1, 1, 2])}, "each of some cells"),
         ({"merges": np.array([[0, 1]])}, "each with one separation"),
         ({"merges": np.array([[0, 1]] * 7), "separations": np.zeros(7)}, "in this order"),
     ],

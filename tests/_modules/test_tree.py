@@ -51,3 +51,21 @@ def test_a_tree_that_does_not_go_on_to_one_is_cut_at_the_fewest_it_has():
 def test_no_pieces():
     empty = ModuleTree(0, np.empty((0, 2), dtype=int), np.empty(0))
     assert empty.cut(3).shape == empty.cut_at(1.0).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("merges", "separations", "message"),
+    [
+        ([[0.0, 1.0]], [0.1], "pairs of whole numbers"),
+        ([[0, 1, 2]], [0.1], "pairs of whole numbers"),
+        ([[0, 1]], [0.1, 0.2], "pairs of whole numbers"),
+        ([[0, 4]], [0.1], "cannot merge in this order"),  # 4 is what comes of this merge
+        ([[-1, 1]], [0.1], "cannot merge in this order"),
+        ([[0, 1], [0, 2]], [0.1, 0.2], "cannot merge in this order"),
+        ([[0, 1]], [np.nan], "must be finite"),
+    ],
+)
+def test_merges_that_cannot_be_are_refused(merges, separations, message):
+    ModuleTree(4, np.array([[0, 3], [4, 1]]), np.array([0.1, 0.2])).check()
+    with pytest.raises(ValueError, match=message):
+        ModuleTree(4, np.array(merges), np.array(separations)).check()

@@ -248,3 +248,20 @@ def test_the_first_graph_of_a_learned_one_has_no_edges():
     graph = edgeless(5)
     assert (graph.n_neurons, graph.n_edges, graph.name) == (5, 0, "learned")
     assert len(np.unique(graph.positions, axis=0)) == 5
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda history: history.drop(columns="epoch"),
+        lambda history: history[[]],
+        lambda history: history.assign(epoch=history["epoch"] + 1),
+        lambda history: history.assign(epoch="x"),
+    ],
+)
+def test_a_history_of_other_epochs_is_refused(cells, new_run, spoilt):
+    run = new_run(cells, graphs.grid(4), n_epochs=3)
+    run.history.append({"epoch": 0, **run.train_epoch(0), **run.validate()})
+    state = run.state()
+    with pytest.raises((KeyError, ValueError), match="epoch"):
+        new_run(cells, graphs.grid(4), n_epochs=3).load_state({**state, "history": spoilt(state["history"])})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgsr._values._matrix import dense, n_bytes
+from scgsr._values._matrix import dense, n_bytes, slices
 
 VALUES = np.arange(12, dtype=np.float64).reshape(3, 4)
 
@@ -22,3 +22,10 @@ def test_bytes_are_those_of_float32():
     assert n_bytes(VALUES) == 48
     matrix = sparse.csr_matrix(VALUES)
     assert n_bytes(matrix) == 4 * 11 + 4 * 11 + 8 * 4
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "step", "expected"), [(5, 2, [(0, 2), (2, 4), (4, 5)]), (4, 4, [(0, 4)]), (0, 3, [])]
+)
+def test_slices_are_all_rows_in_order(n_rows, step, expected):
+    assert [(part.start, part.stop) for part in slices(n_rows, step)] == expected

@@ -55,3 +55,13 @@ def test_jaccard_of_the_same_of_others_and_of_none():
     explicit_zero = path.copy()
     explicit_zero.data[:] = 0
     assert edge_jaccard(path, explicit_zero) == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"epoch": np.array([0.0])}, {"epoch": np.array([0, 1])}, {"epoch": np.array([[0]])}], ids=str
+)
+def test_estimates_that_are_not_one_for_each_epoch_are_refused(change):
+    stored = Evolution().followed_by(0, graphs.path(3).adjacency).to_dict(3)
+    assert Evolution.from_dict(stored).epochs == (0,)
+    with pytest.raises(ValueError, match="are not the estimates of"):
+        Evolution.from_dict({**stored, **change})

@@ -7,6 +7,7 @@ import pytest
 
 from scgsr import graphs
 from scgsr.graphs import in_row
+from scgsr.graphs._order import _continuing
 
 GRAPHS = {
     "one neuron": graphs.path(1),
@@ -65,3 +66,10 @@ def test_dead_neurons_come_last():
     modules = np.zeros(42, dtype=int)
     modules[[3, 17]] = -1
     assert set(in_row(graphs.grid(6, 7).adjacency, modules)[-2:]) == {3, 17}
+
+
+@pytest.mark.parametrize("points", [[0.0, 1, 2], [2.0, 1, 0]], ids=["as it is", "turned"])
+def test_a_module_goes_on_from_the_end_that_is_nearer(points):
+    points = np.array([[-1.0, 0], *([x, 0] for x in points)])
+    row = _continuing(np.array([0]), np.array([1, 2, 3]), points)
+    assert points[row, 0].tolist() == [0, 1, 2]

@@ -118,3 +118,8 @@ def test_layers_and_many_panels(fitted):
 def test_bad_arguments(fitted, arguments, error, message):
     with pytest.raises(error, match=message):
         pl.programs(fitted, **arguments, show=False)
+
+
+def test_one_panel_holds_no_two_markers(fitted):
+    with pytest.raises(ValueError, match="`ax` holds one panel, got 2 to draw"):
+        pl.programs(fitted, ["feature_3", "feature_2"], ax=plt.figure().add_subplot(), show=False)
