@@ -41,7 +41,7 @@ PENALTIES = [
     {"rayleigh": 1.0, "l2": 0.1, "batch_mean": 1.0},
 ]
 # The compiler of torch makes warnings of its own.
-COMPILING = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+COMPILING = pytest.mark.filterwarnings("ignore")
 NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
