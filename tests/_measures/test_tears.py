@@ -120,3 +120,11 @@ def test_two_places_do_not_close_a_ring():
     activations = np.eye(6)[np.repeat([0, 1], 50)]
     points = np.linspace(0, 1, 100)[:, None]
     assert borders(activations, points, ring(6).adjacency).closure == 0
+
+
+@pytest.mark.parametrize(("edges", "expected"), [([], False), ([(0, 1)], True), ([(0, 1), (2, 3)], True)])
+def test_pairs_have_no_branches_and_neurons_alone_are_nothing(edges, expected):
+    adjacency = np.zeros((4, 4))
+    for one, other in edges:
+        adjacency[one, other] = adjacency[other, one] = 1
+    assert has_no_branches(csr_matrix(adjacency)) is expected

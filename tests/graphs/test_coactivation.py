@@ -219,3 +219,9 @@ def test_unconnected_graphs_are_the_nearest_neighbours_alone():
 def test_bad_modules_are_refused(arguments, name):
     with pytest.raises((TypeError, ValueError), match=f"`{name}`"):
         graphs.coactivation(simulated(), **arguments)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 2), (0, 0), (3, 3, 3)])
+def test_a_similarity_that_is_no_square_is_refused(shape):
+    with pytest.raises(ValueError, match="`similarity` must be square with at least one neuron, got shape"):
+        graphs.similarity_graph(np.ones(shape), n_neighbors=1)

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import shortest_path
 from scipy.spatial.distance import pdist
 
 from scgsr import graphs
-from scgsr.graphs._layout import _start, layout
+from scgsr.graphs._layout import _start, layout, pack
 
 # Fewer than of other properties: each takes a while.
 quick = settings(max_examples=settings.default.max_examples // 5)
@@ -91,3 +91,18 @@ def test_long_graphs_are_not_folded_whatever_the_order_of_their_neurons(graph):
         hops = shortest_path(adjacency, directed=False, unweighted=True)[np.triu_indices(graph.n_neurons, 1)]
         drawings.append(stress(layout(adjacency), hops))
     assert max(drawings) < min(drawings) + 0.002
+
+
+def test_drawings_are_set_in_rows_from_the_top_left():
+    boxes = [np.array([[0.0, 0], [1, 1]])] * 4
+    places = [drawing.min(axis=0).tolist() for drawing in np.split(pack(boxes), 4)]
+    assert places == [[0, -3.5], [3.5, -3.5], [0, -7], [3.5, -7]]
+
+
+def test_a_component_whose_distances_memory_does_not_hold_is_refused():
+    n = 10**6
+    adjacency = sparse.diags([np.ones(n - 1)] * 2, [-1, 1], format="csr")
+    with pytest.raises(
+        ValueError, match=r"ties 1,000,000 neurons together, .* 100,000 GB, where [\d,]{1,7} GB of memory"
+    ):
+        layout(adjacency)
