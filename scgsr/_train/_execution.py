@@ -66,11 +66,14 @@ class Compiled(Plain):
 
     def __init__(self, objective: Objective, backward: Backward) -> None:
         super().__init__(self._joined, backward)
-        self._plain, self._compiled, self._works = objective, torch.compile(objective, fullgraph=True), True
+        self._plain, self._works = objective, True
+        self._compiled: Objective | None = None
 
     def _joined(self, features: Tensor, origins: Tensor | None, noise: Tensor | None) -> Parts:
         if self._works:
             try:
+                if self._compiled is None:  # which fails at once on a Python that is too new
+                    self._compiled = torch.compile(self._plain, fullgraph=True)
                 return self._compiled(features, origins, noise)
             except torch.OutOfMemoryError:
                 raise

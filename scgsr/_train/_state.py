@@ -63,7 +63,10 @@ def load_optimiser(optimiser: torch.optim.Optimizer, stored: Mapping[str, Any]) 
 
     Torch does not look: it would write moments of another shape beyond their end.
     """
-    check_like(stored["param_groups"], optimiser.state_dict()["param_groups"], "optimiser")
+    own = optimiser.state_dict()["param_groups"]
+    how = {name: own[0][name] for name in _HOW}  # which is a matter of the device
+    groups = [{**group, **how} for group in stored["param_groups"]]
+    check_like(groups, own, "optimiser")
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     if stored["state"] and set(stored["state"]) != {str(number) for number in range(len(parameters))}:
         msg = "its part 'optimiser' is not of all weights"
@@ -73,9 +76,5 @@ def load_optimiser(optimiser: torch.optim.Optimizer, stored: Mapping[str, Any]) 
         step = np.zeros((), dtype=np.float32)
         check_like(values, {"step": step, "exp_avg": like, "exp_avg_sq": like}, "optimiser")
     moments = {int(number): arrays_to_tensors(values) for number, values in stored["state"].items()}
-    # How it computes is a matter of the device.
-    own = [{name: group[name] for name in _HOW} for group in optimiser.param_groups]
-    groups = [
-        {**group, "betas": tuple(group["betas"]), **how} for group, how in zip(stored["param_groups"], own, strict=True)
-    ]
+    groups = [{**group, "betas": tuple(group["betas"])} for group in groups]
     optimiser.load_state_dict({"state": moments, "param_groups": groups})

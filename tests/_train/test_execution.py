@@ -140,15 +140,13 @@ def test_what_the_compiler_makes_of_steps(caplog):
     torch.compiler.reset()
 
 
+@pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("error", [RuntimeError("no compiler\nat all"), ImportError("no compiler"), OSError()])
-def test_what_cannot_be_compiled_is_plain_to_the_bit_and_said_once(error, monkeypatch, caplog):
-    def compile_(objective, **_):
-        def fails(*_):
-            raise error
+def test_what_cannot_be_compiled_is_plain_to_the_bit_and_said_once(error, at_once, monkeypatch, caplog):
+    def fails(*_, **__):
+        raise error
 
-        return fails
-
-    monkeypatch.setattr(torch, "compile", compile_)
+    monkeypatch.setattr(torch, "compile", fails if at_once else lambda objective, **_: fails)
     with caplog.at_level(logging.WARNING, logger="scgsr"):
         found = trained(stepper("compiled"))
     assert_close(found, trained(stepper()), 0.0)

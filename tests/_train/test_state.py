@@ -91,6 +91,18 @@ def test_an_optimiser_that_was_stored_takes_the_same_next_step_to_the_bit(n_step
         assert_same_weights(network, other)
 
 
+def test_how_an_optimiser_computes_stays_its_own():
+    """A state of a device with one way goes on on a device with another."""
+    network = linear()
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.01, fused=True)
+    step(network, optimiser, 0)
+    other = torch.optim.Adam(network.parameters(), lr=1.0, fused=False, foreach=True)
+    load_optimiser(other, through_a_file(optimiser_to_dict(optimiser)))
+    (group,) = other.param_groups
+    assert (group["lr"], group["fused"], group["foreach"]) == (0.01, False, True)
+    step(network, other, 1)
+
+
 def test_without_its_moments_the_next_step_is_another():
     """The test above can fail: it does where the state is not loaded."""
     network = linear()
