@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scgsr import _adata, _checks
-from scgsr._adata import UNSET, Unset
+from scgsr._adata import UNSET
 from scgsr._checks import about, verb
 from scgsr._values import Stored
 from scgsr._values import arcsinh as transformed
@@ -29,7 +29,7 @@ def arcsinh(
     cofactor: float | Mapping[str, float] | pd.Series,
     *,
     layer: str | None = None,
-    mask_var: np.ndarray | pd.Series | Sequence[str] | str | Unset | None = UNSET,
+    mask_var: np.ndarray | pd.Series | Sequence[str] | str | None = UNSET,
     copy: bool = False,
 ) -> AnnData | None:
     """Transform cytometry values, `x -> arcsinh(x / cofactor)`: linear below the cofactor, logarithmic above it.
