@@ -19,7 +19,7 @@ from scgsr._adata._answers import (
 )
 from scgsr._adata._arcsinh import read_arcsinh, read_cofactors, record_arcsinh, says_log1p, write_arcsinh
 from scgsr._adata._cells import column_of, groups, numbers, read_cells
-from scgsr._adata._channels import MARKER
+from scgsr._adata._channels import MARKER, marker_names
 from scgsr._adata._cofactors import ToTransform, to_transform
 from scgsr._adata._colors import group_colors, not_colors, palette
 from scgsr._adata._consensus import check_consensus, read_consensus, view_again, write_consensus
@@ -87,6 +87,7 @@ __all__ = [
     "is_current",
     "label_colors",
     "map_cells",
+    "marker_names",
     "mask",
     "module_colors",
     "module_names",

@@ -14,7 +14,7 @@ from scgsr import _checks
 from scgsr._adata import _disk
 from scgsr._adata._arcsinh import read_cofactors
 from scgsr._adata._cells import origins
-from scgsr._adata._channels import markers
+from scgsr._adata._channels import marker_names, markers
 from scgsr._adata._keys import EMBEDDING, HIGHLY_VARIABLE
 from scgsr._checks import about, listed, log
 from scgsr._values import (
@@ -106,12 +106,12 @@ def features(adata: AnnData, layer: str | None) -> tuple[MatrixView, np.ndarray]
 def columns(
     adata: AnnData, names: Sequence[str] | str | None, *, layer: str | None = None
 ) -> tuple[list[str], np.ndarray]:
-    """Return the names of the chosen features, all for None, and their values as an ndarray (n_obs, n_names).
+    """Return the names of the chosen features, all markers for None, and their values as an ndarray (n_obs, n_names).
 
     Only these columns of a sparse matrix are made dense: choose few.
     """
     source = rows(adata, layer=layer)
-    chosen = list(adata.var_names) if names is None else _checks.names("names", names)
+    chosen = marker_names(adata) if names is None else _checks.names("names", names)
     unknown = [name for name in chosen if name not in adata.var_names]
     if unknown:
         msg = f"`names` must be among the {adata.n_vars} names in `adata.var_names`, got {listed(unknown)}."

@@ -102,7 +102,7 @@ def medians(
     sample_key
         Column of `.obs` that names each cell's sample.
     names
-        Features from `.var_names`; all by default.
+        Features from `.var_names`. None: all but technical channels, as :func:`scgsr.io.read_fcs` has recognised them.
     layer
         Where to take their values from, by default `.X`. A sparse matrix is made dense a few features at a time.
     groupby
@@ -141,7 +141,7 @@ def medians(
     """
     samples, groups = _columns(adata, sample_key, groupby, key)
     group = "module" if groupby is None else "group"
-    chosen = list(adata.var_names) if names is None else _checks.names("names", names)
+    chosen = _adata.marker_names(adata) if names is None else _checks.names("names", names)
     if len(set(chosen)) < len(chosen):
         msg = "`names` must be different names; `adata.var_names_make_unique()` makes those of the features so."
         raise about("names", ValueError(msg))

@@ -75,7 +75,7 @@ def correlation_heatmap(
     groups
         Which groups to draw, in this order.
     names
-        Features from `.var_names`; all by default, if there are no more than 40.
+        Features from `.var_names`. None: all markers, if there are no more than 40.
     layer
         Where to take their values from, by default `.X`. Only the named columns of a sparse matrix are made dense.
     ncols
@@ -122,9 +122,9 @@ def correlation_heatmap(
     (3, 48)
     """
     ncols = None if ncols is None else _checks.positive_int("ncols", ncols)
-    if names is None and adata.n_vars > _MOST_UNNAMED:
+    if names is None and (n_features := len(_adata.marker_names(adata))) > _MOST_UNNAMED:
         most = f"best at most {_MOST_UNNAMED}"
-        msg = f"`names`=None draws all features, got {adata.n_vars} of them; name those to draw, {most}."
+        msg = f"`names`=None draws all features, got {n_features} of them; name those to draw, {most}."
         raise about("names", ValueError(msg))
     activations, columns = _adata.read_activations(adata, key), Columns.of_fit(adata, key)
     labels = _groups.grouping(adata, groupby, groups)

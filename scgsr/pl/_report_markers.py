@@ -59,8 +59,9 @@ def _sd(values: np.ndarray) -> float:
 
 def _default(adata: AnnData, labels: pd.Categorical, model: FittedModel, rows: np.ndarray) -> list[str]:
     """Return all features, or where there are many, those of the fit that tell the modules apart."""
-    if adata.n_vars <= _MARKERS:
-        return list(adata.var_names)
+    markers = _adata.marker_names(adata)
+    if len(markers) <= _MARKERS:
+        return markers
     layer = model.params.get("layer")
     matrix, names = _adata.rows(adata, layer=layer), np.asarray(adata.var_names, dtype=object)
     some = np.sort(rows[:: -(-len(rows) // _CELLS_LOOKED_AT)])

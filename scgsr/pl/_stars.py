@@ -98,7 +98,7 @@ def stars(
     from matplotlib.patches import Patch
 
     chosen = None if names is None else [str(name) for name in _checks.names("names", names)]
-    n = adata.n_vars if chosen is None else len(chosen)
+    n = len(_adata.marker_names(adata) if chosen is None else chosen)
     if not 1 <= n <= _MOST_SECTORS:
         msg = f"`names` must be 1 to {_MOST_SECTORS} markers, got {n}; name those to draw."
         raise about("names", ValueError(msg))

@@ -76,8 +76,8 @@ def compare(
     covariates
         Columns of `.obs` with other differences between samples, categories or numbers: batch, sex, age.
     names
-        Features whose medians are tested. None: all, if there are at most 200. (Medians of genes are mostly zero: sum
-        their counts by sample, and test with tools for counts.)
+        Features whose medians are tested. None: all markers, if there are at most 200. (Medians of genes are mostly
+        zero: sum their counts by sample, and test with tools for counts.)
     layer
         Layer to take their values from. None: as the fit.
     groupby
@@ -197,9 +197,9 @@ def _state(
     min_samples: int,
 ) -> pd.DataFrame:
     """Return the tests of the medians, in standard deviations of the feature over all cells."""
-    if names is None and adata.n_vars > _MOST_FEATURES:
+    if names is None and (n_features := len(_adata.marker_names(adata))) > _MOST_FEATURES:
         msg = (
-            f"`names` must be given where there are more than {_MOST_FEATURES} features, got {adata.n_vars}; of genes, "
+            f"`names` must be given where there are more than {_MOST_FEATURES} features, got {n_features}; of genes, "
             "sum the counts by sample and module instead, and test these with tools for counts."
         )
         raise about("names", ValueError(msg))

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scgsr._adata import UNSET, mask
-from scgsr._adata._channels import markers
+from scgsr._adata import UNSET, columns, mask
+from scgsr._adata._channels import marker_names, markers
 
 
 def cells(kinds, **columns) -> ad.AnnData:
@@ -35,3 +35,12 @@ def test_highly_variable_features_are_the_choice_of_the_user():
     adata = cells(["marker", "time", "marker"], highly_variable=[True, True, False])
     assert mask(adata, UNSET).tolist() == [True, True, False]
     assert mask(adata, None) is None
+
+
+def test_what_is_drawn_and_tested_by_default_are_markers_too():
+    adata = cells(["time", "marker", "marker"])
+    assert marker_names(adata) == ["b", "c"]
+    assert columns(adata, None)[0] == ["b", "c"]
+    assert columns(adata, ["a", "c"])[0] == ["a", "c"]
+    assert marker_names(cells(["time"] * 3)) == ["a", "b", "c"]
+    assert marker_names(ad.AnnData(np.ones((2, 3)), var=pd.DataFrame(index=["a", "b", "c"]))) == ["a", "b", "c"]

@@ -26,7 +26,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import roc_auc_score
 
 import scgsr
-from scgsr._measures import shares
+from scgsr._measures._regions import shares
 from scgsr.graphs import disjoint, path
 
 GRAPH = disjoint(path(2), path(2), path(2))
