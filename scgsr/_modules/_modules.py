@@ -73,6 +73,9 @@ class Modules:
         if n_neurons != len(self.labels) or not self.pieces.shape == self.n_cells.shape == (n_pieces,):
             msg = f"templates must be of {len(self.labels)} neurons and {len(self.pieces)} pieces"
             raise ValueError(msg)
+        if self.labels.dtype.kind not in "iu" or self.pieces.dtype.kind not in "iu":
+            msg = f"modules must be whole numbers, got {self.labels.dtype} of neurons and {self.pieces.dtype} of pieces"
+            raise ValueError(msg)
         if self.pieces.min(initial=0) < 0 or self.pieces.max(initial=-1) >= n_pieces:
             msg = f"{n_pieces} pieces cannot be of modules {self.pieces.min()} to {self.pieces.max()}"
             raise ValueError(msg)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy
 
+from scgsr._checks import about
 from scgsr.pl import _text
 from scgsr.pl._areas import areas
 
@@ -60,7 +61,14 @@ class Sheet:
             return cls(image_shape=graph.image_shape, polygons=[], outline=outline, bounds=bounds, links=links)
         # Around the origin, because Qhull loses precision far from it.
         middle, unit = graph.positions.mean(axis=0), _unit_of(graph)
-        found = areas(graph.positions - middle, _rim(graph) - middle, graph.adjacency, unit)
+        try:
+            found = areas(graph.positions - middle, _rim(graph) - middle, graph.adjacency, unit)
+        except scipy.spatial.QhullError as error:
+            msg = (
+                f"`positions` of the neuron graph {graph.name!r} lie too far apart, by up to "
+                f"{np.ptp(graph.positions):g} where neighbours lie {unit:g} apart, to draw its areas; leave them out."
+            )
+            raise about("positions", ValueError(msg)) from error
         polygons = [polygon + middle for polygon in found.polygons]
         low, high = np.concatenate(polygons).min(axis=0), np.concatenate(polygons).max(axis=0)
         return cls(

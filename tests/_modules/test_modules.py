@@ -169,6 +169,8 @@ def test_arrays_bring_the_same_modules_back(modules, activations):
         ({"silent": np.array(-1)}, "must be one of 3, got -1"),
         ({"pieces": np.array([2, 0, 0, 3, 3, 2, 0])}, "numbered from 0 on"),
         ({"pieces": np.array([2, 0, 0, -1, 1, 2, 0])}, "of modules -1 to 2"),
+        ({"pieces": np.array([2.0, 0, 0, 1, 1, 2, 0])}, "must be whole numbers"),
+        ({"labels": np.array([0.0, 1, 1, 0, 0, 1, 0, 1, -1])}, "must be whole numbers"),
         ({"pieces": np.array([2, 0, 0, 1, 1, 2, 9])}, "7 pieces cannot be of modules 0 to 9"),
         ({"labels": np.array([0, 1, 1, 0, 0, 1, 0, 3, -1])}, "one of 3 modules"),
         ({"labels": np.array([0, 1, 1, 0, 0, 1, 0, 1, -2])}, "one of 3 modules"),

@@ -7,8 +7,10 @@ import pytest
 from matplotlib.path import Path as Outline
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import QhullError, cKDTree
 
+from scgsr import graphs
+from scgsr.pl import _sheet
 from scgsr.pl._sheet import Sheet
 
 
@@ -90,3 +92,12 @@ def test_pixels_are_areas_too(pixel_graph):
 def test_the_areas_of_other_graphs_are_their_polygons(polygon_graph):
     sheet = Sheet.of_graph(polygon_graph)
     assert sheet.areas is sheet.polygons
+
+
+def test_positions_that_cannot_be_parted_are_named(monkeypatch):
+    def flat(*_):
+        raise QhullError
+
+    monkeypatch.setattr(_sheet, "areas", flat)
+    with pytest.raises(ValueError, match=r"`positions` of the neuron graph 'ring' lie too far apart"):
+        Sheet.of_graph(graphs.ring(5))
