@@ -11,7 +11,7 @@
 - `_table`: the measures of one fit, each with its null.
 - `_halves`: whether labels found on one half of the cells are those found on the other.
 - `_mixing`: whether batches lie among each other.
-- `_alone`: modules that are one batch almost alone.
+- `_alone`: modules that are almost entirely of one batch.
 - `_tears`: whether cells have the shape of a graph without branches.
 - `_faults`: what speaks against reading pictures that are smooth and local.
 - `_verdict`: one verdict from all measures, with advice.

@@ -1,4 +1,4 @@
-"""Modules that are one batch almost alone, though other batches have cells that could be there."""
+"""Modules that are almost entirely of one batch, though other batches have cells that could be there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import scipy
 
 from scgsr._checks import listed
 
-# A module is one batch almost alone from this share of its cells on, ...
+# A module is almost entirely of one batch from this share of its cells on, ...
 _ALMOST_ALL = 0.9
 # ... if other batches have so small a part of what their size gives, ...
 _OF_EXPECTED = 0.2
@@ -22,7 +22,7 @@ _LEAST_SHARE = 0.1
 
 
 class Alone(NamedTuple):
-    """A module, the batch that it belongs to almost alone, and the shares of that batch."""
+    """A module, the batch that it is almost entirely of, and the shares of that batch."""
 
     module: str
     batch: str
@@ -84,6 +84,6 @@ def about_alone(found: Sequence[Alone], column: str, *, told: bool) -> str:
     each = listed([f"{a.module} ({a.share:.0%} {a.batch!r}, which has {a.overall:.0%} of all cells)" for a in found])
     cure = "" if told else f"tell the fit, `scgsr.tl.fit(adata, batch_key={column!r})`, or "
     return (
-        f"Of one {column!r} almost alone {'are the modules' if len(found) > 1 else 'is the module'} {each}: if others "
-        f'have such cells, too, {cure}fit to corrected values, `use_rep="X_scVI"`; if they have none, it is right.'
+        f"Almost entirely of one {column!r} {'are the modules' if len(found) > 1 else 'is the module'} {each}. If "
+        f'others have such cells, too, {cure}fit corrected values, `use_rep="X_scVI"`. If they have none, it is right.'
     )

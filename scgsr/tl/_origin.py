@@ -1,4 +1,4 @@
-"""What the verbs say of modules that are one batch, or one sample, almost alone."""
+"""What the verbs say of modules that are almost entirely of one batch, or one sample."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def about_origin(adata: AnnData, key: str, batch_key: str | None, params: Mapping[str, Any]) -> str:
-    """Return a sentence on modules of the fit that are one batch almost alone, empty for none.
+    """Return a sentence on modules of the fit that are almost entirely of one batch, empty for none.
 
     Batches are those of a column of `.obs`, or without one the files of a folder.
     """

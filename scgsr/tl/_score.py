@@ -68,8 +68,8 @@ def score(
         Column of `.obs` with batches: do their cells lie among each other inside the modules, and how much of the
         activations do batches explain? Both depend on which cells a batch has: compare them with their null, in which
         batches change places within each label of the fit. They do not touch the verdict. The advice names modules that
-        are one batch almost alone (90 % of the cells, more than the sizes of the batches explain); without `batch_key`,
-        those of one file, where cells come from a folder of FCS files.
+        are almost entirely of one batch (90 % of the cells, more than the sizes of the batches explain); without
+        `batch_key`, those of one file, where cells come from a folder of FCS files.
     baseline
         Key of a fit of the same network without a penalty and from random weights: ``smoothness=0`` (and
         ``diffusion=0``). Its neurons are put in their best order on this graph afterwards: what the ordered start and

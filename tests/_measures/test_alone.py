@@ -1,4 +1,4 @@
-"""Modules that are one batch almost alone."""
+"""Modules that are almost entirely of one batch."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_batches_without_connection_to_modules_are_hardly_ever_found():
 def test_the_sentence_names_module_batch_share_and_cure():
     modules = found({"a": 100}, {"b": 100})
     sentence = about_alone(modules, "plate", told=False)
-    assert "'plate' almost alone are the modules 0 (100% 'a', which has 50% of all cells), 1" in sentence
+    assert "Almost entirely of one 'plate' are the modules 0 (100% 'a', which has 50% of all cells), 1" in sentence
     assert "`scgsr.tl.fit(adata, batch_key='plate')`" in sentence
     assert '`use_rep="X_scVI"`' in sentence
     told = about_alone(modules[:1], "plate", told=True)
