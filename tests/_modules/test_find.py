@@ -215,8 +215,8 @@ def test_module_0_wins_most_cells_also_where_many_are_silent():
     assert sorted(counts, reverse=True) == list(counts) == [500, 200, 150]
 
 
-# Modules of one neuron in fits of the shared sets (three seeds each, two stacks of packages) have 22 to 131 cells, and a
-# cosine of at most 0.80 to the mean picture of any other module. Those of thymus are DN cells, of pbmc3k FCGR3A+
+# Modules of one neuron in fits of the shared sets (three seeds each, two stacks of packages) have 22 to 131 cells, and
+# a cosine of at most 0.80 to the mean picture of any other module. Those of thymus are DN cells, of pbmc3k FCGR3A+
 # monocytes. How many cells they have is up to the pieces; that valleys part them asks for `FEWEST_CELLS` at least.
 _MOST_ALIKE = 0.9
 
@@ -237,7 +237,7 @@ def _levine(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0])
 @pytest.mark.parametrize("cells", [_thymus, _flow, _levine])
 def test_a_module_of_one_neuron_has_cells_that_lie_apart(shared_data, cells, seed):
     adata = cells(shared_data)
