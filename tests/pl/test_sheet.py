@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.path import Path as Outline
@@ -92,6 +94,14 @@ def test_pixels_are_areas_too(pixel_graph):
 def test_the_areas_of_other_graphs_are_their_polygons(polygon_graph):
     sheet = Sheet.of_graph(polygon_graph)
     assert sheet.areas is sheet.polygons
+
+
+def test_a_position_so_far_away_that_areas_are_lost_to_rounding_is_named():
+    ring = graphs.ring(6)
+    positions = ring.positions.copy()
+    positions[3] = 1e6, -1
+    with pytest.raises(ValueError, match=r"`positions` of the neuron graph 'ring' lie too far apart, by up to 1e\+06"):
+        Sheet.of_graph(replace(ring, positions=positions))
 
 
 def test_positions_that_cannot_be_parted_are_named(monkeypatch):
