@@ -99,6 +99,9 @@ class FittedModel:
         if self.coactivation.shape != (n, n) or self.modules.labels.shape != (n,):
             msg = f"`coactivation` and `modules` must be of the {n} neurons of the graph."
             raise ValueError(msg)
+        if self.novelty_reference is not None and len(self.novelty_reference.location) != n:
+            msg = f"`novelty_reference` must be of the {n} neurons of the graph."
+            raise ValueError(msg)
 
     @property
     def labels(self) -> list[str]:

@@ -86,9 +86,9 @@ class NoveltyReference:
         if f"{_PREFIX}{names[0]}" not in arrays:
             return None
         reference = cls(**{name: arrays.pop(f"{_PREFIX}{name}") for name in names})
-        n_neurons = len(reference.location)
-        n_measures = {len(values) for values in (reference.middle, reference.reach, reference.limits)}
-        if reference.precision.shape != (n_neurons, n_neurons) or n_measures != {2}:
+        of_neurons, of_measures = np.shape(reference.location), (reference.middle, reference.reach, reference.limits)
+        of_pairs = of_neurons * 2 if len(of_neurons) == 1 else None
+        if np.shape(reference.precision) != of_pairs or {np.shape(values) for values in of_measures} != {(2,)}:
             msg = "what novelty is measured against must be of all neurons and two measures"
             raise ValueError(msg)
         numbers = (reference.location, reference.precision, reference.middle, reference.limits)

@@ -75,13 +75,20 @@ class _Diagram:
 
 
 def areas(nodes: np.ndarray, rim: np.ndarray, adjacency: csr_matrix, unit: float) -> Areas:
-    """Return the areas of nodes (n, 2) inside a rim of sites (m, 2); `unit` is the typical length of an edge."""
+    """Return the areas of nodes (n, 2) inside a rim of sites (m, 2); `unit` is the typical length of an edge.
+
+    Raises ArithmeticError where an area is lost to rounding, and QhullError where all are.
+    """
     sites = np.concatenate([nodes, rim])
     diagram = _equal(sites, len(nodes))
     touching = _touching(adjacency)
     polygons, outline, shared = [], [], set[tuple[int, int]]()
     for node, place in enumerate(nodes):
-        polygon = _polygon(diagram.corners[(diagram.triangles == node).any(axis=1)], unit)
+        of_node = (diagram.triangles == node).any(axis=1)
+        if not of_node.any():
+            msg = f"the area of node {node} is lost to rounding"
+            raise ArithmeticError(msg)
+        polygon = _polygon(diagram.corners[of_node], unit)
         ridges = np.flatnonzero(diagram.pairs[:, 0] == node)
         other, heights = diagram.pairs[ridges, 1], diagram.heights[ridges]
         normals = (sites[other] - place) / diagram.apart[ridges, None]

@@ -63,10 +63,12 @@ class Sheet:
         middle, unit = graph.positions.mean(axis=0), _unit_of(graph)
         try:
             found = areas(graph.positions - middle, _rim(graph) - middle, graph.adjacency, unit)
-        except scipy.spatial.QhullError as error:
-            raise _too_far_apart(graph, unit) from error
-        if not all(len(polygon) for polygon in found.polygons):  # lost to rounding
-            raise _too_far_apart(graph, unit)
+        except (scipy.spatial.QhullError, ArithmeticError) as error:
+            msg = (
+                f"`positions` of the neuron graph {graph.name!r} lie too far apart, by up to "
+                f"{np.ptp(graph.positions):g} where neighbours lie {unit:g} apart, to draw its areas; leave them out."
+            )
+            raise about("positions", ValueError(msg)) from error
         polygons = [polygon + middle for polygon in found.polygons]
         low, high = np.concatenate(polygons).min(axis=0), np.concatenate(polygons).max(axis=0)
         return cls(
@@ -198,14 +200,6 @@ def _around(nodes: np.ndarray, reach: float, *, hole: float = 0.0) -> np.ndarray
 def _distance(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     """Return the distance from each point to the nearest node."""
     return np.asarray(scipy.spatial.cKDTree(nodes).query(points)[0])
-
-
-def _too_far_apart(graph: NeuronGraph, unit: float) -> ValueError:
-    msg = (
-        f"`positions` of the neuron graph {graph.name!r} lie too far apart, by up to {np.ptp(graph.positions):g} where "
-        f"neighbours lie {unit:g} apart, to draw its areas; leave them out."
-    )
-    return about("positions", ValueError(msg))
 
 
 def _unit_of(graph: NeuronGraph) -> float:

@@ -125,6 +125,10 @@ def test_another_matrix_is_refused(model, verb, matrix, error):
         getattr(model, verb)(matrix)
 
 
+def shorter(reference):
+    return replace(reference, location=reference.location[:7], precision=reference.precision[:7, :7])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -138,6 +142,10 @@ def test_another_matrix_is_refused(model, verb, matrix, error):
         (lambda model: {"graph": graphs.ring(7)}, "of the 7 neurons"),
         (lambda model: {"modules": Modules.none(7), "names": ()}, "of the 20 neurons"),
         (lambda model: {"coactivation": model.coactivation[:7]}, "of the 20 neurons"),
+        (
+            lambda model: {"novelty_reference": shorter(model.novelty_reference)},
+            "`novelty_reference` must be of the 20",
+        ),
     ],
 )
 def test_parts_that_do_not_fit_together_are_refused(model, change, message):

@@ -109,7 +109,16 @@ def test_arrays_of_an_older_fit_have_none():
     assert NoveltyReference.from_arrays({"weights": np.ones(3)}) is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("precision", np.eye(4)), ("middle", np.ones(3)), ("limits", np.ones(1))])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("precision", np.eye(4)),
+        ("middle", np.ones(3)),
+        ("limits", np.ones(1)),
+        ("reach", np.ones((2, 2))),
+        ("location", 1.0),
+    ],
+)
 def test_arrays_of_another_shape_are_refused(reference, name, value):
     arrays = {**reference.to_arrays(), f"typical_{name}": value}
     with pytest.raises(ValueError, match="all neurons and two measures"):
