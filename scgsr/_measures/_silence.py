@@ -126,9 +126,8 @@ def random_regions(
     True
     """
     candidates = np.flatnonzero(allowed)
-    hops = scipy.sparse.csgraph.shortest_path(adjacency, directed=False, unweighted=True)[
-        np.ix_(candidates, candidates)
-    ]
+    own = adjacency.copy()  # SciPy before 1.13 does not take what must not be written to
+    hops = scipy.sparse.csgraph.shortest_path(own, directed=False, unweighted=True)[np.ix_(candidates, candidates)]
     for _ in range(n_regions):
         nearest = np.lexsort((rng.random(len(candidates)), hops[rng.integers(len(candidates))]))
         region = np.zeros(len(allowed), dtype=bool)
