@@ -83,7 +83,8 @@ def about_alone(found: Sequence[Alone], column: str, *, told: bool) -> str:
         return ""
     each = listed([f"{a.module} ({a.share:.0%} {a.batch!r}, which has {a.overall:.0%} of all cells)" for a in found])
     cure = "" if told else f"tell the fit, `scgsr.tl.fit(adata, batch_key={column!r})`, or "
+    are = f"Modules {each} are" if len(found) > 1 else f"Module {each} is"
     return (
-        f"Almost entirely of one {column!r} {'are the modules' if len(found) > 1 else 'is the module'} {each}. If "
-        f'others have such cells, too, {cure}fit corrected values, `use_rep="X_scVI"`. If they have none, it is right.'
+        f"{are} almost entirely of one {column!r}. If others have such cells, too, {cure}fit corrected values, "
+        '`use_rep="X_scVI"`. If they have none, it is right.'
     )

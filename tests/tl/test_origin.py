@@ -12,7 +12,7 @@ import pytest
 from scgsr import get, tl
 from scgsr.tl._origin import about_origin
 
-ALONE = "lmost entirely of one"
+ALONE = "almost entirely of one"
 SMALL = {"n_epochs": 5, "rng": 0}
 
 
@@ -35,7 +35,7 @@ def test_score_advises_where_runs_split_the_modules(two_runs):
     verdicts = [tl.score(two_runs, batch_key=key, n_permutations=9) for key in (None, "run")]
     assert verdicts[0] == verdicts[1]
     advice = two_runs.uns["gsr"]["scores"]["advice"]
-    assert "Almost entirely of one 'run' are the modules" in advice
+    assert "are almost entirely of one 'run'" in advice
     assert "`scgsr.tl.fit(adata, batch_key='run')`" in advice
     assert "use_rep" in advice
     assert len(get.scores(two_runs))
