@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+
 
 class _Voice(logging.LoggerAdapter[logging.Logger]):
     """The logger of the package, whose lines are also seen by those who have set up no logging.
@@ -180,3 +182,14 @@ def existing_key(name: str, key: Any, available: Iterable[Any], *, where: str, h
     if key not in options:
         msg = f"`{name}`={key!r} is not in {where}, which has {options}.{' ' + hint if hint else ''}"
         raise about(name, KeyError(msg))
+
+
+def is_whole(matrix: Any) -> bool:
+    """Return whether all indices of a sparse matrix are within its shape: SciPy follows others out of its memory."""
+    if matrix.format not in ("csr", "csc", "bsr"):
+        return True
+    try:
+        matrix.check_format(full_check=True)
+    except ValueError:
+        return False
+    return bool((np.diff(matrix.indptr) >= 0).all())  # SciPy does not look where the last one is 0

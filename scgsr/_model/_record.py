@@ -159,9 +159,10 @@ def matrix_of(stored: Any) -> sparse.csr_matrix:
     if not sparse.issparse(stored):
         msg = f"a sparse matrix is a {type(stored).__name__}"
         raise TypeError(msg)
-    matrix = sparse.csr_matrix(stored)
-    matrix.check_format(full_check=True)
-    return matrix
+    if not _checks.is_whole(stored):
+        msg = "a sparse matrix has indices outside of its shape"
+        raise ValueError(msg)
+    return sparse.csr_matrix(stored)
 
 
 def check_types(record: Mapping[str, Any]) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from scgsr._checks import is_whole
+
 
 @dataclass(frozen=True, eq=False)
 class Evolution:
@@ -45,12 +47,15 @@ class Evolution:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Evolution:
         """Return the estimates that `to_dict` has turned into values."""
-        epochs, stacked = np.asarray(stored["epoch"]), sparse.csr_matrix(stored["adjacency"])
+        epochs, given = np.asarray(stored["epoch"]), stored["adjacency"]
+        if not sparse.issparse(given) or not is_whole(given):
+            msg = "estimates of a learned graph are no sparse matrix with all indices inside of its shape"
+            raise ValueError(msg)
+        stacked = sparse.csr_matrix(given)
         n_neurons = stacked.shape[1]
         if epochs.dtype.kind not in "iu" or epochs.ndim != 1 or stacked.shape[0] != len(epochs) * n_neurons:
             msg = f"{stacked.shape} are not the estimates of {epochs.shape} epochs"
             raise ValueError(msg)
-        stacked.check_format(full_check=True)
         blocks = [stacked[start : start + n_neurons] for start in range(0, len(epochs) * n_neurons, n_neurons)]
         return cls(tuple(int(epoch) for epoch in epochs), tuple(blocks))
 

@@ -11,7 +11,7 @@ import scipy
 from scipy.sparse import csr_matrix, sparray, spmatrix
 
 from scgsr import _device
-from scgsr._checks import about, instance, log, positive_int
+from scgsr._checks import about, instance, is_whole, log, positive_int
 from scgsr.graphs._laplacian import laplacian
 
 # Weights that differ from their mirror by less than this share of the largest are symmetric up to float32 rounding.
@@ -170,6 +170,9 @@ def check_size(sizes: Mapping[str, int], n_neurons: int, n_edges: int) -> None:
 def checked_adjacency(adjacency: Any) -> csr_matrix:
     """Return a CSR float64 copy without self loops and explicit zeros, exactly symmetric."""
     instance("adjacency", adjacency, (np.ndarray, spmatrix, sparray), hint="Convert it with numpy.asarray.")
+    if not isinstance(adjacency, np.ndarray) and not is_whole(adjacency):
+        msg = "`adjacency` has indices outside of its shape; make the sparse matrix anew."
+        raise about("adjacency", ValueError(msg))
     if adjacency.dtype.kind not in "biuf":
         msg = f"`adjacency` must hold real numbers, got dtype {adjacency.dtype}."
         raise about("adjacency", TypeError(msg))

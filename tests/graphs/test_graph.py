@@ -76,6 +76,20 @@ def test_any_container_gives_the_same_graph(container, dtype):
     np.testing.assert_array_equal(graph.adjacency.toarray(), graphs.tree(2).adjacency.toarray())
 
 
+@pytest.mark.parametrize("part", ["indptr", "indices", "last"])
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_matrix])
+def test_indices_that_lead_out_of_a_sparse_matrix_are_refused(kind, part):
+    matrix = kind(graphs.ring(6).adjacency, copy=True)
+    if part == "indices":
+        matrix.indices[3] = 10**6
+    elif part == "indptr":
+        matrix.indptr[2] = 10**6
+    else:  # SciPy's own check does not see it
+        matrix.indptr, matrix.indices, matrix.data = np.r_[matrix.indptr[:-1], 0], matrix.indices[:0], matrix.data[:0]
+    with pytest.raises(ValueError, match="`adjacency` has indices outside of its shape"):
+        graphs.from_adjacency(matrix)
+
+
 def test_explicit_zeros_are_no_edges():
     stored = sparse.csr_matrix((np.array([0.0, 0.0]), ([0, 1], [1, 0])), shape=(2, 2))
     assert graphs.from_adjacency(stored).n_edges == 0
