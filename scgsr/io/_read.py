@@ -27,13 +27,14 @@ def read_fcs(
 ) -> AnnData:
     """Read the events of an FCS file, or of all FCS files in a folder.
 
-    Values are those stored in the file: unless asked for no compensation, no transform, and neither channel gain ($PnG)
-    nor amplification ($PnE) nor time step ($TIMESTEP) is applied. A warning is logged where a channel was stored on a
-    logarithmic scale, as integer files of old cytometers are. Files of version 2.0, 3.0 and 3.1 are read, and 3.2 as if
-    it were 3.1, which a warning says. Empty values of keywords, blanks around keywords, offsets that only the header or
-    only the TEXT segment has, and an end that is one byte too far, are accepted, but never a number of events other
-    than the one the file promises ($TOT). Integers of 10 bits and the like are read if the length of the data says that
-    each takes whole bytes, with a warning.
+    Values are those stored in the file. Nothing is transformed, nothing is compensated unless `compensate` asks for it,
+    and neither gain ($PnG) nor amplification ($PnE) nor time step ($TIMESTEP) is applied. A warning names channels that
+    were stored on a logarithmic scale, as in integer files of old cytometers.
+
+    Files of version 2.0, 3.0 and 3.1 are read, and 3.2 as if it were 3.1, with a warning. Small faults that are common
+    are accepted: keywords without a value or with blanks around them, offsets that only the header or only the TEXT
+    segment has, an end that is one byte too far, and, with a warning, integers of 10 bits and the like that take whole
+    bytes. The number of events is always the one that the file promises ($TOT); else the file is refused.
 
     A folder becomes one AnnData: its files ending in .fcs or .lmd, in capitals or not, and FCS files ending in a number
     such as .001, in natural order of their names, without those that begin with a dot. Packed files must be unpacked
