@@ -57,16 +57,20 @@ def write_fcs(
     - "gsr_confidence", and "gsr_novelty" where a mapping has written it. Cells of the fit beside mapped ones have none:
       there -10 stands for it, below any that is measured, and the keyword GSR_NOVELTY_MISSING says so.
 
-    Keywords in ``.uns["meta"]``, as :func:`read_fcs` writes them, are carried over if they describe the sample; for
-    cells of a folder of files, where each has its own, none are. Keywords that hold for the file that was read alone
-    are not: $ORIGINALITY, $LAST_MODIFIED, $LAST_MODIFIER, $CELLS, its name, identifiers (GUID), checksums, gates and
-    offsets; $ABRT, $LOST and $VOL unless there are as many cells as events were read ($TOT); $TIMESTEP unless the time
-    channel is there, untransformed. The gain of a channel ($PnG) is carried over while its values are as they were
-    read, that is not recorded in ``.uns["arcsinh"]``, and for a folder if all files agree; a warning says where a gain
-    is lost, or a channel was log-amplified ($PnE), which 32-bit floats cannot be. The spillover matrix is carried over
-    only while it applies: values that are compensated, or recorded in ``.uns["arcsinh"]`` as transformed, must not be
-    compensated again by the program that opens the file. That record itself is not part of the file: what is read back
-    counts as untransformed.
+    Keywords in ``.uns["meta"]``, as :func:`read_fcs` writes them, are carried over if they describe the sample. For
+    cells of a folder of files none are, because each file has its own. Others hold only while something is as it was:
+
+    - $ORIGINALITY, $LAST_MODIFIED, $LAST_MODIFIER, $CELLS, the name of the file, identifiers (GUID), checksums, gates
+      and offsets are never carried over: they describe the file that was read;
+    - $ABRT, $LOST and $VOL, while there are as many cells as events were read ($TOT);
+    - $TIMESTEP, while the time channel is there, untransformed;
+    - the gain of a channel ($PnG), while its values are as they were read, that is not recorded in
+      ``.uns["arcsinh"]``, and for a folder if all files agree. A warning names lost gains, and channels that were
+      log-amplified ($PnE), which 32-bit floats cannot be;
+    - the spillover matrix, while it applies: another program must not compensate values again that are compensated, or
+      recorded as transformed.
+
+    The record of a transform is not part of the file: what is read back counts as untransformed.
 
     Parameters
     ----------
