@@ -10,6 +10,7 @@ import pandas as pd
 
 from scgsr._adata._fit import snapshot, tell_of_view
 from scgsr._adata._keys import Keys
+from scgsr._adata._names import distinct, read_named_model
 from scgsr._adata._results import read_record
 from scgsr._checks import about
 
@@ -94,13 +95,24 @@ def write_silence(adata: AnnData, key: str, silence: dict[str, Any]) -> None:
 
 
 def read_silence(adata: AnnData, key: str) -> dict[str, Any]:
-    """Return the losses that `silence` has written."""
+    """Return the losses that `silence` has written.
+
+    Regions and groups that are modules have the names that the labels have now.
+    """
     found = read_answer(adata, key, "silence", "silence", "no region of it was silenced")
     shape = len(found["regions"]), len(found["groups"])
     tables = {found[name].shape for name in ("loss", "expected", "pvals")}
     if tables != {shape} or found["n_neurons"].shape != shape[:1]:
         raise _not_whole(key, "silence", "silence")
-    return found
+    before, now = [str(name) for name in found["labels"]], list(read_named_model(adata, key).names)
+    regions, groups = [str(name) for name in found["regions"]], [str(name) for name in found["groups"]]
+    renamed = dict(zip(distinct(before), distinct(now), strict=True))
+    if set(regions) <= set(renamed):
+        regions = [renamed[name] for name in regions]
+    if found["groupby"] == Keys(key).labels:
+        labels = dict(zip(before, now, strict=True))
+        groups = [labels.get(name, name) for name in groups]
+    return {**found, "regions": regions, "groups": groups}
 
 
 def write_compare(adata: AnnData, key: str, compared: dict[str, Any]) -> None:

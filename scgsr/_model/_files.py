@@ -20,6 +20,7 @@ from scipy import sparse
 from scgsr import _checks
 from scgsr._atomic import replace_file
 from scgsr._checks import about
+from scgsr._model._record import matrix_of
 
 _JSON = "model.json"
 # The file of arrays is named by its content and, lest two writers share one, by chance.
@@ -193,7 +194,5 @@ def _unpack(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return pd.DataFrame(columns, index=value["index"])
     if kind == "csr":
         parts = tuple(_unpack(value[part], arrays) for part in ("data", "indices", "indptr"))
-        matrix = sparse.csr_matrix(parts, shape=tuple(value["shape"]))
-        matrix.check_format(full_check=True)
-        return matrix
+        return matrix_of(sparse.csr_matrix(parts, shape=tuple(value["shape"])))
     return {key: _unpack(inner, arrays) for key, inner in value.items()}

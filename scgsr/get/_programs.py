@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from scgsr import _adata
-from scgsr._adata import DEFAULT_KEY, Keys
+from scgsr._adata import DEFAULT_KEY
 from scgsr._checks import about
 
 if TYPE_CHECKING:
@@ -142,21 +142,8 @@ def silence(adata: AnnData, *, key: str = DEFAULT_KEY) -> pd.DataFrame:
     ['region', 'group', 'n_neurons', 'loss', 'expected', 'pvals']
     """
     stored = _adata.read_silence(adata, key)
-    regions, groups = _named_now(adata, key, stored)
-    index = pd.MultiIndex.from_product([regions, groups], names=["region", "group"])
+    groups = stored["groups"]
+    index = pd.MultiIndex.from_product([stored["regions"], groups], names=["region", "group"])
     columns = {name: stored[name].ravel() for name in ("loss", "expected", "pvals")}
     table = pd.DataFrame({"n_neurons": np.repeat(stored["n_neurons"], len(groups)), **columns}, index=index)
     return table.reset_index()
-
-
-def _named_now(adata: AnnData, key: str, stored: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the names of regions and groups; those that are modules have the names that their labels have now."""
-    before, now = [str(name) for name in stored["labels"]], list(_adata.read_named_model(adata, key).names)
-    regions, groups = [str(name) for name in stored["regions"]], [str(name) for name in stored["groups"]]
-    renamed = dict(zip(_adata.distinct(before), _adata.distinct(now), strict=True))
-    if set(regions) <= set(renamed):
-        regions = [renamed[name] for name in regions]
-    if stored["groupby"] == Keys(key).labels:
-        labels = dict(zip(before, now, strict=True))
-        groups = [labels.get(name, name) for name in groups]
-    return regions, groups

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scgsr import _adata, get
+from scgsr import _adata
 from scgsr._adata import DEFAULT_KEY
 from scgsr.pl import _axes, _scale, _text
 from scgsr.pl._calls import Figsize, checked_figsize, picture
@@ -85,16 +85,13 @@ def silence(
     >>> ax.images[0].get_array().shape[1]
     10
     """
-    table = get.silence(adata, key=key)
-    groups, n_neurons = _adata.read_silence(adata, key)["groups"], table["n_neurons"].to_numpy()
-    shape = len(table) // len(groups), len(groups)
-    regions = [f"{name} ({n})" for name, n in zip(table["region"][:: shape[1]], n_neurons[:: shape[1]], strict=True)]
-    columns = [_axes.shortened(str(name)) for name in table["group"][: shape[1]]]
-    losses = table["loss"].to_numpy().reshape(shape)
+    found = _adata.read_silence(adata, key)
+    regions = [f"{name} ({n})" for name, n in zip(found["regions"], found["n_neurons"], strict=True)]
+    columns, losses = [_axes.shortened(name) for name in found["groups"]], found["loss"]
     norm = _scale.norm(losses, vmin=vmin, vmax=vmax)
     panel = _panel(regions, columns, checked_figsize(figsize, ax)) if ax is None else ax
     artist = panel.imshow(losses, aspect="auto", cmap=_scale.colormap(cmap), norm=norm, interpolation="nearest")
-    row, column = np.nonzero(table["pvals"].to_numpy().reshape(shape) <= _SELDOM)
+    row, column = np.nonzero(found["pvals"] <= _SELDOM)
     panel.scatter(column, row, s=9, color="black", edgecolors="white", linewidths=0.5)
     _axes.name_rows(panel, [_axes.shortened(name, rows=len(regions)) for name in regions], np.arange(len(regions)))
     size = min(_FEATURE_POINTS * _text.scale(), 180 / len(columns))

@@ -10,13 +10,13 @@ from time import perf_counter
 import numpy as np
 import torch
 from _gpu_limits import wait
+from _settings import settings_of_a_step
 from scipy import sparse
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from scgsr import graphs
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._random import torch_generator
-from scgsr._train import TrainConfig
 from scgsr._train._regularizer import Regularizer
 from scgsr._train._step import Stepper
 from scgsr._values import Batches, Minibatch, n_batches
@@ -83,7 +83,9 @@ class Training:
         config = AutoencoderConfig(n_features=n_features, hidden=256, threshold=0.5, noise=0.25, diffusion=0)
         self.network = Autoencoder.initialised(config, SHEET, 0).train().to(device)
         regularizer = Regularizer(SHEET, {"correlation": 1.0}, "combinatorial").to(device)
-        self.stepper = Stepper(self.network, regularizer, _config(batch_size, precision), 10**6, step)
+        self.stepper = Stepper(
+            self.network, regularizer, settings_of_a_step(batch_size, precision, anneal=10.0), 10**6, step
+        )
         self.noise_rng = torch_generator(0, device)
         self.sums = torch.zeros(2, device=device)
         self._minibatches = self._shuffled()
@@ -176,20 +178,3 @@ def _profiled(training: Training, n_steps: int) -> tuple[int, int]:
     events = list(profiled.events())
     launches = sum(any(name in event.name for name in _LAUNCHES) for event in events)
     return launches, sum(event.device_type == DeviceType.CUDA for event in events)
-
-
-def _config(batch_size: int, precision: str | None) -> TrainConfig:
-    return TrainConfig(
-        smoothness=0.1,
-        start="random",
-        anneal=10.0,
-        balance=0.0,
-        penalty="correlation",
-        laplacian="combinatorial",
-        n_epochs=1,
-        batch_size=batch_size,
-        learning_rate=5e-3,
-        validation_fraction=0.0,
-        early_stopping=False,
-        precision=precision,
-    )

@@ -16,11 +16,11 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from _settings import settings_of_a_step
 from torch import Tensor
 
 from scgsr import graphs
 from scgsr._model import Autoencoder, AutoencoderConfig
-from scgsr._train._config import TrainConfig
 from scgsr._train._regularizer import Regularizer
 from scgsr._train._step import Stepper
 from scgsr._values import Minibatch
@@ -83,7 +83,7 @@ def own(
     config = AutoencoderConfig(n_features=n_features, hidden=256, threshold=0.5, noise=0.25, diffusion=0)
     network = Autoencoder.initialised(config, SHEET, 0).train()
     regularizer = Regularizer(SHEET, {"correlation": 1.0}, "combinatorial")
-    stepper = Stepper(network, regularizer, _config(n_cells, precision), n_steps=10**7)
+    stepper = Stepper(network, regularizer, settings_of_a_step(n_cells, precision, anneal=1.0), n_steps=10**7)
     if penalty is not None:
         stepper.regularizer = lambda activations, _: penalty(activations)
     zero_grad = stepper.optimiser.zero_grad
@@ -91,23 +91,6 @@ def own(
     features = torch.randn(n_cells, n_features, generator=torch.Generator().manual_seed(0))
     noise_rng = torch.Generator().manual_seed(0)
     return lambda: stepper.step(Minibatch(features), noise_rng)
-
-
-def _config(batch_size: int, precision: str | None) -> TrainConfig:
-    return TrainConfig(
-        smoothness=0.1,
-        start="random",
-        anneal=1.0,
-        balance=0.0,
-        penalty="correlation",
-        laplacian="combinatorial",
-        n_epochs=1,
-        batch_size=batch_size,
-        learning_rate=5e-3,
-        validation_fraction=0.0,
-        early_stopping=False,
-        precision=precision,
-    )
 
 
 def on_one_thread(step: Step) -> Step:
