@@ -142,6 +142,19 @@ def _calm_after_fork() -> None:
     threadpoolctl.threadpool_limits(1, user_api="openmp")
 
 
+def _blas_threads(numbers: Mapping[str, int] | int) -> None:
+    """Let each library of linear algebra, by the path of its file, compute in so many threads; a number is for all."""
+    for library in _blas():
+        known = numbers if isinstance(numbers, int) else numbers.get(library.filepath)
+        if known is not None:  # a library that was not loaded yet stays as it came
+            library.set_num_threads(known)
+
+
+def _blas() -> list[Any]:
+    return threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+_BLAS = _Shared(lambda: {library.filepath: library.num_threads for library in _blas()}, _blas_threads)
 _PRODUCTS = _Shared(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision)
 _DEFAULT_DTYPE = _Shared(torch.get_default_dtype, torch.set_default_dtype)
 
@@ -162,6 +175,17 @@ def undisturbed() -> Iterator[None]:
         for kind in ("cpu", "cuda", "mps"):
             if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+@contextmanager
+def in_one_thread() -> Iterator[None]:
+    """Let NumPy, SciPy and scikit-learn compute in one thread for a while; also a decorator.
+
+    They round sums in another way for each number of threads, and a last digit of what training starts from decides how
+    it ends. Steps of training are computed by torch, in all threads: two round as one does, more do not.
+    """
+    with _BLAS.at(1), threadpoolctl.threadpool_limits(1, user_api="openmp"):
         yield
 
 

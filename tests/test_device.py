@@ -10,11 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import anndata
 import numpy as np
 import pytest
+import scanpy as sc
+import threadpoolctl
 import torch
+from anndata import AnnData
 
-from scgsr import _device, get, tl
+from scgsr import _device, get, graphs, tl
 
 
 def test_best_device_there_is(monkeypatch):
@@ -212,6 +216,76 @@ def test_a_pool_of_threads_gives_the_bits_of_one_thread(cells):
         assert list(threads.map(fit_and_map, [*range(4), *range(4)])) == alone * 2
 
 
+@contextmanager
+def computing_in(n_threads):
+    """So many threads in torch and in every other library that has threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        with threadpoolctl.threadpool_limits(n_threads):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("graph", "arguments"),
+    [((6, 6), {}), (graphs.learned(36, n_neighbors=4), {}), ((6, 6), {"scale": "feature", "batch_key": "batch"})],
+    ids=["components", "learned", "features"],
+)
+def test_two_threads_give_the_bits_of_one(graph, arguments):
+    """On so many cells and features that the libraries do share out the work."""
+    rng = np.random.default_rng(0)
+    kinds = rng.integers(5, size=1500)
+    values = rng.normal(0, 1.5, size=(5, 220))[kinds] + rng.normal(size=(1500, 220))
+    cells = AnnData(values.astype(np.float32))
+    cells.obs["batch"] = np.where(np.arange(1500) % 3 == 0, "a", "b")
+    results = []
+    for n_threads in (1, 2):
+        adata = cells.copy()
+        with computing_in(n_threads):
+            tl.fit(adata, graph, n_epochs=2, **arguments)
+        results.append([adata.uns["gsr"]["id"], adata.obsm["X_gsr"].tobytes(), adata.obs[["gsr", "gsr_confidence"]]])
+    one, two = results
+    assert one[:2] == two[:2]
+    assert one[2].equals(two[2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "file", ["flowsom_68983", "thymus_masscyt", "cytof_levine32_gated1500", "paul15_counts", "scmix_5cl_celseq2"]
+)
+def test_labels_of_real_cells_are_equal_with_one_thread_and_two(shared_data, file):
+    cells = anndata.read_h5ad(shared_data / f"{file}.h5ad")
+    if file.endswith(("counts", "celseq2")):
+        sc.pp.normalize_total(cells)
+        sc.pp.log1p(cells)
+    labels = []
+    for n_threads in (1, 2):
+        adata = cells.copy()
+        with computing_in(n_threads):
+            tl.fit(adata)
+        labels.append(adata.obs["gsr"].to_list())
+    assert labels[0] == labels[1]
+
+
+def test_libraries_compute_in_one_thread_for_a_while_also_if_threads_overlap():
+    def n_threads():
+        return {library.filepath: library.num_threads for library in _device._blas()}
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = n_threads()
+        assert set(before.values()) == {2}
+        first, second = _device.in_one_thread(), _device.in_one_thread()
+        first.__enter__()
+        assert set(n_threads().values()) == {1}
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert set(n_threads().values()) == {1}
+        second.__exit__(None, None, None)
+        assert n_threads() == before
+
+
 def test_the_last_thread_to_leave_puts_back_what_the_first_one_found():
     values = ["before"]
     shared = _device._Shared(lambda: values[-1], values.append)
@@ -254,8 +328,8 @@ def test_pools_of_processes_give_the_same_bits_and_a_fork_does_not_wait_for_thre
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": str(n_threads)}
     command = [sys.executable, "-W", "ignore", str(tmp_path / "in_pools.py"), str(n_threads), *methods]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    # With two threads the fork has one, and other bits.
-    assert done.stdout.split("\n")[:-1] == [f"{method} {n_threads == 1}" for method in methods]
+    # With two threads the fork has one, and the same bits.
+    assert done.stdout.split("\n")[:-1] == [f"{method} True" for method in methods]
     assert ("this process was forked" in done.stderr) == (n_threads == 2)
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from scgsr import _device
+
 
 class PrincipalFront(nn.Module):
     """Turns features into principal components, and components back into features. Not trained.
@@ -40,6 +42,7 @@ class PrincipalFront(nn.Module):
         return components @ self.axes / self._stretch
 
 
+@_device.in_one_thread()
 def principal_axes(features: Tensor, n_axes: int, seed: int) -> np.ndarray:
     """Return the first principal axes of cells, (n_axes, n_features) float32."""
     from sklearn.decomposition import PCA

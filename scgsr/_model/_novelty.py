@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from scgsr import _device
 from scgsr._values import slices
 
 # The logarithm of an error or distance of zero would be infinite.
@@ -33,6 +34,7 @@ class NoveltyReference:
     limits: np.ndarray  # (2,) of the larger of the two, in these units: the median and the 99th percentile
 
     @classmethod
+    @_device.in_one_thread()
     def learn(cls, seen: np.ndarray, held_out: np.ndarray, errors: np.ndarray) -> NoveltyReference:
         """Return how cells look.
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from scgsr import _random
+from scgsr import _device, _random
 from scgsr._modules import _consensus, _pieces, _templates
 from scgsr._modules._modules import Labels, Modules
 from scgsr._values import slices
@@ -32,6 +32,7 @@ class Cut(NamedTuple):
     labels: Labels
 
 
+@_device.in_one_thread()
 def find(
     activations: np.ndarray,
     training: np.ndarray,

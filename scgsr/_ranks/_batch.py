@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -88,28 +88,42 @@ def pooled(own_mean: Tensor) -> Tensor:
 
 def centred(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Return rows less their mean, (batch, n), and their variance, (n,), by the number of rows."""
-    batch = _shared()
-    if batch is None:
-        deviations = rows - rows.mean(dim=0)
-        return deviations, deviations.square().mean(dim=0)
-    deviations, variance, _ = _Centred.apply(rows, batch)  # type: ignore[no-untyped-call]
+    deviations, variance, _ = _centred(rows)
     return deviations, variance
 
 
 def normalised(rows: Tensor, norm: nn.Module) -> Tensor:
     """Return what a normalisation, without weights if it is one of batches, makes of rows: (batch, n) -> (batch, n)."""
-    batch = _shared()
-    if batch is None or not norm.training or not isinstance(norm, nn.BatchNorm1d):
+    if not (norm.training and isinstance(norm, nn.BatchNorm1d)) or _is_left_to_torch(rows):
         result: Tensor = norm(rows)
         return result
-    deviations, variance, mean = _Centred.apply(rows, batch)  # type: ignore[no-untyped-call]
-    running: Any = norm  # to mypy, its moments may be None
+    deviations, variance, mean = _centred(rows)
+    n, running = n_rows(rows), cast("Any", norm)  # to mypy, its moments may be None
     with torch.no_grad():
         running.num_batches_tracked += 1
         running.running_mean.lerp_(mean, norm.momentum)
-        running.running_var.lerp_(variance * (batch.n_rows / (batch.n_rows - 1)), norm.momentum)
-    scaled: Tensor = deviations * (variance + norm.eps).rsqrt()
-    return scaled
+        running.running_var.lerp_(variance * (n / (n - 1)), norm.momentum)
+    return deviations * (variance + norm.eps).rsqrt()
+
+
+def _is_left_to_torch(rows: Tensor) -> bool:
+    """Whether torch normalises a batch of one's own.
+
+    On a processor its sums are rounded in another way for each number of threads, which no other operation of a step
+    does with one thread and with two: a last digit that decides how training ends. It refuses a single row.
+    """
+    return _shared() is None and (rows.device.type != "cpu" or len(rows) < 2)
+
+
+def _centred(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return rows less their mean, their variance by the number of rows, and the mean: (batch, n), (n,) and (n,)."""
+    batch = _shared()
+    if batch is not None:
+        parts: tuple[Tensor, Tensor, Tensor] = _Centred.apply(rows, batch)  # type: ignore[no-untyped-call]
+        return parts
+    mean = rows.mean(dim=0)
+    deviations = rows - mean
+    return deviations, deviations.square().mean(dim=0), mean
 
 
 def normal_like(rows: Tensor, rng: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ import scipy
 import torch
 from torch import Tensor
 
-from scgsr import _random
+from scgsr import _device, _random
 from scgsr._values import Batches, Part
 
 # So many principal components, fitted on at most so many training cells, judged on at most so many held-out cells.
@@ -32,6 +32,7 @@ _LEAST_SHARE = 0.25
 _USELESS_R2 = 0.01
 
 
+@_device.in_one_thread()
 def explainable_r2(known: Part, judged: Part, *, seed: int) -> float:
     """
     Return the explained variance of held-out cells by ten principal components of the training cells.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
+from scgsr import _device
 from scgsr._checks import about, log
 from scgsr._train._state import check_like
 from scgsr.graphs import (
@@ -75,6 +76,7 @@ class GraphLearner:
             return False
         return step >= self.last_step + stop.more_steps
 
+    @_device.in_one_thread()
     def refreshed(self, graph: NeuronGraph, pictures: np.ndarray, epoch: int, step: int) -> NeuronGraph:
         """Return the graph of the neurons active together in `pictures`, (n_cells, n_neurons), and did before."""
         newest = correlation(pictures)

@@ -17,7 +17,9 @@ def left_out(features: Tensor, components: Tensor) -> Tensor:
 
     With the error of the components it is that of the features.
     """
-    return _ranks.pooled(features.square().mean() - components.square().mean())
+    # By rows first: a sum over all of a large matrix is rounded in another way for each number of threads.
+    of_features, of_components = (values.square().mean(dim=1).mean() for values in (features, components))
+    return _ranks.pooled(of_features - of_components)
 
 
 def l1(activations: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scgsr import _device
 from scgsr._model import Autoencoder
 from scgsr._train._shifts import shifts_of
 from scgsr._values import Part
@@ -42,6 +43,7 @@ _OVERTONE = 3.0
 _RIDGE = 1e-3
 
 
+@_device.in_one_thread()
 @torch.no_grad()
 def begin(network: Autoencoder, graph: NeuronGraph, known: Part, *, ordered: bool, rng: np.random.Generator) -> None:
     """Set the weights that training starts from.

@@ -154,7 +154,8 @@ def fit(
     early_stopping
         Stop when the objective on the held-out cells no longer improves, and keep the best network.
     rng
-        Seed. The same seed, data, machine and number of threads and processes give a bit-identical result.
+        Seed. The same seed, data, machine and number of processes give a bit-identical result, with one thread as with
+        two; of more threads, take as many again.
     device
         For example ``"cpu"`` or ``"cuda:1"``. None: CUDA, else MPS, else CPU.
     precision
@@ -169,7 +170,7 @@ def fit(
         together can only take plain steps.
     checkpoint
         Folder to which the state is written after each epoch. The same call with the same cells resumes an interrupted
-        fit after the last complete epoch and gives a bit-identical result (on the same machine, with as many threads).
+        fit after the last complete epoch and gives a bit-identical result on the same machine (see `rng`).
         With another `device` or `step` it resumes as well, and a warning says that the result is not bit-identical.
     progress
         Show a progress bar. None: only in a terminal.

@@ -43,14 +43,32 @@ def test_a_rank_without_rows_is_refused_on_all(results):
         assert "ValueError: A batch of 1 cells is too small for 2 processes" in of_rank["too_few"][0]
 
 
+@pytest.mark.parametrize("n_cells", [2, 7, 300])
+def test_a_single_process_normalises_as_torch_does(n_cells):
+    rows = 5 + torch.randn(n_cells, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found, expected = [], []
+    for normalise, of_kind in ((_ranks.normalised, found), (lambda rows, norm: norm(rows), expected)):
+        norm, own = torch.nn.BatchNorm1d(3, affine=False).double(), rows.clone().requires_grad_()
+        normed = normalise(own, norm)
+        (slope,) = torch.autograd.grad(normed.pow(3).sum(), own, create_graph=True)
+        (curvature,) = torch.autograd.grad(slope.square().sum(), own)
+        of_kind += [normed, slope, curvature, *norm.buffers(), normalise(own, norm.eval())]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+def test_a_single_cell_cannot_be_normalised():
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        _ranks.normalised(torch.zeros(1, 3), torch.nn.BatchNorm1d(3, affine=False))
+
+
 def test_a_single_process_calls_what_it_always_called():
     rows = torch.randn(7, 3, generator=torch.Generator().manual_seed(0))
-    norm, mean = torch.nn.BatchNorm1d(3, affine=False), rows.mean(dim=0)
+    mean = rows.mean(dim=0)
     with _ranks.one_batch(len(rows)):
         assert _ranks.pooled(mean) is mean
         assert _ranks.n_rows(rows) == 7
         assert torch.equal(_ranks.centred(rows)[0], rows - mean)
         assert torch.equal(_ranks.centred(rows)[1], (rows - mean).square().mean(dim=0))
-        assert torch.equal(_ranks.normalised(rows, norm), torch.nn.BatchNorm1d(3, affine=False)(rows))
         drawn = _ranks.normal_like(rows, torch.Generator().manual_seed(1))
     assert torch.equal(drawn, torch.empty(7, 3).normal_(generator=torch.Generator().manual_seed(1)))
