@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,14 +21,17 @@ class _Batch:
 
     group: Group
     sizes: tuple[int, ...]
+    places: np.ndarray | slice | None  # which rows of the batch are this rank's; None: ranks have theirs in turn
 
     @property
     def n_rows(self) -> int:
         return sum(self.sizes)
 
     @property
-    def own(self) -> slice:
-        """The rows of this rank; the batch is the rows of the first rank, then those of the second, and so on."""
+    def own(self) -> slice | Tensor:
+        """Which rows of the batch are this rank's."""
+        if self.places is not None:
+            return torch.from_numpy(self.places) if isinstance(self.places, np.ndarray) else self.places
         start = sum(self.sizes[: self.group.index])
         return slice(start, start + self.sizes[self.group.index])
 
@@ -47,21 +51,19 @@ def _shared() -> _Batch | None:
 
 
 @contextmanager
-def one_batch(n_own: int) -> Iterator[None]:
-    """Let statistics be those of one batch, of which this rank has `n_own` rows and the other ranks the rest."""
+def one_batch(n_own: int, places: np.ndarray | slice | None = None) -> Iterator[None]:
+    """Let statistics be those of one batch, of which this rank has `n_own` rows, maybe none, and the others the rest.
+
+    `places`, (n_own,) int or a slice, says which rows of the batch they are. None: ranks have theirs one after the
+    other.
+    """
     group = GROUP.get()
     if group is None:
         yield
         return
     sizes = torch.zeros(group.size, dtype=torch.int64)
     sizes[group.index] = n_own
-    batch = _Batch(group=group, sizes=tuple(group.sum_(sizes).tolist()))
-    if not all(batch.sizes):
-        msg = (
-            f"A batch of {batch.n_rows} cells is too small for {group.size} processes; raise `batch_size`, or start "
-            "fewer."
-        )
-        raise ValueError(msg)
+    batch = _Batch(group=group, sizes=tuple(group.sum_(sizes).tolist()), places=places)
     with set_to(_BATCH, batch):
         yield
 
@@ -134,13 +136,18 @@ def normal_like(rows: Tensor, rng: torch.Generator) -> Tensor:
     return rows.new_empty(batch.n_rows, *rows.shape[1:]).normal_(generator=rng)[batch.own]
 
 
+def _weighed(own_mean: Tensor, share: float) -> Tensor:
+    """Return what a rank adds to a mean: nothing where it has no rows, of which no mean is a number."""
+    return own_mean * share if share else torch.zeros_like(own_mean)
+
+
 class _Pooled(torch.autograd.Function):
     """Means over one's own rows -> means over the rows of all ranks."""
 
     @staticmethod
     def forward(ctx: Any, own_mean: Tensor, batch: _Batch) -> Tensor:
         ctx.share = batch.share
-        return batch.group.sum_(own_mean * batch.share)
+        return batch.group.sum_(_weighed(own_mean, batch.share))
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
@@ -156,7 +163,7 @@ class _Centred(torch.autograd.Function):
         own_variance = (rows - own_mean).square_().mean(dim=0).double()
         # Mean and mean square are sent together; in float64 the difference of the squares loses nothing.
         own = torch.stack([own_mean.double(), own_variance + own_mean.double().square()])
-        mean, square = batch.group.sum_(own * batch.share)
+        mean, square = batch.group.sum_(_weighed(own, batch.share))
         variance = (square - mean.square()).clamp_min_(0).to(rows.dtype)
         deviations, mean = rows - mean.to(rows.dtype), mean.to(rows.dtype)
         ctx.save_for_backward(deviations)

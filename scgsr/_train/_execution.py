@@ -155,7 +155,7 @@ class _Recording:
     gradients: list[Tensor | None]
 
     def replay_on(self, batch: Minibatch, weights: list[nn.Parameter]) -> Parts:
-        for own, given in zip(self.own, batch, strict=True):
+        for own, given in ((self.own.features, batch.features), (self.own.origins, batch.origins)):
             if own is not None and given is not None:  # both are, or none
                 own.copy_(given)
         self.replay()

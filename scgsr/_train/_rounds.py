@@ -74,7 +74,7 @@ class Rounds:
         else:
             self._kept = None  # frees its memory
             for blocks in self._parts(number):
-                part = self.cells.part(self.training[_members(self._first[blocks], self._length[blocks])])
+                part = self.cells.share(self.training[_members(self._first[blocks], self._length[blocks])])
                 part = replace(part, weights=self.weigh(part))
                 self._kept = (number, part) if self._repeats > 1 else None
                 yield part

@@ -209,7 +209,8 @@ class Run:
     def _batches(self, epoch: int) -> Iterator[Minibatch]:
         """Yield the cells of a round in random order, drawn by weight, in batches."""
         for part in self.rounds.parts(epoch):
-            yield from part.batches.shuffled(part.drawn(self.order_rng), self.config.batch_size, self.order_rng)
+            drawn = part.drawn(self.order_rng)
+            yield from part.batches.shuffled(drawn, self.config.batch_size, self.order_rng, shared=part.shared)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

@@ -88,7 +88,7 @@ class Stepper:
     def _backward(self, losses: Objective, batch: Minibatch, noise_rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Leave the gradient in the weights, and return the losses; all that this reads are tensors."""
         self.optimiser.zero_grad()
-        with _ranks.one_batch(len(batch.features)):
+        with _ranks.one_batch(len(batch.features), batch.places):
             noise = self.network.noise(len(batch.features), noise_rng)
             reconstruction, penalty = losses(batch.features, batch.origins, noise)
             torch.autograd.backward((reconstruction, penalty), self._weights)

@@ -127,8 +127,11 @@ def _look(network: Autoencoder, known: Part, balance: float | None, seed: int) -
     balanced = Balance(points(landmarks), balance)
 
     def weigh(part: Part) -> np.ndarray:
-        rows = part.rows[_ranks.own_rows(len(part.rows), rows_at_once(landmarks.shape[1]))]
-        return balanced.weights((points(features) for features in part.batches.in_order(rows)), len(rows))
+        own = part.own(together=rows_at_once(landmarks.shape[1]))
+        weights = np.empty(len(part.rows))
+        of_own = (points(features) for features in part.batches.in_order(part.rows[own]))
+        weights[_ranks.gathered(own)] = balanced.weights(of_own, len(own))
+        return weights
 
     return weigh
 

@@ -25,6 +25,8 @@ class Minibatch(NamedTuple):
 
     features: Tensor  # (batch, n_features) float32
     origins: Tensor | None = None  # (batch,) int64, see :class:`Origins`; None: not told
+    # Which rows of a batch of several ranks these are, (batch,) int or a slice; None: ranks have theirs in turn.
+    places: np.ndarray | slice | None = None
 
 
 class Batches:
@@ -67,7 +69,11 @@ class Batches:
 
     def part(self, index: np.ndarray) -> Part:
         """Return the cells `index`, (n_cells,) int, sorted; nothing is copied."""
-        return Part(self, index, index)
+        return Part(batches=self, rows=index, index=index)
+
+    def share(self, index: np.ndarray) -> Part:
+        """Return the cells `index`: they are in the memory of every rank."""
+        return self.part(index)
 
     def rows(self, index: np.ndarray, out: Tensor | None = None) -> Tensor:
         """Return the rows `index`, standardised; in the first rows of `out`, if it is given."""
@@ -78,13 +84,17 @@ class Batches:
         """Return where the rows `index` come from, (n_rows,) int64; None if that is not told."""
         return None if self._origins is None else torch.as_tensor(self._origins[index], device=self.device)
 
-    def shuffled(self, index: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[Minibatch]:
+    def shuffled(
+        self, index: np.ndarray, batch_size: int, rng: np.random.Generator, *, shared: bool = False
+    ) -> Iterator[Minibatch]:
         """Yield the rows `index` in random order, in batches of nearly equal size.
 
-        Each of several ranks gets its own rows of every batch.
+        Each of several ranks gets its own rows of every batch: those that it holds, if ranks have shared the cells out
+        (-1 is a cell of another one), else as many as the others get.
         """
         whole = np.array_split(rng.permutation(index), n_batches(len(index), batch_size))
-        parts = [batch[_ranks.own_rows(len(batch))] for batch in whole]
+        places = [np.flatnonzero(batch >= 0) if shared else _ranks.own_rows(len(batch)) for batch in whole]
+        parts = [batch[rows] for batch, rows in zip(whole, places, strict=True)]
         on_device: Sequence[Tensor | None] = [None] * len(parts)
         of_parts: Sequence[Tensor | None] = on_device
         order = np.concatenate(parts)
@@ -93,9 +103,9 @@ class Batches:
             on_device = torch.from_numpy(order).to(self.device).split(sizes)
         if (origins := self.origins(order)) is not None:
             of_parts = origins.split(sizes)
-        buffer = torch.empty(len(parts[0]), self.matrix.shape[1], device=self.device)  # the first part is the largest
-        for part, part_on_device, of_part in zip(parts, on_device, of_parts, strict=True):
-            yield Minibatch(self._standardised(part, part_on_device, buffer), of_part)
+        buffer = torch.empty(max(sizes), self.matrix.shape[1], device=self.device)
+        for part, part_on_device, of_part, rows in zip(parts, on_device, of_parts, places, strict=True):
+            yield Minibatch(self._standardised(part, part_on_device, buffer), of_part, rows)
 
     def in_order(self, index: np.ndarray | slice = slice(None)) -> Iterator[Tensor]:
         """Yield the rows `index` (all by default) in order, in blocks."""

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scgsr import _ranks
+
 if TYPE_CHECKING:
     from scgsr._values._batches import Batches
 
@@ -44,22 +46,32 @@ class Cells(Protocol):
     def part(self, index: np.ndarray) -> Part:
         """Return the cells `index`, (n_cells,) int, sorted; they are read if they are not in memory."""
 
+    def share(self, index: np.ndarray) -> Part:
+        """Return the same, of which each of several ranks reads its own share alone."""
+
     def in_order(self, index: slice = slice(None)) -> Iterator[Tensor]:
         """Yield neighbouring cells, all by default, in order, in blocks."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Part:
     """Some cells in memory, with the weights by which they are drawn."""
 
     batches: Batches
-    rows: np.ndarray  # (n_cells,) int, sorted: where they are in `batches`
+    rows: np.ndarray  # (n_cells,) int, sorted: where they are in `batches`; -1: another rank has read the cell
     index: np.ndarray  # (n_cells,) int: which of all cells they are
     weights: np.ndarray | None = None  # (n_cells,) above 0; None: all alike
+    shared: bool = False  # whether each of several ranks has read its own share alone
 
     def in_order(self) -> Iterator[Tensor]:
         """Yield the cells in order, in blocks."""
         return self.batches.in_order(self.rows)
+
+    def own(self, together: int = 1) -> np.ndarray:
+        """Return which of the cells are this rank's, (n_own,) int: those that it has read, or its turn of them all."""
+        if self.shared:
+            return np.flatnonzero(self.rows >= 0)
+        return np.arange(len(self.rows))[_ranks.own_rows(len(self.rows), together)]
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:
         """Return as many rows as there are, in any order: each once, or as often as its weight says."""

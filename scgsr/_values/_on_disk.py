@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from scgsr import _ranks
 from scgsr._values._batches import Batches
 from scgsr._values._cells import Part
 from scgsr._values._digest import digest
@@ -54,7 +56,16 @@ class OnDisk:
         if rows.dtype == np.float64:
             rows = rows.astype(np.float32)
         origins = None if self._origins is None else self._origins[index]
-        return Part(Batches(rows, *self.moments, self.device, origins), np.arange(len(index)), index)
+        batches = Batches(rows, *self.moments, self.device, origins)
+        return Part(batches=batches, rows=np.arange(len(index)), index=index)
+
+    def share(self, index: np.ndarray) -> Part:
+        """Read the blocks of the cells `index`, (n_cells,) int, sorted, of which it is the turn of this rank."""
+        if _ranks.how_many() == 1:
+            return self.part(index)
+        _, block = np.unique(index // self.together, return_inverse=True)
+        own = np.isin(block, [*_ranks.own_turns(range(block.max(initial=-1) + 1))])
+        return replace(self.part(index[own]), rows=np.where(own, np.cumsum(own) - 1, -1), index=index, shared=True)
 
     def in_order(self, index: slice = slice(None)) -> Iterator[Tensor]:
         """Yield neighbouring cells, all by default, in order, in blocks."""

@@ -38,9 +38,24 @@ def test_outside_of_a_batch_the_penalty_of_the_user_is_of_the_own_rows(statistic
         assert inside == outside
 
 
-def test_a_rank_without_rows_is_refused_on_all(results):
+def test_a_rank_without_rows_takes_part(results):
+    """All rows lie on the second rank: numbers are those of one process, the first rank has a gradient of no rows."""
+    first, second = (of_rank["without_rows"][0] for of_rank in results)
+    assert first["of all"] == second["of all"]
+    for name, expected in second["alone"]["of all"].items():
+        np.testing.assert_allclose(second["of all"][name], expected, rtol=1e-12, err_msg=name)
+    for name, expected in second["alone"]["of rows"].items():
+        np.testing.assert_allclose(second["of rows"][name], expected, rtol=1e-12, atol=1e-14, err_msg=name)
+        assert np.shape(first["of rows"][name])[0] == 0
+
+
+def test_rows_lie_where_their_places_say(results):
+    """Ranks have rows 0, 2 and rows 1, 3, 4 of a batch: the noise of each row is that of one process."""
+    noise = np.empty((5, 3))
     for of_rank in results:
-        assert "ValueError: A batch of 1 cells is too small for 2 processes" in of_rank["too_few"][0]
+        places, own = of_rank["places"][0]
+        noise[places] = own
+    np.testing.assert_array_equal(noise, results[0]["statistics"][0]["alone"]["of rows"]["noise"])
 
 
 @pytest.mark.parametrize("n_cells", [2, 7, 300])

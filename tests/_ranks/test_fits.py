@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = str(Path(__file__).with_name("fits.py"))
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]
-NAMES = ["given", "learned", "components", "alike", "stops", "disk"]
+NAMES = ["given", "learned", "components", "alike", "stops", "disk", "disk, few"]
 
 
 def run(*command):

@@ -24,11 +24,19 @@ class Numbered:
     def part(self, index):
         assert (np.diff(index) > 0).all()
         assert len(index) <= max(self.at_once, self.together)
-        return Part(None, np.arange(len(index)), index)
+        return Part(batches=None, rows=np.arange(len(index)), index=index)
+
+    share = part
 
 
 def rounds_of(cells, training, *, seed=0, weights=None, known=()):
-    return Rounds(cells, training, lambda part: weights, Part(None, np.array(known), np.array(known)), seed=seed)
+    return Rounds(
+        cells,
+        training,
+        lambda part: weights,
+        Part(batches=None, rows=np.array(known), index=np.array(known)),
+        seed=seed,
+    )
 
 
 def seen(rounds, number):
@@ -102,13 +110,19 @@ def test_a_round_that_memory_holds_is_read_and_weighed_once_for_its_epochs(monke
         weighed.append(part)
         return np.ones(len(part.rows))
 
-    rounds = Rounds(cells, np.arange(1000), weigh, Part(None, np.array([]), np.array([])), seed=0)
+    rounds = Rounds(cells, np.arange(1000), weigh, Part(batches=None, rows=np.array([]), index=np.array([])), seed=0)
     parts = [next(rounds.parts(epoch)) for epoch in range(6)]
     assert len(weighed) == 2
     assert parts[0] is parts[2]
     assert parts[3] is parts[5]
     # A round that is larger than memory is read anew, so that other cells may as well come.
-    rounds = Rounds(Numbered(1000, at_once=40), np.arange(1000), weigh, Part(None, np.array([]), np.array([])), seed=0)
+    rounds = Rounds(
+        Numbered(1000, at_once=40),
+        np.arange(1000),
+        weigh,
+        Part(batches=None, rows=np.array([]), index=np.array([])),
+        seed=0,
+    )
     assert not set(seen(rounds, 0)) & set(seen(rounds, 1))
 
 
@@ -147,6 +161,6 @@ def test_held_out_cells_lie_all_over(together):
 
 
 def test_a_part_is_changed_by_a_copy():
-    part = Part(None, np.arange(3), np.arange(3))
+    part = Part(batches=None, rows=np.arange(3), index=np.arange(3))
     assert replace(part, weights=np.ones(3)).weights is not None
     assert part.weights is None

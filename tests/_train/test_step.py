@@ -146,7 +146,7 @@ def test_a_step_has_the_bits_of_the_same_step_written_out(settings, penalty):
         outputs = network.outputs(network.noisy(activations, network.noise(40, rngs[1])))
         error = torch.nn.functional.mse_loss(outputs, inputs)
         if network.front is not None:
-            error = error + (features.square().mean() - inputs.square().mean())
+            error = error + (features.square().mean(dim=1).mean() - inputs.square().mean(dim=1).mean())
         torch.add(error, smooth, alpha=expected.config.smoothness_at(n_done, 100)).backward()
         expected.optimiser.step()
         expected.schedule.step()

@@ -11,7 +11,7 @@ ROWS = np.arange(100, 1100)
 
 
 def part(weights=None):
-    return Part(None, ROWS, ROWS, weights)
+    return Part(batches=None, rows=ROWS, index=ROWS, weights=weights)
 
 
 @pytest.fixture
@@ -65,5 +65,5 @@ def test_another_seed_draws_others_and_the_same_the_same(weighted):
 def test_of_no_cells_none_are_drawn(rng):
     empty = np.empty(0, dtype=int)
     for weights in (None, np.empty(0)):
-        nobody = Part(None, empty, empty, weights)
+        nobody = Part(batches=None, rows=empty, index=empty, weights=weights)
         assert len(nobody.drawn(rng)) == len(nobody.some(5, rng)) == 0

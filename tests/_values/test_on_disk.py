@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pytest
 import torch
 from scipy import sparse
 
+from scgsr._ranks._group import GROUP, Group, set_to
 from scgsr._train._rounds import EPOCHS_A_ROUND, Rounds
 from scgsr._train._training import split
 from scgsr._values import Batches, Part, Stored
@@ -16,7 +21,7 @@ from scgsr._values._on_disk import OnDisk
 CPU = torch.device("cpu")
 
 
-def on_disk(matrix, *, block=1, n_bytes=None, mean=0.0, scale=1.0):
+def on_disk(matrix, *, block=1, n_bytes=None, mean=0.0, scale=1.0, origins=None):
     n_features = matrix.shape[1]
     rows = Stored(
         read=lambda start, stop: matrix[start:stop],
@@ -25,7 +30,8 @@ def on_disk(matrix, *, block=1, n_bytes=None, mean=0.0, scale=1.0):
         n_bytes=matrix.size * 4 if n_bytes is None else n_bytes,
         block=block,
     )
-    return OnDisk(rows, np.full(n_features, mean), np.full(n_features, scale), CPU, digest_of_values="values")
+    moments = np.full(n_features, mean), np.full(n_features, scale)
+    return OnDisk(rows, *moments, CPU, digest_of_values="values", origins=origins)
 
 
 def test_a_part_and_all_in_order_are_those_in_memory():
@@ -74,7 +80,7 @@ def test_batches_of_a_sorted_file_are_as_mixed_as_theory_says(share):
     values = (np.arange(n) < share * n).astype(np.float32)[:, None]
     cells = on_disk(values, block=1000, n_bytes=640 * n)  # parts of up to 52,428 cells in blocks of 100
     training, _ = split(n, 0.1, cells.together, np.random.default_rng(0))
-    known = Part(None, np.empty(0, dtype=int), np.empty(0, dtype=int))
+    known = Part(batches=None, rows=np.empty(0, dtype=int), index=np.empty(0, dtype=int))
     rounds = Rounds(cells, training, lambda part: None, known, seed=0)
     # Each round is seen by several epochs.
     parts = [part for number in range(200) for part in rounds.parts(number * EPOCHS_A_ROUND)]
@@ -94,3 +100,63 @@ def test_batches_of_a_sorted_file_are_as_mixed_as_theory_says(share):
     ]
     assert np.std(batches) == pytest.approx(np.sqrt(variance / 256), rel=0.1)
     assert expected < np.sqrt(variance / 256)
+
+
+@contextmanager
+def as_rank(index, size):
+    """As if this process were one of several; nothing is sent."""
+    group = Group(members=None, index=index, size=size, store=None, patience=timedelta(0))
+    with set_to(GROUP, group):
+        yield
+
+
+@pytest.mark.parametrize(("n_ranks", "block"), [(2, 1), (2, 8), (3, 32), (5, 32)])
+def test_ranks_read_every_block_once_and_all_know_where_each_cell_is(n_ranks, block):
+    values = np.arange(70_000, dtype=np.float32).reshape(-1, 1)
+    cells = on_disk(values, block=block)
+    index = np.sort(np.random.default_rng(0).choice(len(values), 9_000, replace=False))
+    read = np.zeros(len(index), dtype=int)
+    for rank in range(n_ranks):
+        with as_rank(rank, n_ranks):
+            part = cells.share(index)
+        own = part.own()
+        assert part.shared
+        np.testing.assert_array_equal(part.index, index)
+        np.testing.assert_array_equal(part.batches.matrix[part.rows[own], 0], values[index[own], 0])
+        assert len(part.batches.matrix) == len(own) == pytest.approx(len(index) / n_ranks, rel=0.05)
+        assert np.ptp(index[own]) > 0.99 * np.ptp(index)  # from all over the file
+        read[own] += 1
+    np.testing.assert_array_equal(read, 1)
+
+
+def test_without_other_ranks_a_share_is_all():
+    cells = on_disk(np.arange(100.0).reshape(-1, 1))
+    for part in (cells.share(np.arange(50)), Batches(cells.matrix[:], *cells.moments, CPU).share(np.arange(50))):
+        assert not part.shared
+        np.testing.assert_array_equal(part.rows, np.arange(50))
+
+
+def test_batches_of_all_ranks_are_those_of_one_process():
+    values = np.random.default_rng(0).normal(size=(40_000, 3)).astype(np.float32)
+    origins = np.arange(len(values)) % 4
+    cells, index = on_disk(values, block=16, origins=origins), np.arange(0, 20_000, 3)
+    weights = 1 + np.sqrt(np.arange(len(index)))
+
+    def batches(part):
+        part = replace(part, weights=weights)
+        drawn = part.drawn(np.random.default_rng(1))
+        for batch in part.batches.shuffled(drawn, 8, np.random.default_rng(2), shared=part.shared):
+            yield batch.features.clone(), batch.origins, batch.places
+
+    expected, of_ranks, n_empty = list(batches(cells.part(index))), [], 0
+    for rank in range(3):
+        with as_rank(rank, 3):
+            of_ranks.append(list(batches(cells.share(index))))
+    for (features, codes, _), *parts in zip(expected, *of_ranks, strict=True):
+        found, known = torch.full_like(features, torch.nan), torch.full_like(codes, -1)
+        for own, of_own, places in parts:
+            found[places], known[places] = own, of_own
+            n_empty += not len(own)
+        torch.testing.assert_close(found, features, rtol=0, atol=0)
+        assert torch.equal(known, codes)
+    assert n_empty > 0, "a rank without a cell must be among them"
