@@ -260,11 +260,13 @@ def test_labels_of_real_cells_are_equal_with_one_thread_and_two(shared_data, fil
     if file.endswith(("counts", "celseq2")):
         sc.pp.normalize_total(cells)
         sc.pp.log1p(cells)
+    # What differs after all epochs differs after two; the weekly run trains to the end.
+    n_epochs = None if os.environ.get("SCGSR_EXAMPLES") == "weekly" else 2
     labels = []
     for n_threads in (1, 2):
         adata = cells.copy()
         with computing_in(n_threads):
-            tl.fit(adata)
+            tl.fit(adata, n_epochs=n_epochs)
         labels.append(adata.obs["gsr"].to_list())
     assert labels[0] == labels[1]
 
