@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from scgsr._checks import about
-from scgsr._values import Matrix, Stored, last_written
+from scgsr._values import Matrix, Stored, last_written, whole
 
 
 def stored(values: Any, where: str) -> Stored | None:
@@ -23,7 +23,7 @@ def stored(values: Any, where: str) -> Stored | None:
         )
         raise about("adata", TypeError(msg))
     if isinstance(values, CSRDataset):
-        return _sparse(values)
+        return _sparse(values, where)
     if _is(values, "h5py", "Dataset"):
         return _dense(values, block=_first(values.chunks), path=_path(values))
     if _is(values, "zarr", "Array"):
@@ -45,7 +45,7 @@ def _dense(values: Any, *, block: int, path: str | None) -> Stored:
     )
 
 
-def _sparse(values: Any) -> Stored:
+def _sparse(values: Any, where: str) -> Stored:
     """Return rows in CSR, sliced here: anndata's own slicing takes milliseconds for what HDF5 reads in a tenth."""
     data, indices, ends = (values.group[name] for name in ("data", "indices", "indptr"))
     n_features = values.shape[1]
@@ -56,7 +56,7 @@ def _sparse(values: Any) -> Stored:
         offsets = ends[start : stop + 1]
         entries = slice(int(offsets[0]), int(offsets[-1]))
         parts = data[entries], indices[entries], offsets - offsets[0]
-        return sparse.csr_matrix(parts, shape=(stop - start, n_features))
+        return whole(parts, f"`adata`: {where}", shape=(stop - start, n_features))
 
     path = _path(data) if _is(data, "h5py", "Dataset") else None
     return Stored(

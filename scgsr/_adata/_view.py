@@ -33,6 +33,7 @@ from scgsr._values import (
     unmasked,
     varying,
     warn_of_raw_values,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def _sliceable(values: Any, where: str) -> Rows:
         small = len(elsewhere.shape) == 2 and elsewhere.n_bytes <= BYTES_AT_ONCE
         matrix = elsewhere[:] if small else elsewhere
     elif sparse.issparse(values):
-        matrix = sparse.csr_matrix(values)
+        matrix = whole(values, f"`adata`: {where}")
     elif isinstance(values, np.ndarray):
         matrix = unmasked(values, f"`adata`: {where}")
     else:

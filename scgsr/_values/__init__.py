@@ -7,7 +7,7 @@ from scgsr._values._columns import standardised
 from scgsr._values._density import LANDMARKS, Balance
 from scgsr._values._digest import digest
 from scgsr._values._guards import warn_of_raw_values
-from scgsr._values._matrix import Matrix, dense, rows_at_once, slices, unmasked
+from scgsr._values._matrix import Matrix, dense, rows_at_once, slices, unmasked, whole
 from scgsr._values._matrix_view import MatrixView, transformed, varying
 from scgsr._values._on_disk import BYTES_AT_ONCE
 from scgsr._values._origins import Origins
@@ -53,4 +53,5 @@ __all__ = [
     "unmasked",
     "varying",
     "warn_of_raw_values",
+    "whole",
 ]

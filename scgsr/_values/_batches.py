@@ -13,7 +13,7 @@ from torch import Tensor
 from scgsr import _device, _ranks
 from scgsr._values._cells import Part
 from scgsr._values._digest import digest
-from scgsr._values._matrix import Matrix, dense, n_bytes, rows_at_once, slices, unmasked
+from scgsr._values._matrix import Matrix, dense, n_bytes, rows_at_once, slices, unmasked, whole
 from scgsr._values._stored import Rows
 
 # How to come by a matrix that has one column for each of these.
@@ -191,7 +191,8 @@ def checked(matrix: Any, n_columns: int, *, argument: str = "matrix", one_for: s
             f"column for each {one_for} of the model, as {_HAS_SUCH_COLUMNS[one_for]}."
         )
         raise TypeError(msg)
-    matrix = unmasked(matrix, f"`{argument}`") if isinstance(matrix, np.ndarray) else matrix
+    what = f"`{argument}`"
+    matrix = unmasked(matrix, what) if isinstance(matrix, np.ndarray) else whole(matrix, what, argument)
     if matrix.dtype.kind not in "biuf":
         msg = f"`{argument}` must hold real numbers, got dtype {matrix.dtype}."
         raise TypeError(msg)
@@ -201,7 +202,7 @@ def checked(matrix: Any, n_columns: int, *, argument: str = "matrix", one_for: s
     if matrix.ndim != 2 or matrix.shape[1] != n_columns:
         msg = f"`{argument}` must have {n_columns} columns, one per {one_for} of the model, got {matrix.shape}."
         raise ValueError(msg)
-    return sparse.csr_matrix(matrix) if sparse.issparse(matrix) else matrix
+    return matrix
 
 
 def dense_rows(matrix: Rows, index: np.ndarray | slice) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from scgsr._checks import about
+from scgsr._checks import about, is_whole
 
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
@@ -29,6 +29,24 @@ def unmasked(matrix: np.ndarray, what: str) -> np.ndarray:
         msg = f"{what} has {n_masked} masked values; leave their rows or columns out, or `numpy.ma.filled` them."
         raise about("adata", ValueError(msg))
     return np.asarray(matrix)
+
+
+def whole(
+    matrix: Any, what: str, argument: str = "adata", *, shape: tuple[int, int] | None = None
+) -> sparse.csr_matrix:
+    """Return a sparse matrix, or its parts, by rows; ValueError if it is damaged.
+
+    Libraries would follow its indices out of its memory.
+    """
+    try:
+        rows = matrix if sparse.issparse(matrix) else sparse.csr_matrix(matrix, shape=shape)
+        sound = is_whole(rows)
+    except ValueError:  # its parts do not fit together
+        sound = False
+    if not sound:
+        msg = f"{what} is a damaged sparse matrix: some of its indices lie outside of its shape; read or make it again."
+        raise about(argument, ValueError(msg))
+    return sparse.csr_matrix(rows)
 
 
 def n_bytes(matrix: Matrix) -> int:

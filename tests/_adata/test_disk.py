@@ -121,6 +121,15 @@ def test_columns_first_cannot_be_read_by_rows(kind, counts, tmp_path):
     assert caught.value.argument == "adata"
 
 
+@pytest.mark.parametrize(("part", "place", "value"), [("indices", 40, 10**6), ("indices", 9, -2), ("indptr", 5, 10**7)])
+def test_a_damaged_file_is_refused_when_its_rows_are_read(part, place, value, counts, tmp_path):
+    in_csr(counts).write_h5ad(tmp_path / "a.h5ad")
+    with h5py.File(tmp_path / "a.h5ad", "r+") as file:
+        file["X"][part][place] = value
+    with pytest.raises(ValueError, match=r"`adata`: `.X` is a damaged sparse matrix.*read or make it again"):
+        _adata.view(backed(counts, tmp_path / "a.h5ad"))
+
+
 def test_a_view_of_a_file_is_refused_with_the_cure(counts, tmp_path):
     part = backed(counts, tmp_path / "a.h5ad")[:50]
     with pytest.raises(TypeError, match=r"`mask_var`, or load the view with `adata\.to_memory"):

@@ -317,6 +317,25 @@ def test_masked_values_are_no_values(cells, slot):
         _view.view(cells, **where)
 
 
+DAMAGE = {
+    "columns": lambda rows: rows.indices.__setitem__(7, 10**6),
+    "negative": lambda rows: rows.indices.__setitem__(7, -5),
+    "ends": lambda rows: rows.indptr.__setitem__(3, 10**6),
+    "last end": lambda rows: rows.indptr.__setitem__(-1, 0),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_matrix])
+def test_a_damaged_sparse_matrix_is_refused_before_it_is_followed(cells, kind, damage):
+    """SciPy would read, and write, beyond its memory."""
+    cells.layers["damaged"] = kind(cells.X)
+    DAMAGE[damage](cells.layers["damaged"])
+    for verb in (_view.view, _view.columns):
+        with pytest.raises(ValueError, match=r"`adata`: layer 'damaged' is a damaged sparse matrix.*make it again"):
+            verb(cells, layer="damaged") if verb is _view.view else verb(cells, ["feature_3"], layer="damaged")
+
+
 def test_a_mask_that_masks_nothing_is_no_obstacle(cells):
     cells.layers["masked"] = np.ma.array(cells.X)
     assert _view.view(cells, layer="masked").matrix.shape == (240, 12)

@@ -188,6 +188,12 @@ def test_a_checked_matrix_is_dense_or_csr_with_the_same_values(matrix, kind):
     np.testing.assert_array_equal(dense_rows(result, slice(None)), matrix)
 
 
+def damaged():
+    matrix = sparse.csr_matrix(np.ones((3, 7)))
+    matrix.indices[4] = 99
+    return matrix
+
+
 @pytest.mark.parametrize(
     ("matrix", "error", "message"),
     [
@@ -196,6 +202,7 @@ def test_a_checked_matrix_is_dense_or_csr_with_the_same_values(matrix, kind):
         (sparse.csr_matrix((3, 8)), ValueError, "must have 7 columns"),
         (np.full((3, 7), np.nan), ValueError, "NaN or infinite"),
         (sparse.csr_matrix(np.full((3, 7), np.inf)), ValueError, "NaN or infinite"),
+        (damaged(), ValueError, "`matrix` is a damaged sparse matrix"),
         ([[0.0] * 7], TypeError, "got list"),
     ],
 )
