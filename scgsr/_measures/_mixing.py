@@ -63,10 +63,11 @@ def explained_by_batch(activations: np.ndarray, codes: np.ndarray) -> float:
         The batch of each cell, (n_cells,) int from 0 on.
     """
     sums = np.stack([activations[codes == code].sum(axis=0, dtype=np.float64) for code in range(codes.max() + 1)])
-    sizes = np.maximum(np.bincount(codes), 1)[:, None]
+    sizes = np.bincount(codes)[:, None]
+    means = sums / np.maximum(sizes, 1)  # a sample of the cells may lack a batch
     mean = activations.mean(axis=0, dtype=np.float64)
     total = ((activations - mean) ** 2).sum()
-    return float((sizes * (sums / sizes - mean) ** 2).sum() / total) if total > 0 else float("nan")
+    return float((sizes * (means - mean) ** 2).sum() / total) if total > 0 else float("nan")
 
 
 def within(codes: np.ndarray, labels: np.ndarray, n: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -183,3 +183,36 @@ def test_arrays_that_do_not_fit_together_are_refused(modules, change, message):
     arrays = {**modules.to_arrays(), "labels": modules.labels, **change}
     with pytest.raises(ValueError, match=message):
         Modules.from_arrays(arrays.pop("labels"), arrays)
+
+
+def test_a_warning_is_for_more_than_a_fiftieth_of_silent_cells(modules, caplog):
+    with caplog.at_level("INFO", logger="scgsr"):
+        modules.tell_of_silent_cells(np.arange(100) < 2)
+        modules.tell_of_silent_cells(np.arange(100) < 3)
+        modules.tell_of_silent_cells(np.zeros(100, dtype=bool))
+        Modules.none(3).tell_of_silent_cells(np.ones(100, dtype=bool))
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+    assert "3 of 100 cells activate no neuron" in caplog.records[1].getMessage()
+    assert "the label of the faintest cells, '1'," in caplog.records[1].getMessage()
+
+
+def test_two_modules_have_a_confidence_and_a_lead():
+    modules = modules_of(np.eye(2), [0, 1])
+    activations = np.array([[3, 1]], dtype=np.float32)
+    np.testing.assert_allclose(modules.assign(activations).confidence, 3 / np.sqrt(10), rtol=1e-6)
+    np.testing.assert_array_equal(modules.leads(activations), [[2, 0]])
+
+
+def test_arrays_at_their_limits_fit_together(modules):
+    arrays = {**modules.to_arrays(), "silent": np.array(2), "n_cells": np.ones(7, dtype=int)}
+    assert Modules.from_arrays(np.array([0, 1, 2, -1, 0, 0, 0, 0, 2], dtype=np.int8), arrays).silent == 2
+    empty = Modules.none(4)
+    assert Modules.from_arrays(empty.labels, empty.to_arrays()).n_modules == 0
+    with pytest.raises(ValueError, match="each of some cells"):
+        Modules.from_arrays(modules.labels, {**modules.to_arrays(), "templates": np.full((7, 9), np.nan)})
+
+
+def test_a_module_that_leads_nowhere_takes_no_other_modules_only_neuron():
+    # Module 1 comes nearest to leading at neuron 0, which is all that module 0 has; so it takes neuron 2.
+    modules = modules_of([[1.0, 0, 0, 0], [0.9, 0.1, 0.3, 0], [0, 0.8, 0.9, 0.7]], [0, 1, 2])
+    assert modules.labels.tolist() == [0, 2, 1, 2]

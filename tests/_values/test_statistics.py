@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgsr._values import Statistics, _matrix, check_finite
+from scgsr._values import Statistics, _matrix, _statistics, check_finite
 
 NAMES = tuple(f"feature_{i}" for i in range(12))
 
@@ -125,3 +125,33 @@ def test_features_with_values_that_are_not_finite_are_named(kind, bad, counts):
 def test_finite_values_pass(kind, counts):
     Statistics.of(kind(counts())).check(NAMES)
     check_finite(kind(np.full((2, 2), np.finfo(np.float32).max)), NAMES[:2])
+
+
+def test_two_cells_are_enough_and_what_is_known_of_features_is_counted():
+    Statistics.of(np.array([[1.0], [2]])).check(NAMES[:1])
+    found = Statistics.of(np.array([[1.0, 4], [3, 4]]))
+    assert (found.n_cells, found.mean.tolist(), found.sd.tolist()) == (2, [2, 4], [1, 0])
+    assert Statistics.of(np.zeros((0, 2))).sd.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_values_below_zero_and_zero_itself_are_told_apart(kind):
+    found = Statistics.of(kind(np.array([[0.0, -1e-9, 5], [0, 0, 0]])))
+    assert found.negative.tolist() == [False, True, False]
+    assert found.whole.tolist() == [True, False, True]
+    assert found.largest.tolist() == [0, 1e-9, 5]
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 1), (1, 7), (0, 4), (5, 0)])
+def test_sums_of_two_blocks_are_those_of_the_whole(sizes):
+    values = np.random.default_rng(0).normal(size=(sum(sizes), 2))
+    joined = _statistics._Sums(2, "")
+    for block in np.split(values, [sizes[0]]):
+        if len(block):
+            joined.add(block)
+    assert joined.n_cells == len(values)
+    np.testing.assert_allclose(joined.mean, values.mean(axis=0))
+    np.testing.assert_allclose(joined.squares, ((values - values.mean(axis=0)) ** 2).sum(axis=0), atol=1e-12)
+    before = joined.mean.copy()
+    joined._join(0, np.full(2, np.nan), np.full(2, np.nan))
+    np.testing.assert_array_equal(joined.mean, before)

@@ -143,3 +143,36 @@ def test_sizes_are_positive_integers(build, argument):
         build(0)
     with pytest.raises(TypeError, match=f"`{argument}` must be an integer"):
         build(2.5)
+
+
+@pytest.mark.parametrize(("depth", "branching"), [(3, 2), (2, 3), (2, 5)])
+def test_a_generation_is_centred_on_the_one_above_it(depth, branching):
+    graph = graphs.tree(depth, branching=branching)
+    parent = (np.arange(1, graph.n_neurons) - 1) // branching
+    for one in np.unique(parent[parent > 0]):
+        x, y = graph.positions[1:][parent == one].mean(axis=0)
+        along, aside = graph.positions[one]
+        assert x * aside - y * along == pytest.approx(0, abs=1e-9)  # in the direction of the parent, seen from the root
+        assert x * along + y * aside > 0
+    first, *_, last = graph.positions[-(branching**depth) :]
+    assert first[0] > 0 > last[0]  # clockwise, half a step from the top
+    assert first == pytest.approx(last * [-1, 1])
+
+
+@pytest.mark.parametrize(("n_branches", "degrees"), [(2, 70), (3, 70), (5, 60)])
+def test_branches_of_a_wishbone_are_a_fan_about_straight_up(n_branches, degrees):
+    graph = graphs.wishbone(3, 2, n_branches=n_branches)
+    np.testing.assert_array_equal(graph.positions[:3], [[0, -2], [0, -1], [0, 0]])
+    ends = graph.positions[4::2]
+    np.testing.assert_allclose(np.linalg.norm(ends, axis=1), 2)
+    turns = np.degrees(np.arctan2(ends[:, 0], ends[:, 1]))
+    np.testing.assert_allclose(turns, degrees * (np.arange(n_branches) - (n_branches - 1) / 2), atol=1e-9)
+
+
+def test_rings_and_spokes_go_clockwise_from_the_top():
+    positions = graphs.ring(4).positions
+    np.testing.assert_allclose(positions, np.array([[0, 1], [1, 0], [0, -1], [-1, 0]]) / np.sqrt(2), atol=1e-12)
+    np.testing.assert_allclose(graphs.star(4).positions[:2], [[0, 0], [0, 1]], atol=1e-12)
+    many = np.linalg.norm(np.diff(graphs.star(30).positions[1:], axis=0), axis=1)
+    np.testing.assert_allclose(many, 1)
+    np.testing.assert_array_equal(graphs.path(3).positions, [[0, 0], [1, 0], [2, 0]])
