@@ -140,3 +140,9 @@ def test_a_tree_has_the_direction_of_its_fiedler_vector_whatever_its_weights(wei
     fiedler = np.linalg.eigh(np.diag(dense.sum(axis=0)) - dense)[1][:, 1]
     found = _agreement.direction(branched * weight)
     assert abs(found @ fiedler) == pytest.approx(1)
+
+
+def test_small_weights_have_a_direction_and_equal_frequencies_have_none():
+    assert len(_agreement.direction(1e-6 * adjacency(graphs.path(4)))) == 4
+    with pytest.raises(ValueError, match="`pseudotime`"):
+        _agreement.direction(1e-6 * adjacency(graphs.star(5)))

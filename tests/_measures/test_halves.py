@@ -81,3 +81,10 @@ def test_labels_are_compared_on_ten_thousand_cells(monkeypatch):
     monkeypatch.setattr(_halves, "_labels", labels)
     ari(np.ones((30_000, 1)), search(30))
     assert all(10_000 <= n <= 10_030 for n in n_compared)
+
+
+def test_equality_is_identity():
+    one, other = search(5), search(5)
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

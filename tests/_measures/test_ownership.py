@@ -129,3 +129,28 @@ def test_the_least_lead_is_in_standard_errors_of_both_groups():
             if c != own
         ]
         assert found[neuron] == pytest.approx(min(leads))
+
+
+def test_neurons_that_never_change_make_chance_no_more_likely():
+    found = []
+    for seed in range(10):
+        activations, codes = noise(300, [0.5, 0.5], seed=seed)
+        constant = np.ones((300, 600))
+        found.append(ownership(np.hstack([activations, constant]), codes, n_permutations=50).clear.any())
+    assert sum(found) <= 2
+
+
+def test_two_groups_of_one_cell_each_have_owners():
+    found = ownership(np.array([[1.0, 0], [0, 1]]), np.arange(2), n_permutations=10)
+    assert found.owner.tolist() == [0, 1]
+    assert found.lead.tolist() == [1, 1]
+
+
+def test_equality_is_identity():
+    one, other = (
+        ownership(np.eye(2), np.arange(2), n_permutations=1),
+        ownership(np.eye(2), np.arange(2), n_permutations=1),
+    )
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

@@ -137,3 +137,10 @@ def test_matches_are_the_assignment_with_the_largest_sum_of_jaccard_indices():
 def test_kinds_are_together_where_most_fits_have_them_in_one_module():
     kinds = np.array([[0, 0, 1], [0, 1, 1], [2, 1, 0]])
     np.testing.assert_allclose(_agreement._together(kinds, kinds[:2]), [[1, 2 / 3], [2 / 3, 1], [0, 1 / 3]])
+
+
+def test_equality_is_identity():
+    one, other = agreement(TRUTH[:, None]), agreement(TRUTH[:, None])
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

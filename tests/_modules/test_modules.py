@@ -216,3 +216,10 @@ def test_a_module_that_leads_nowhere_takes_no_other_modules_only_neuron():
     # Module 1 comes nearest to leading at neuron 0, which is all that module 0 has; so it takes neuron 2.
     modules = modules_of([[1.0, 0, 0, 0], [0.9, 0.1, 0.3, 0], [0, 0.8, 0.9, 0.7]], [0, 1, 2])
     assert modules.labels.tolist() == [0, 2, 1, 2]
+
+
+def test_equality_is_identity():
+    one, other = modules_of(np.eye(2), [0, 1]), modules_of(np.eye(2), [0, 1])
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

@@ -66,3 +66,14 @@ def test_the_unit_of_the_cells_does_not_matter(unit):
 def test_pieces_are_halved_down_to_populations_of_six_cells(n_cells, n_pieces):
     points = np.random.default_rng(0).normal(np.repeat([0.0, 50], n_cells)[:, None])
     assert len(set(_pieces.cut_into_pieces(points, 1, 9, seed=0))) == n_pieces
+
+
+def test_a_small_piece_does_not_end_the_search_for_those_that_hold_two_populations():
+    # k-means makes three pieces, one of them of four cells; each of the two large ones holds two populations.
+    centres = np.array([[0.0, 0], [12, 0], [300, 0], [312, 0], [0, 3000]])
+    group = np.repeat(np.arange(5), [50, 50, 50, 50, 4])
+    points = centres[group] + np.random.default_rng(0).normal(size=(204, 2))
+    for seed in range(6):  # in whichever order the pieces are looked at
+        piece = _pieces.cut_into_pieces(points, 3, 9, seed=seed)
+        assert len(set(piece)) == 5
+        assert all(len(set(group[piece == number])) == 1 for number in range(5))

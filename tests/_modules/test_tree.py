@@ -87,3 +87,10 @@ def test_a_tree_that_is_right_passes_its_check(tree):
         ModuleTree(3, np.array([[1, 1]]), np.array([0.1])).check()
     with pytest.raises(ValueError, match="pairs of whole numbers"):
         ModuleTree(3, np.array([[0], [1]]), np.array([0.1, 0.2])).check()
+
+
+def test_equality_is_identity():
+    one, other = ModuleTree(2, np.array([[0, 1]]), np.array([0.5])), ModuleTree(2, np.array([[0, 1]]), np.array([0.5]))
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

@@ -88,3 +88,10 @@ def test_at_most_so_many_rows_are_some(rng):
     np.testing.assert_array_equal(part().some(len(ROWS), rng), ROWS)
     assert len(part(np.ones(len(ROWS))).some(1, rng)) == 1
     assert len(part(np.ones(len(ROWS))).some(0, rng)) == 0
+
+
+def test_equality_is_identity():
+    one, other = part(np.ones(len(ROWS))), part(np.ones(len(ROWS)))
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

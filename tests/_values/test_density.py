@@ -145,3 +145,12 @@ def test_a_cell_that_is_much_lonelier_than_its_landmark_weighs_no_more_than_a_co
     weight = Balance(cells, 4.0).weights([torch.cat([cells, far[None]])], 301)
     assert weight[lonely] > 2 * np.median(weight)
     assert weight[-1] <= np.median(weight) * (1 + 1e-6)
+
+
+def test_landmarks_of_which_many_are_there_twice_have_a_density():
+    twice = torch.as_tensor(np.random.default_rng(0).normal(size=(60, 2)).repeat(2, axis=0))
+    around = _density._Surroundings.of(twice)
+    assert around is not None
+    assert (around.distance > 0).all()
+    six_times = twice[::2].repeat_interleave(6, dim=0)  # whose fifth neighbours are themselves
+    assert _density._Surroundings.of(six_times) is None

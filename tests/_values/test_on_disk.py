@@ -94,3 +94,13 @@ def test_batches_of_a_sorted_file_are_as_mixed_as_theory_says(share):
     ]
     assert np.std(batches) == pytest.approx(np.sqrt(variance / 256), rel=0.1)
     assert expected < np.sqrt(variance / 256)
+
+
+@pytest.mark.parametrize("rows", [slice(100, 300), slice(7, 8), slice(499, 900), slice(30, 30), slice(40, 20)])
+@pytest.mark.parametrize("of_cell", [4, 1 << 20])
+def test_some_neighbours_in_order_are_those_in_memory(rows, of_cell):
+    values = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
+    blocks = list(on_disk(values, n_bytes=500 * of_cell, mean=0.5, scale=2.0).in_order(rows))
+    found = torch.cat(blocks) if blocks else torch.empty(0, 3)
+    np.testing.assert_allclose(found.numpy(), (values[rows] - 0.5) / 2, rtol=1e-6)
+    assert all(len(block) <= max(1, (1 << 23) // of_cell) for block in blocks)

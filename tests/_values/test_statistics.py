@@ -155,3 +155,10 @@ def test_sums_of_two_blocks_are_those_of_the_whole(sizes):
     before = joined.mean.copy()
     joined._join(0, np.full(2, np.nan), np.full(2, np.nan))
     np.testing.assert_array_equal(joined.mean, before)
+
+
+def test_equality_is_identity():
+    one, other = Statistics.of(np.ones((2, 2))), Statistics.of(np.ones((2, 2)))
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

@@ -142,3 +142,10 @@ def test_a_file_whose_size_alone_has_changed_was_written_to(tmp_path):
     os.utime(path, ns=(5, 5))
     with pytest.raises(ValueError, match="has been written to"):
         rows[:3]
+
+
+def test_equality_is_identity():
+    one, other = stored(values(), columns=np.arange(6)), stored(values(), columns=np.arange(6))
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

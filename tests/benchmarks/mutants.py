@@ -4,8 +4,9 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/mutants.py --n 200 --seed 0
 
 A place of a source is drawn at random, then one of the changes that the operators of cosmic-ray make there. Not
-drawn is what changes no result by construction: annotations, docstrings, `kw_only` and `frozen` of a dataclass, and
-`strict` of a `zip`, all of which only refuse what the package does not do.
+drawn is what changes no result by construction: annotations, docstrings, `kw_only` and `frozen` of a dataclass and of
+its fields, and `strict` of a `zip`, all of which only refuse what the package does not do; `directed` of a walk on a
+graph, `hermitian` of a pseudoinverse, and rows for columns in the shape of an adjacency, because graphs are symmetric.
 
 Each mutant runs in a forked process: first with the test file that mirrors its source; one that survives, with the test
 files that enter the function of the changed line, those of the room first, the fastest first, as far as the limit of
@@ -42,8 +43,10 @@ SECONDS, TIMES = 60.0, 10.0
 # Tests of other files are run on a mutant that take no longer than this without it; one that then takes three times as
 # long has survived.
 OTHERS = 60.0
-# What only refuses calls that the package does not make.
-REFUSALS = {"dataclass": {"kw_only", "frozen"}, "zip": {"strict"}}
+# What only refuses calls that the package does not make; and ways to the same result, as all graphs are symmetric.
+_WALKS = "connected_components shortest_path dijkstra breadth_first_order depth_first_order".split()
+NO_MATTER = {"dataclass": {"kw_only", "frozen"}, "field": {"kw_only"}, "zip": {"strict"}, "pinv": {"hermitian"}}
+NO_MATTER |= {name: {"directed"} for name in _WALKS}
 
 
 def sources() -> list[Path]:
@@ -77,15 +80,17 @@ def mutated(text: str, name: str, occurrence: int) -> str | None:
 
 
 def meaning(text: str) -> str:
-    """Return what a source does, without annotations, docstrings and `REFUSALS`."""
+    """Return what a source does, without annotations, docstrings and what is `NO_MATTER`; an adjacency is square."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         for name in ("annotation", "returns"):
             if getattr(node, name, None) is not None:
                 setattr(node, name, None if name == "returns" or isinstance(node, ast.arg) else ast.Constant(0))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            refusals = REFUSALS.get(node.func.id, set())
-            node.keywords = [keyword for keyword in node.keywords if keyword.arg not in refusals]
+        if isinstance(node, ast.Call):
+            no_matter = NO_MATTER.get(ast.unparse(node.func).split(".")[-1], set())
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg not in no_matter]
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("adjacency.shape"):
+            node.slice = ast.Constant(0) if ast.unparse(node.slice) in {"0", "1", "-1", "-2"} else node.slice
         match getattr(node, "body", None):
             case [ast.Expr(ast.Constant()) as docstring, *_]:
                 docstring.value = ast.Constant("")

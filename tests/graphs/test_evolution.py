@@ -82,3 +82,13 @@ def test_estimates_that_are_no_sparse_square_blocks_are_refused():
     np.testing.assert_array_equal(other.toarray(), graphs.ring(3).adjacency.toarray())
     unsigned = {**stored, "epoch": stored["epoch"].astype(np.uint8)}
     assert Evolution.from_dict(unsigned).epochs == (0, 1)
+
+
+def test_equality_is_identity():
+    one, other = (
+        Evolution().followed_by(0, graphs.path(3).adjacency),
+        Evolution().followed_by(0, graphs.path(3).adjacency),
+    )
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

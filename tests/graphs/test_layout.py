@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import shortest_path
 from scipy.spatial.distance import pdist
 
 from scgsr import graphs
-from scgsr.graphs._layout import _majorized, _scaled, _shelves, _start, circle, layout, on_circle, pack
+from scgsr.graphs._layout import _evened, _majorized, _scaled, _shelves, _start, circle, layout, on_circle, pack
 
 # Fewer than of other properties: each takes a while.
 quick = settings(max_examples=settings.default.max_examples // 5)
@@ -167,3 +167,50 @@ def test_the_start_is_the_classical_scaling_but_for_a_small_spiral():
     np.testing.assert_allclose(pdist(found), pdist(places), atol=0.03 * apart.max())
     spiral = np.linalg.norm(_start(np.zeros((3, 3)) + 1e-300), axis=1)
     assert (spiral < 1e-290).all()
+
+
+def test_nodes_share_out_the_area_as_lloyds_algorithm_says():
+    """Point by point of a lattice of a tenth, which reaches 0.8 from where each node stands on it."""
+    positions = np.random.default_rng(0).uniform(0, 3, size=(7, 2))
+    homes = np.rint(positions / 0.1).astype(int)
+    area = sorted(
+        {
+            (x + dx, y + dy)
+            for x, y in homes.tolist()
+            for dx in range(-9, 10)
+            for dy in range(-9, 10)
+            if dx**2 + dy**2 <= 64
+        }
+    )
+    points, expected = 0.1 * np.array(area), positions
+    for _ in range(10):
+        owner = np.linalg.norm(points[:, None] - expected, axis=2).argmin(axis=1)
+        expected = np.stack([points[owner == node].mean(axis=0) for node in range(7)])
+    np.testing.assert_allclose(_evened(positions), expected, atol=1e-9)
+
+
+def test_the_spiral_turns_by_the_golden_angle_and_reaches_a_hundredth_of_the_largest_distance():
+    hops = 5.0 * (1 - np.eye(4))
+    centre = np.eye(4) - 1 / 4
+    values, vectors = np.linalg.eigh(-0.5 * centre @ hops**2 @ centre)
+    scaling = vectors[:, [3, 2]] * np.sqrt(values[[3, 2]])
+    spiral = _start(hops) - scaling
+    np.testing.assert_allclose(np.linalg.norm(spiral, axis=1), 0.05 * np.sqrt(np.arange(1, 5) / 4))
+    turns = np.unwrap(np.arctan2(spiral[:, 0], spiral[:, 1])) / (2 * np.pi)
+    np.testing.assert_allclose(np.diff(turns) % 1, (3 - np.sqrt(5)) / 2)
+
+
+def test_memory_must_hold_a_hundred_bytes_for_each_pair(monkeypatch):
+    monkeypatch.setattr("scgsr._device.free_memory", lambda: 10_000)
+    assert len(layout(graphs.path(10).adjacency)) == 10
+    with pytest.raises(ValueError, match="ties 11 neurons together"):
+        layout(graphs.path(11).adjacency)
+
+
+def test_of_very_many_components_some_widths_are_tried():
+    boxes = [np.array([[0.0, 0], [1, 1]])] * 150
+    corners = np.array([box.min(axis=0) for box in np.split(pack(boxes), 150)])
+    assert len(np.unique(corners, axis=0)) == 150
+    assert (corners % 3.5 == corners[0] % 3.5).all()
+    width, height = np.ptp(corners, axis=0) + 3.5
+    assert width / height == pytest.approx(1.6, rel=0.2)

@@ -176,3 +176,40 @@ def test_rings_and_spokes_go_clockwise_from_the_top():
     many = np.linalg.norm(np.diff(graphs.star(30).positions[1:], axis=0), axis=1)
     np.testing.assert_allclose(many, 1)
     np.testing.assert_array_equal(graphs.path(3).positions, [[0, 0], [1, 0], [2, 0]])
+
+
+@pytest.mark.parametrize(
+    ("build", "entries"),  # how many entries of the adjacency are counted for an edge
+    [
+        (lambda: graphs.grid(30, 40), 1),
+        (lambda: graphs.grid(30, 40, diagonal=True), 1),
+        (lambda: graphs.ring(50), 1),
+        (lambda: graphs.path(50), 1),
+        (lambda: graphs.star(50), 1),
+        (lambda: graphs.wishbone(50, 7, n_branches=3), 1),
+        (lambda: graphs.modules(7, 30), 2),
+        (lambda: graphs.capsules(30, 7), 2),
+    ],
+)
+def test_what_a_graph_takes_is_known_before_it_is_made(build, entries, monkeypatch):
+    known = []
+    for room in ("_shapes", "_composed"):
+        monkeypatch.setattr(f"scgsr.graphs.{room}.check_size", lambda sizes, *numbers: known.append((sizes, *numbers)))
+    graph = build()
+    ((sizes, n_neurons, n_edges),) = known
+    assert n_neurons == graph.n_neurons
+    assert graph.n_edges <= n_edges / entries <= 1.05 * graph.n_edges
+    assert max(sizes.values()) <= n_neurons
+
+
+def test_of_a_tree_the_last_generation_is_known_before_it_is_made(monkeypatch):
+    known = []
+    monkeypatch.setattr("scgsr.graphs._shapes.check_size", lambda sizes, *numbers: known.append((sizes, *numbers)))
+    graphs.tree(3, branching=4)
+    assert known == [({"depth": 3, "branching": 4}, 64, 64)]
+
+
+@pytest.mark.parametrize("build", [lambda: graphs.tree(10**9), lambda: graphs.grid(10**7), lambda: graphs.path(10**14)])
+def test_a_graph_that_no_memory_holds_is_refused(build):
+    with pytest.raises(ValueError, match="memory"):
+        build()
