@@ -75,3 +75,10 @@ def test_a_cell_is_no_neighbour_of_itself():
     assert not near.diagonal().any()
     assert set(np.diff(near.indptr)) == {30}
     np.testing.assert_array_equal(np.sort(near[0].indices), np.arange(1, 31))
+
+
+def test_a_batch_without_cells_mixes_with_none():
+    points, codes = np.random.default_rng(1).normal(size=(90, 2)), np.arange(90) % 2
+    near = neighbours(points)
+    assert mixing(near, 3 * codes) == mixing(near, codes) > 0.8
+    assert np.isnan(mixing(near, np.ones(90, dtype=int)))
