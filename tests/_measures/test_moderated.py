@@ -143,3 +143,9 @@ def test_a_single_degree_of_freedom_is_enough():
     assert found.effect[0, 0] == pytest.approx(line.slope)
     assert found.p[0, 0] == pytest.approx(line.pvalue)
     assert np.isnan(moderated_tests(values[:2, None], design[:2], [1]).p).all()
+
+
+def test_a_unit_of_zeros_alone_is_not_tested():
+    found = moderated_tests(np.column_stack([np.zeros(10), np.arange(10.0) ** 2]), TWO_GROUPS, [1])
+    assert np.isnan([found.effect[0, 0], found.t[0, 0], found.p[0, 0]]).all()
+    assert np.isfinite(found.p[1, 0])

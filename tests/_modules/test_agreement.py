@@ -144,3 +144,15 @@ def test_equality_is_identity():
     assert one == one
     assert one != other  # and not an array of answers, which is neither true nor false
     assert len({one, other}) == 2
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_blocks_of_kinds_make_no_difference(monkeypatch, at_once):
+    rng = np.random.default_rng(0)
+    labellings = np.column_stack([noisy(TRUTH, 0.1, rng) for _ in range(5)])
+    kinds, n_of_kind = np.unique(labellings, axis=0, return_counts=True)
+    monkeypatch.setattr(_agreement, "_MOST_KINDS", 10)
+    whole = _agreement._median(kinds, n_of_kind)
+    monkeypatch.setattr(_agreement, "_KINDS_AT_ONCE", at_once)
+    np.testing.assert_array_equal(_agreement._median(kinds, n_of_kind), whole)
+    assert 1 <= whole.max() < len(kinds)

@@ -126,6 +126,7 @@ def test_the_lead_is_of_the_cells_own_module_and_how_far_it_is_above_the_second(
 def test_no_module_at_all():
     modules = Modules.none(5)
     assert modules.n_modules == 0
+    assert modules.labels.tolist() == [-1] * 5
     assert modules.responses(np.ones((3, 5), dtype=np.float32)).shape == (3, 0)
     labels = modules.assign(np.ones((3, 5), dtype=np.float32))
     assert not labels.codes.any()
@@ -223,3 +224,11 @@ def test_equality_is_identity():
     assert one == one
     assert one != other  # and not an array of answers, which is neither true nor false
     assert len({one, other}) == 2
+
+
+def test_no_confidence_is_above_one_by_rounding():
+    templates = np.random.default_rng(0).uniform(size=(200, 30)).astype(np.float32)
+    templates /= np.linalg.norm(templates, axis=1, keepdims=True)
+    confidence = modules_of(templates, list(range(200))).assign(templates).confidence
+    assert confidence.max() <= 1
+    np.testing.assert_allclose(confidence, 1, rtol=1e-5)

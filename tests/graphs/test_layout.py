@@ -120,6 +120,7 @@ def test_boxes_fill_a_row_before_the_next_begins_beneath_the_highest():
     sizes = np.array([[2.0, 1], [3, 4], [1, 1], [4, 1], [2, 2]])
     expected = [[0, 0], [2, 0], [5, 0], [0, 4], [4, 4]]
     np.testing.assert_array_equal(_shelves(sizes, 6.0), expected)
+    np.testing.assert_array_equal(_shelves(sizes[:, ::-1] / 4, 0.25), np.c_[np.zeros(5), [0, 0.5, 1.25, 1.5, 2.5]])
     np.testing.assert_array_equal(_shelves(sizes, 5.0), [[0, 0], [2, 0], [0, 4], [1, 4], [0, 5]])
 
 
