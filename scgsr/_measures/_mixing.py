@@ -38,18 +38,21 @@ def mixing(near: sparse.csr_matrix, codes: np.ndarray) -> float:
     near
         As :func:`neighbours` returns it.
     codes
-        The batch of each cell, (n_cells,) int from 0 on; two or more are there.
+        The batch of each cell, (n_cells,) int from 0 on; batches without cells do not count, and with one alone the
+        result is NaN.
 
     References
     ----------
     Simpson, *Measurement of diversity*, 1949, https://doi.org/10.1038/163688a0; Korsunsky et al., *Fast, sensitive and
     accurate integration of single-cell data with Harmony*, https://doi.org/10.1038/s41592-019-0619-0
     """
-    n_batches = codes.max() + 1
+    batches = np.unique(codes)
+    if len(batches) < 2:
+        return float("nan")
     concentration = np.zeros(len(codes))
-    for code in range(n_batches):
+    for code in batches:
         concentration += (near @ (codes == code).astype(np.float64)) ** 2
-    return float(((1 / concentration - 1) / (n_batches - 1)).mean())
+    return float(((1 / concentration - 1) / (len(batches) - 1)).mean())
 
 
 def explained_by_batch(activations: np.ndarray, codes: np.ndarray) -> float:
@@ -63,10 +66,11 @@ def explained_by_batch(activations: np.ndarray, codes: np.ndarray) -> float:
         The batch of each cell, (n_cells,) int from 0 on.
     """
     sums = np.stack([activations[codes == code].sum(axis=0, dtype=np.float64) for code in range(codes.max() + 1)])
-    sizes = np.maximum(np.bincount(codes), 1)[:, None]
+    sizes = np.bincount(codes)[:, None]
+    means = sums / np.maximum(sizes, 1)  # a sample of the cells may lack a batch
     mean = activations.mean(axis=0, dtype=np.float64)
     total = ((activations - mean) ** 2).sum()
-    return float((sizes * (sums / sizes - mean) ** 2).sum() / total) if total > 0 else float("nan")
+    return float((sizes * (means - mean) ** 2).sum() / total) if total > 0 else float("nan")
 
 
 def within(codes: np.ndarray, labels: np.ndarray, n: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

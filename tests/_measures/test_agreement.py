@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cmath
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -97,3 +99,50 @@ def test_fits_are_aligned_before_their_edges_are_compared():
     assert graphs.edge_jaccard(adjacency(graphs.ring(15)), moved[partner][:, partner]) == 1
     assert graphs.edge_jaccard(adjacency(graphs.ring(15)), moved) < 0.5
     assert np.isnan(graphs.edge_jaccard(csr_matrix((3, 3)), csr_matrix((3, 3))))
+
+
+def test_circular_agreement_is_that_of_the_formula_for_any_pictures():
+    rng = np.random.default_rng(3)
+    activations, angle = rng.normal(size=(40, 7)), rng.uniform(-9, 9, 40)
+    resultants = []
+    for winding in (1, 2, 3):
+        for sign in (1, -1):
+            total = 0j
+            for cell, at in zip(activations, angle, strict=True):
+                phase = cmath.phase(sum(x * cmath.exp(2j * cmath.pi * j / 7) for j, x in enumerate(cell)))
+                total += cmath.exp(1j * (phase - sign * winding * at))
+            resultants.append(abs(total) / 40)
+    found, winding = _measures.circular_agreement(activations, angle)
+    assert found == pytest.approx(max(resultants[:2]))
+    assert winding == 1 + np.argmax(resultants) // 2
+
+
+def test_rank_agreement_of_a_linear_code_counts_absolute_values():
+    rng = np.random.default_rng(0)
+    activations, truth = rng.random((50, 6)), rng.random(50)
+    truth[3] = np.nan
+    sign = rng.choice([-1.0, 1.0], size=activations.shape)
+    expected = _measures.rank_agreement(np.delete(activations, 3, axis=0), np.arange(6), np.delete(truth, 3))
+    assert _measures.rank_agreement(sign * activations, np.arange(6), truth) == pytest.approx(expected)
+
+
+def test_a_ring_begins_at_its_first_neuron():
+    around = _agreement.ring_order(adjacency(graphs.ring(7).permuted([3, 0, 5, 1, 6, 2, 4])))
+    assert around[0] == 0
+    assert sorted(around) == list(range(7))
+    assert len(_agreement.ring_order(adjacency(graphs.ring(3)))) == 3
+
+
+@pytest.mark.parametrize("weight", [1e-3, 1.0, 1e6])
+def test_a_tree_has_the_direction_of_its_fiedler_vector_whatever_its_weights(weight):
+    branched = adjacency(graphs.wishbone(6, 3))
+    dense = branched.toarray()
+    fiedler = np.linalg.eigh(np.diag(dense.sum(axis=0)) - dense)[1][:, 1]
+    found = _agreement.direction(branched * weight)
+    assert abs(found @ fiedler) == pytest.approx(1)
+
+
+def test_small_weights_have_a_direction_and_equal_frequencies_have_none():
+    assert len(_agreement.direction(1e-6 * adjacency(graphs.path(4)))) == 4
+    with pytest.raises(ValueError, match="`pseudotime`"):
+        _agreement.direction(1e-6 * adjacency(graphs.star(5)))

@@ -67,3 +67,19 @@ def test_the_sentence_names_module_batch_share_and_cure():
     assert "batch_key" not in told
     assert '`use_rep="X_scVI"`' in told
     assert about_alone([], "plate", told=False) == ""
+
+
+def test_at_each_limit_a_module_is_alone_and_beyond_it_is_not():
+    modules_of = lambda *modules: [a.module for a in found(*modules)]
+    # Nine tenths of its cells.
+    assert modules_of({"a": 90, "b": 10}, {"a": 10, "b": 90}) == ["0", "1"]
+    assert modules_of({"a": 899, "b": 101}, {"a": 101, "b": 899}) == []
+    # A fifth of the cells of others that their size gives: 8 % where they have 40 %.
+    assert modules_of({"a": 920, "b": 80}, {"a": 280, "b": 720}) == ["0"]
+    assert modules_of({"a": 920, "b": 80}, {"a": 300, "b": 700}) == []
+    # One in a thousand: 2 / 2 ** 11, but not 2 / 2 ** 10.
+    assert modules_of({"a": 11}, {"a": 89, "b": 100}) == ["0"]
+    assert modules_of({"a": 10}, {"a": 90, "b": 100}) == []
+    # Of two batches a tenth of all cells.
+    assert modules_of({"b": 20}, {"a": 180}) == ["0", "1"]
+    assert modules_of({"b": 19}, {"a": 181}) == []

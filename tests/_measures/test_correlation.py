@@ -35,6 +35,7 @@ def test_scale_and_offset_do_not_matter_and_a_copy_has_one(numbers):
     assert np.allclose(feature_correlation(1e3 - 2 * features.astype(float), neurons), -found)
     assert feature_correlation(features, features).diagonal() == pytest.approx(np.ones(4))
     assert np.abs(feature_correlation(features, features)).max() <= 1
+    assert feature_correlation(features, -features).min() >= -1
 
 
 def test_two_cells_have_none(numbers):

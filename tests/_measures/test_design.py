@@ -68,3 +68,10 @@ def test_covariates_that_say_the_condition_together_are_refused():
     condition = (one + other).rename("dose")
     with pytest.raises(ValueError, match="together say the same as the condition 'dose'"):
         design_of(condition, [("covariates", one), ("covariates", other)])
+
+
+def test_equality_is_identity():
+    one, other = design_of(THREE, []), design_of(THREE, [])
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

@@ -73,3 +73,29 @@ def test_cells_in_their_known_order_need_no_labels_but_the_rest(metric):
     lost = table(*FAULTS, (metric, "", 0.5))
     assert len(_measures.faults(lost)) == len(FAULTS)
     assert _measures.remarks(lost) == []
+
+
+# At the limit there is no fault, and beyond it there is: (metric, group, limit, towards the fault).
+LIMITS = [
+    ("silent_cells", "", 0.1, 1),
+    ("silent_cells", "B", 0.5, 1),
+    ("most_alike", "B / T", 0.95, 1),
+    ("module_cells", "", 100, -1),
+    ("label_halves_ari", "", 0.5, -1),
+    ("label_ari", "seed1", 0.5, -1),
+    ("torn_neighbours", "", 0.2, 1),
+    ("ring_closure", "", 0.2, -1),
+]
+
+
+@pytest.mark.parametrize(("metric", "group", "limit", "towards"), LIMITS)
+def test_a_fault_begins_beyond_its_limit(metric, group, limit, towards):
+    assert _measures.faults(table((metric, group, limit))) == []
+    assert len(_measures.faults(table((metric, group, limit + 1e-6 * towards)))) == 1
+
+
+@pytest.mark.parametrize("metric", ["circular_resultant", "rank_agreement"])
+def test_an_order_is_kept_from_nine_tenths_on(metric):
+    one = table(("modules", "", 1), (metric, "", 0.9))
+    assert _measures.faults(one) == []
+    assert len(_measures.faults(table(("modules", "", 1), (metric, "", 0.9 - 1e-6)))) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scgsr._measures import _halves
 from scgsr._measures._halves import Search, label_halves_ari
 
 
@@ -56,3 +57,34 @@ def test_with_hardly_a_cell_nothing_fails(n_lit):
     activations = pictures(2)
     activations[n_lit:] = 0
     assert np.isnan(ari(activations, search())) == (n_lit < 2)
+
+
+def test_halves_are_disjoint_of_at_most_two_thousand_cells_and_there_are_two_halvings(monkeypatch):
+    seen = []
+    labels = lambda activations, rows, search: seen.append(activations[rows, 0]) or np.zeros(len(activations), int)
+    monkeypatch.setattr(_halves, "_labels", labels)
+    activations = 1 + np.arange(5001.0)[:, None]
+    assert ari(activations, search(5001)) == 1
+    assert [len(half) for half in seen] == [2000] * 4
+    for one, other in (seen[:2], seen[2:]):
+        assert not np.intersect1d(one, other).size
+        assert (np.diff(one) > 0).all()
+    seen.clear()
+    ari(activations[:31], search(31))
+    assert [len(half) for half in seen] == [15, 16] * 2
+    np.testing.assert_array_equal(np.sort(np.concatenate(seen[:2])), activations[:31, 0])
+
+
+def test_labels_are_compared_on_ten_thousand_cells(monkeypatch):
+    n_compared = []
+    labels = lambda activations, rows, search: n_compared.append(len(activations)) or np.zeros(len(activations), int)
+    monkeypatch.setattr(_halves, "_labels", labels)
+    ari(np.ones((30_000, 1)), search(30))
+    assert all(10_000 <= n <= 10_030 for n in n_compared)
+
+
+def test_equality_is_identity():
+    one, other = search(5), search(5)
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

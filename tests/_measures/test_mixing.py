@@ -55,3 +55,30 @@ def test_batches_change_places_within_labels_alone():
         np.testing.assert_array_equal(np.sort(each[:4]), [0, 0, 1, 1])
         np.testing.assert_array_equal(np.sort(each[4:]), [0, 0, 0, 0, 0, 2])
     assert len({tuple(each) for each in moved}) > 20
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_of_activations_does_not_matter(unit):
+    codes, activations = np.arange(90) % 3, np.random.default_rng(1).normal(size=(90, 4))
+    assert explained_by_batch(unit * activations, codes) == pytest.approx(explained_by_batch(activations, codes))
+    assert (neighbours(unit * activations) != neighbours(activations)).nnz == 0
+
+
+def test_a_batch_without_cells_explains_nothing():
+    activations = np.random.default_rng(1).normal(size=(60, 4))
+    codes = np.arange(60) % 2
+    assert explained_by_batch(activations, 2 * codes) == pytest.approx(explained_by_batch(activations, codes))
+
+
+def test_a_cell_is_no_neighbour_of_itself():
+    near = neighbours(np.arange(100.0)[:, None])
+    assert not near.diagonal().any()
+    assert set(np.diff(near.indptr)) == {30}
+    np.testing.assert_array_equal(np.sort(near[0].indices), np.arange(1, 31))
+
+
+def test_a_batch_without_cells_mixes_with_none():
+    points, codes = np.random.default_rng(1).normal(size=(90, 2)), np.arange(90) % 2
+    near = neighbours(points)
+    assert mixing(near, 3 * codes) == mixing(near, codes) > 0.8
+    assert np.isnan(mixing(near, np.ones(90, dtype=int)))

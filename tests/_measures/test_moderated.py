@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
-from scgsr._measures._moderated import moderated_tests, squeeze
+from scgsr._measures._moderated import _trigamma_inverse, moderated_tests, squeeze
 
 CASES = json.loads((Path(__file__).parents[1] / "fixtures" / "limma_cases.json").read_text())
 RNG = np.random.default_rng(0)
@@ -89,3 +89,63 @@ def test_units_that_do_not_vary_are_not_tested_and_teach_the_others_nothing():
     assert np.isnan(found.p[:12]).all()
     np.testing.assert_allclose(found.p[12:], alone.p)
     np.testing.assert_allclose(found.df[12:], alone.df)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_the_unit_of_values_does_not_matter(unit):
+    values = np.random.default_rng(5).normal(size=(10, 8)) * np.geomspace(0.1, 10, 8)
+    one, other = moderated_tests(values, TWO_GROUPS, [1]), moderated_tests(unit * values, TWO_GROUPS, [1])
+    for name in ("t", "df", "p"):
+        np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-6)
+    for name in ("effect", "low", "high"):
+        np.testing.assert_allclose(getattr(other, name), unit * getattr(one, name), rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [1e-4, 0.01, 1.0, 7.0, 1e4])
+def test_the_inverse_of_trigamma_is_one(value):
+    assert special.polygamma(1, _trigamma_inverse(value)) == pytest.approx(value, rel=1e-9)
+
+
+def test_variances_that_differ_by_no_more_than_chance_are_all_the_common_one():
+    variances, df = np.array([1.0, 1.1, 0.9, 1.0]), np.array([3.0, 4, 5, 8])
+    squeezed, df_prior = squeeze(variances, df)
+    assert np.isinf(df_prior)
+    np.testing.assert_allclose(squeezed, np.average(variances, weights=df))
+
+
+def test_one_variance_and_variances_of_which_half_are_zero_stay():
+    for variances in (np.array([2.0]), np.array([0.0, 0.0, 3.0])):
+        squeezed, df_prior = squeeze(variances, np.full(len(variances), 4.0))
+        np.testing.assert_array_equal(squeezed, variances)
+        assert df_prior == 0
+
+
+def test_the_smallest_variances_are_a_hundred_thousandth_of_the_middle_one():
+    df = np.full(5, 4.0)
+    tiny, floor = np.array([0.0, 1, 2, 3, 4]), np.array([2e-5, 1, 2, 3, 4])
+    for one, other in zip(squeeze(tiny, df), squeeze(floor, df), strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+def test_values_that_differ_by_rounding_alone_are_not_tested():
+    same = 1e6 * (1 + 1e-13 * np.arange(10.0))
+    found = moderated_tests(np.column_stack([same, np.arange(10.0) ** 2]), TWO_GROUPS, [1])
+    assert np.isnan(found.t[0, 0])
+    assert np.isfinite(found.t[1, 0])
+
+
+def test_a_single_degree_of_freedom_is_enough():
+    values = np.array([1.0, 2, 4])
+    design = np.column_stack([np.ones(3), [0.0, 1, 2]])
+    found = moderated_tests(values[:, None], design, [1])
+    line = stats.linregress([0.0, 1, 2], values)
+    assert found.df[0, 0] == 1
+    assert found.effect[0, 0] == pytest.approx(line.slope)
+    assert found.p[0, 0] == pytest.approx(line.pvalue)
+    assert np.isnan(moderated_tests(values[:2, None], design[:2], [1]).p).all()
+
+
+def test_a_unit_of_zeros_alone_is_not_tested():
+    found = moderated_tests(np.column_stack([np.zeros(10), np.arange(10.0) ** 2]), TWO_GROUPS, [1])
+    assert np.isnan([found.effect[0, 0], found.t[0, 0], found.p[0, 0]]).all()
+    assert np.isfinite(found.p[1, 0])

@@ -93,3 +93,64 @@ def test_of_many_cells_a_part_is_tested_with_all_of_small_groups(monkeypatch):
     monkeypatch.setattr(_ownership, "_FEWEST_OF_GROUP", 20)
     activations, codes, home = localised()
     assert ownership(activations, codes).clear[home].all()
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+@pytest.mark.parametrize("relative", [True, False])
+def test_the_unit_of_activations_does_not_matter(unit, relative):
+    activations, codes, _ = localised(300)
+    one, other = (ownership(x, codes, relative=relative, n_permutations=50) for x in (activations, unit * activations))
+    assert np.array_equal(one.owner, other.owner)
+    assert np.allclose(one.lead, other.lead)
+    assert np.array_equal(one.clear, other.clear)
+
+
+def test_a_lead_is_one_less_the_share_of_the_runner_up():
+    activations = np.array([[4.0, 1, 0], [2, 3, 0], [1, 6, 0]])
+    found = ownership(activations, np.arange(3), relative=False, n_permutations=5)
+    assert found.owner.tolist()[:2] == [0, 2]
+    assert found.lead.tolist() == [0.5, 0.5, 0]
+
+
+def test_the_least_lead_is_in_standard_errors_of_both_groups():
+    values, codes = np.random.default_rng(0).gamma(1.0, size=(40, 3)), np.arange(40) % 3
+    counts = np.bincount(codes)[:, None]
+    sums = np.stack([np.hstack([values[codes == c], values[codes == c] ** 2]).sum(axis=0) for c in range(3)])
+    found = _ownership._least_lead(sums, counts, False)
+    means = np.stack([values[codes == c].mean(axis=0) for c in range(3)])
+    # Own squared deviations, and as if of five more cells the variance of all; over n, of n - 1 + 5.
+    within = np.stack([((values[codes == c] - means[c]) ** 2).sum(axis=0) for c in range(3)])
+    error = (within + 5 * values.var(axis=0)) / (counts - 1 + 5) / counts
+    for neuron in range(3):
+        own = means[:, neuron].argmax()
+        leads = [
+            (means[own, neuron] - means[c, neuron]) / np.sqrt(error[own, neuron] + error[c, neuron])
+            for c in range(3)
+            if c != own
+        ]
+        assert found[neuron] == pytest.approx(min(leads))
+
+
+def test_neurons_that_never_change_make_chance_no_more_likely():
+    found = []
+    for seed in range(10):
+        activations, codes = noise(300, [0.5, 0.5], seed=seed)
+        constant = np.ones((300, 600))
+        found.append(ownership(np.hstack([activations, constant]), codes, n_permutations=50).clear.any())
+    assert sum(found) <= 2
+
+
+def test_two_groups_of_one_cell_each_have_owners():
+    found = ownership(np.array([[1.0, 0], [0, 1]]), np.arange(2), n_permutations=10)
+    assert found.owner.tolist() == [0, 1]
+    assert found.lead.tolist() == [1, 1]
+
+
+def test_equality_is_identity():
+    one, other = (
+        ownership(np.eye(2), np.arange(2), n_permutations=1),
+        ownership(np.eye(2), np.arange(2), n_permutations=1),
+    )
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

@@ -109,3 +109,48 @@ def test_localisation_on_a_ring():
 def test_activations_that_do_not_fit_the_graph_are_refused(measure):
     with pytest.raises(ValueError, match=r"`activations` must have shape \(n_cells, 4\)"):
         measure(np.ones((3, 5)), adjacency(graphs.ring(4)))
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_neither_the_unit_of_activations_nor_that_of_weights_matters(unit):
+    graph = graphs.grid(4)
+    pictures = np.random.default_rng(0).gamma(0.5, size=(30, 16))
+    weights = graph.adjacency
+    for measure in (
+        _measures.morans_i,
+        _measures.localisation,
+        _measures.neighbour_correlation,
+        _pictures.low_frequency_share,
+    ):
+        expected = pytest.approx(measure(pictures, weights), rel=1e-6)
+        assert measure(unit * pictures, weights) == expected
+        assert measure(pictures, 0.5 * weights) == expected
+    form = _pictures.moran_form(weights)
+    assert _pictures.pooled_quotient(unit * pictures, form) == pytest.approx(_pictures.pooled_quotient(pictures, form))
+    np.testing.assert_allclose(_pictures.at_unit_contrast(unit * pictures), _pictures.at_unit_contrast(pictures))
+    rows = _pictures.same_moments(unit * pictures)
+    np.testing.assert_allclose(rows.T @ rows, unit**2 * pictures.T @ pictures, rtol=1e-6)
+
+
+def test_a_low_frequency_that_is_repeated_counts_whole():
+    # Of the 8 frequencies of a ring of nine, all pairs, an eighth is one eigenvector, which stands for its pair.
+    places = 2 * np.pi * np.arange(9) / 9
+    waves = np.array([np.cos(places), np.sin(places), np.cos(2 * places)])
+    ring = adjacency(graphs.ring(9))
+    assert _pictures.low_frequency_share(waves, ring, share=1 / 8) == pytest.approx([1, 1, 0])
+    assert _pictures.low_frequency_share(waves, ring, share=3 / 8) == pytest.approx([1, 1, 1])
+
+
+def test_pictures_without_energy_have_no_quotient():
+    assert np.isnan(_pictures.pooled_quotient(np.full((3, 4), 7.0), _pictures.moran_form(adjacency(graphs.ring(4)))))
+    assert _pictures.ratio(np.array([1.0, 1, 1]), np.array([0.0, -1, 0.5])) == pytest.approx(
+        [np.nan, np.nan, 2], nan_ok=True
+    )
+    assert _pictures.at_unit_contrast(np.array([[1.0, 1, 1], [0, 3, 0]])).shape == (1, 3)
+
+
+@pytest.mark.parametrize("hops", range(5))
+def test_neurons_within_some_hops_are_those_of_the_distance(hops):
+    places = np.arange(7)
+    near = _pictures.within(5 * adjacency(graphs.path(7)), hops)
+    assert np.array_equal(near, np.abs(np.subtract.outer(places, places)) <= hops)

@@ -87,3 +87,33 @@ def test_a_plane_is_the_activation_weighted_mean_in_standard_deviations():
         wanted = (np.average(x[:, feature], weights=a[:, neuron]) - x[:, feature].mean()) / x[:, feature].std()
         assert planes[feature, neuron] == pytest.approx(wanted)
     assert np.isnan(planes[:, 1]).all()
+
+
+def test_p_values_are_twice_the_smaller_tail_and_at_most_one():
+    tails = _programs.Tails(np.zeros(3), lower=np.array([0.01, 0.6, 0.0]), upper=np.array([0.99, 0.7, 1.0]))
+    np.testing.assert_allclose(tails.two_sided, [0.02, 1, np.finfo(float).tiny])
+    np.testing.assert_allclose(tails.in_direction(np.array([1, -1, 0])), [0.99, 0.6, np.finfo(float).tiny])
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_of_neither_features_nor_activations_matters(unit):
+    rng = np.random.default_rng(0)
+    x, a = rng.gamma(2, size=(50, 3)), rng.gamma(1, size=(50, 4))
+    np.testing.assert_allclose(_programs.planes(unit * x, a / unit), _programs.planes(x, a))
+    sd = x.std(axis=0)
+    np.testing.assert_allclose(_programs.effects(unit * x, unit * sd, a / unit), _programs.effects(x, sd, a))
+    one, other = _programs.Tails.of(x, a), _programs.Tails.of(unit * x, a / unit)
+    np.testing.assert_allclose(other.scores, one.scores)
+    np.testing.assert_allclose(other.two_sided, one.two_sided)
+
+
+def test_negative_activations_of_a_neuron_are_silence():
+    rng = np.random.default_rng(0)
+    x, a = rng.gamma(2, size=(50, 3)), rng.normal(size=(50, 4))
+    np.testing.assert_array_equal(_programs.planes(x, a), _programs.planes(x, np.maximum(a, 0)))
+    a[:, 2] = -1
+    x[:, 1] = 4
+    planes = _programs.planes(x, a)
+    assert np.isnan(planes[1]).all()
+    assert np.isnan(planes[:, 2]).all()
+    assert np.isfinite(planes[np.ix_([0, 2], [0, 1, 3])]).all()

@@ -66,3 +66,43 @@ def test_groups_without_activation_are_like_none():
     nothing = _regions.most_alike(np.zeros((3, 4)))
     assert np.isnan(nothing[0])
     assert nothing[1:] == (0, 0)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_of_activations_does_not_matter(unit):
+    rng = np.random.default_rng(0)
+    means, path = rng.gamma(0.5, size=(4, 9)), adjacency(graphs.path(9))
+    assert np.array_equal(_measures.segments(unit * means), _measures.segments(means))
+    connected = _measures.segment_connectivity(means, path)
+    assert _measures.segment_connectivity(unit * means, path) == pytest.approx(connected, nan_ok=True)
+    assert _measures.mean_cosine(unit * means) == pytest.approx(_measures.mean_cosine(means))
+    assert _regions.most_alike(unit * means) == pytest.approx(_regions.most_alike(means))
+
+
+def test_groups_that_differ_by_rounding_alone_own_no_neuron():
+    means = np.array([[1.0, 2, 3], [1, 2, 3]])
+    means[0] *= 1 + 1e-12 * np.array([1, -1, 1])
+    assert _measures.segments(means).tolist() == [-1, -1, -1]
+    assert _measures.segments(means * (1 + 1e-6 * np.array([[1, 0, 0], [0, 0, 1]]))).tolist() == [0, 0, 1]
+
+
+def test_the_most_alike_groups_of_many_are_those_with_the_largest_cosine():
+    means = np.random.default_rng(4).normal(size=(6, 5))
+    cosines = {
+        (one, other): means[one] @ means[other] / np.sqrt((means[one] ** 2).sum() * (means[other] ** 2).sum())
+        for one in range(6)
+        for other in range(one + 1, 6)
+    }
+    best = max(cosines, key=cosines.get)
+    assert _regions.most_alike(means) == pytest.approx((cosines[best], *best))
+    assert _measures.mean_cosine(means) == pytest.approx(np.mean(list(cosines.values())))
+
+
+def test_shares_are_of_absolute_values():
+    np.testing.assert_allclose(_regions.shares(np.array([[1.0, -3], [0, 0]])), [[0.25, -0.75], [0, 0]])
+
+
+def test_a_group_of_all_cells_but_one_can_be_told_apart():
+    area = _regions.module_auroc(np.array([[0.2], [0.3], [0.1]]), np.array(["a", "a", "b"]))
+    assert area.to_dict() == {"a": 1, "b": 0}
+    assert _regions.module_auroc(np.ones((3, 2)), np.full(3, None)).empty

@@ -37,3 +37,16 @@ def test_a_dead_neuron_is_like_none():
     dead = ACTIVATIONS.copy()
     dead[:, 5] = 0
     assert sameness(ACTIVATIONS, dead, graphs.grid(3, 4))[5] == 0
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_turned_square_is_the_same(turns):
+    square = np.random.default_rng(0).gamma(1.0, size=(50, 3, 3))
+    turned = np.rot90(square, turns, axes=(1, 2)).reshape(50, 9)
+    np.testing.assert_allclose(sameness(square.reshape(50, 9), turned, graphs.grid(3)), 1)
+
+
+def test_the_way_to_lay_a_sheet_is_the_one_of_which_most_neurons_are_alike():
+    noisy = ACTIVATIONS[:, symmetries(3, 4)[2]] + 0.5 * np.random.default_rng(2).normal(size=ACTIVATIONS.shape)
+    expected = [np.corrcoef(ACTIVATIONS[:, n], noisy[:, symmetries(3, 4)[2][n]])[0, 1] for n in range(12)]
+    np.testing.assert_allclose(sameness(ACTIVATIONS, noisy, graphs.grid(3, 4)), expected)

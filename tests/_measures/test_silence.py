@@ -91,3 +91,12 @@ def test_random_regions_avoid_silent_neurons_and_leave_a_piece_that_is_too_small
     for region in _silence.random_regions(graph.adjacency, allowed, 7, 50, np.random.default_rng(0)):
         assert region.sum() == 7
         assert not region[2]
+
+
+def test_of_neurons_equally_near_all_are_drawn_and_of_nearer_ones_none_is_left_out():
+    graph, rng = graphs.star(7), np.random.default_rng(0)
+    drawn = list(_silence.random_regions(graph.adjacency, np.ones(7, dtype=bool), 2, 300, rng))
+    assert all(region[0] for region in drawn)  # the hub is the nearest to each spoke, and itself the nearest
+    partners = np.sum(drawn, axis=0)[1:]
+    assert partners.sum() == 300
+    assert partners.min() > 20  # 50 are expected

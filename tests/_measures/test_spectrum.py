@@ -116,3 +116,12 @@ def test_wrong_arguments_of_the_spectrum(activations, kind, error, match):
 def test_one_neuron_has_no_spectrum():
     with pytest.raises(ValueError, match="single neuron"):
         graph_spectrum(np.ones((3, 1)), graphs.path(1).adjacency)
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1e4])
+def test_the_unit_of_weights_is_that_of_the_frequencies(unit):
+    graph = GRAPHS["grid"]
+    frequencies, shares, expected = graph_spectrum(random_cells(graph), graph.adjacency)
+    scaled = graph_spectrum(random_cells(graph), unit * graph.adjacency)
+    for one, other in zip(scaled, (unit * frequencies, shares, expected), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9 * unit, rtol=1e-6)

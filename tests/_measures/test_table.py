@@ -185,3 +185,50 @@ def test_shape_is_measured_on_graphs_without_branches(graph, metrics):
     table = _measures.Table(fit, n_permutations=9, rng=rng())
     table.add_shape()
     assert table.frame()["metric"].tolist() == metrics
+
+
+def row_of(value, null, *, low=False):
+    table = _measures.Table(fit_of(blobs(graphs.path(6), 20), graphs.path(6)), n_permutations=9, rng=rng())
+    table.add("metric", value, null=null, low=low)
+    return table.frame().iloc[0]
+
+
+def test_z_and_p_are_of_the_null_values_that_are_known():
+    null = np.array([1.0, 2, 3, np.nan, 6])
+    found = row_of(4.5, null)
+    assert (found["null_mean"], found["null_sd"]) == pytest.approx((3, np.sqrt(3.5)))
+    assert found["z"] == pytest.approx(1.5 / np.sqrt(3.5))
+    assert found["p"] == pytest.approx(2 / 5)
+    assert row_of(2.0, null, low=True)["p"] == pytest.approx(3 / 5)  # as low: 1 and 2
+    assert np.isnan(row_of(1.0, np.full(9, 2.0))["z"])  # the null does not vary
+    assert row_of(1.0, 1e-9 * null)["z"] > 1e8
+
+
+def test_dead_neurons_and_silent_cells_are_counted():
+    activations = np.array([[1.0, 0, 2, 7], [0, 0, 0, 7], [3, 0, 0, 7], [0, 0, 0, 7]])
+    table = _measures.Table(fit_of(activations, graphs.path(4)), n_permutations=9, rng=rng())
+    table.add_network()
+    assert table.overall()["dead_neurons"] == 0.5
+    assert table.overall()["silent_cells"] == 0
+    table = _measures.Table(fit_of(activations * [1, 1, 1, 0], graphs.path(4)), n_permutations=9, rng=rng())
+    table.add_network()
+    assert table.overall()["silent_cells"] == 0.5
+
+
+def test_samples_have_no_cell_twice_and_are_in_order():
+    table = _measures.Table(fit_of(np.zeros((20_050, 1)), graphs.path(1)), n_permutations=9, rng=rng())
+    assert (len(table.sample), len(table.small_sample)) == (20_000, 1000)
+    for sample in (table.sample, table.small_sample):
+        assert (np.diff(sample) > 0).all()
+    assert np.isin(table.small_sample, table.sample).all()
+
+
+def test_batches_are_compared_with_batches_that_changed_places():
+    activations, codes = np.abs(rng().normal(size=(200, 6))).astype(np.float32), np.arange(200) % 2
+    activations[codes == 1, :3] += 5
+    table = _measures.Table(fit_of(activations, graphs.path(6)), n_permutations=19, rng=rng())
+    table.add_batches(pd.Categorical.from_codes(codes, ["a", "b"]))
+    frame = table.frame().set_index("metric")
+    assert frame["p"].tolist() == [1 / 20, 1 / 20]
+    assert frame.loc["batch_mixing", "z"] < -5
+    assert frame.loc["batch_r2", "z"] > 5

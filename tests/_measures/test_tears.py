@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from scipy.stats import binomtest, norm
 
-from scgsr._measures._tears import borders, has_no_branches
+from scgsr._measures._tears import _STANDARD_ERRORS, _border_cells, _bound, _neighbours, borders, has_no_branches
 from scgsr.graphs import disjoint, grid, path, ring, star
 
 N = 12
@@ -128,3 +129,43 @@ def test_pairs_have_no_branches_and_neurons_alone_are_nothing(edges, expected):
     for one, other in edges:
         adjacency[one, other] = adjacency[other, one] = 1
     assert has_no_branches(csr_matrix(adjacency)) is expected
+
+
+@pytest.mark.parametrize(("part", "whole"), [(0, 7), (3, 7), (7, 7), (40, 1000)])
+def test_the_bounds_are_those_of_wilson(part, whole):
+    interval = binomtest(part, whole).proportion_ci(2 * norm.cdf(_STANDARD_ERRORS) - 1, method="wilson")
+    at = lambda z: _bound(np.array([part]), np.array([whole]), z)[0]
+    assert at(-_STANDARD_ERRORS) == pytest.approx(interval.low, abs=1e-12)
+    assert at(_STANDARD_ERRORS) == pytest.approx(interval.high)
+
+
+def test_of_no_cells_nothing_is_known():
+    assert _bound(np.zeros(1), np.zeros(1), -_STANDARD_ERRORS)[0] == 0
+    assert _bound(np.zeros(1), np.zeros(1), _STANDARD_ERRORS)[0] == 1
+    assert norm.sf(_STANDARD_ERRORS) == pytest.approx(0.05, abs=1e-4)  # as its comment says
+
+
+def test_on_a_border_are_cells_at_most_half_as_far_again_from_the_second_place():
+    centres = np.array([[0.0], [10.0], [100.0]])
+    # 4 and 6 from the first two: exactly half as far again; 3.9 and 6.1 are more.
+    points = np.array([[4.0], [3.9], [6.0], [55.0], [52.0]])
+    expected = np.zeros((3, 3))
+    expected[0, 1] = expected[1, 0] = 1
+    expected[1, 2] += 2  # 45 and 45, 42 and 48
+    np.testing.assert_array_equal(_border_cells(points, centres), expected)
+
+
+def test_places_of_too_few_cells_are_left_out():
+    n_cells = [300, 300, 4]  # the place in the middle of the path has four cells, far from all others
+    activations = np.eye(3)[np.repeat([0, 2, 1], n_cells)]
+    points = np.concatenate([np.linspace(0, 1, 300), np.linspace(1, 2, 300), np.full(4, 50.0)])[:, None]
+    assert borders(activations, points, path(3).adjacency).torn == 0
+    more = np.concatenate([activations, activations[-1:]]), np.concatenate([points, points[-1:]])
+    assert borders(*more, path(3).adjacency).torn > 0.5  # of five it is a place
+
+
+def test_neighbours_have_no_place_between_them():
+    hops = np.abs(np.subtract.outer([0, 1, 3], [0, 1, 3])).astype(float)
+    np.testing.assert_array_equal(_neighbours(hops), [[False, True, False], [True, False, True], [False, True, False]])
+    hops[2], hops[:, 2], hops[2, 2] = np.inf, np.inf, 0
+    np.testing.assert_array_equal(_neighbours(hops), [[False, True, False], [True, False, False], [False] * 3])

@@ -83,3 +83,42 @@ def test_the_advice_says_what_is_true_by_construction():
     assert all(word not in say({}) for word in ("circular", "diffusion", "groupby", "baseline"))
     # With few permutations the least p-value that can be is enough.
     assert _measures.judge(GOOD, 0.01, _measures.Context(n_permutations=99))[0] == "structure real"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "at", "beyond"),
+    [
+        ("collapsed", {"dead_neurons": 1 / 2}, {"dead_neurons": 0.51}),
+        ("collapsed", {"silent_cells": 1 / 2}, {"silent_cells": 0.51}),
+        ("too weak", {"morans_i": 0.3}, {"morans_i": 0.299}),
+        ("merely smooth", {"mean_cosine": 0.9}, {"mean_cosine": 0.901}),
+        ("too weak", {"segment_connectivity": 0.5}, {"segment_connectivity": 0.499}),
+    ],
+)
+def test_at_its_limit_a_measure_is_sound_and_beyond_it_is_not(verdict, at, beyond):
+    judge = lambda changed: _measures.judge(GOOD | changed, 0.001, _measures.Context(n_permutations=1000))[0]
+    assert judge(at) == "structure real"
+    assert judge(beyond) == verdict
+
+
+def test_one_picture_has_collapsed_only_if_strength_carries_nothing_either():
+    judge = lambda **changed: _measures.judge(GOOD | changed, 0.001, _measures.Context(1000))
+    assert judge(mean_cosine=0.981, validation_r2=0.099)[0] == "collapsed"
+    assert judge(mean_cosine=0.981, validation_r2=0.1)[0] == "merely smooth"
+    assert judge(mean_cosine=0.98, validation_r2=0.099)[0] == "merely smooth"
+    # Where another reason is known, this one is not said too.
+    assert "one picture" not in judge(mean_cosine=0.99, validation_r2=0.05, dead_neurons=0.9)[1]
+
+
+def test_what_is_significant_follows_from_the_number_of_permutations():
+    judge = lambda p, n: _measures.judge(GOOD, p, _measures.Context(n_permutations=n))[0]
+    assert judge(0.001, 100_000) == "structure real"
+    assert judge(0.0011, 100_000) == "too weak"
+    assert judge(1 / 100, 99) == "structure real"
+    assert judge(2 / 100, 99) == "too weak"
+
+
+def test_a_penalty_is_worth_while_from_a_fifth_more_on():
+    say = lambda ratio: _measures.judge(GOOD | {"morans_i_ratio": ratio}, 0.001, _measures.Context(1000))[1]
+    assert "added little" not in say(1.2)
+    assert "added little" in say(1.199)

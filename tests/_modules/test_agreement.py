@@ -101,3 +101,58 @@ def test_one_module_in_every_fit():
     agreed = agreement(np.zeros((30, 3), dtype=int))
     assert agreed.numbers.tolist() == [0]
     assert (agreed.stability == 1).all()
+
+
+def test_at_half_a_module_is_found_again_and_at_four_fifths_it_is_stable():
+    # A match of 50 of 100 cells: Jaccard 1 / 2; and one of 49.
+    table = np.array([[50, 50], [0, 0]])
+    assert _agreement._outcomes(table, np.array([0.5, 0.0])).tolist()[0] == "found"
+    assert _agreement._outcomes(table, np.array([0.49, 0.0])).tolist()[0] == "split"
+    split = np.where(TRUTH == 1, 4 + np.arange(len(TRUTH)) % 3, TRUTH)
+    split = np.unique(split, return_inverse=True)[1]
+    assert agreement(np.column_stack([TRUTH] * 4 + [split])).verdicts[1] == "stable"
+    assert agreement(np.column_stack([TRUTH] * 7 + [split] * 2)).verdicts[1] == "splits"  # seven of nine
+
+
+def test_a_module_is_lost_unless_most_of_its_cells_have_labels_that_are_mostly_of_it():
+    # Half of its cells have a label of its own, the others one that is mostly of another module.
+    lost = np.array([[50, 50], [0, 200]])
+    assert _agreement._outcomes(lost, np.zeros(2)).tolist() == ["lost", "split"]
+    assert _agreement._outcomes(np.array([[51, 50], [0, 200]]), np.zeros(2)).tolist() == ["split", "split"]
+    half = np.array([[60, 0], [60, 200]])  # a label that is half of each is mostly of neither
+    assert _agreement._outcomes(half, np.zeros(2)).tolist() == ["lost", "split"]
+
+
+def test_matches_are_the_assignment_with_the_largest_sum_of_jaccard_indices():
+    table = np.array([[8, 2, 0], [6, 0, 1], [0, 0, 0]])
+    matches, overlaps = _agreement._matched(table)
+    # 8 / 16 + 1 / 7 is more than 2 / 10 + 6 / 15.
+    np.testing.assert_array_equal(matches, [0, 2, -1])
+    np.testing.assert_allclose(overlaps, [8 / 16, 1 / 7, 0])
+    np.testing.assert_array_equal(
+        _agreement._shared(np.array([0, 1, 1]), np.array([1, 0, 1]), np.array([2, 3, 4])), [[0, 2], [3, 4]]
+    )
+
+
+def test_kinds_are_together_where_most_fits_have_them_in_one_module():
+    kinds = np.array([[0, 0, 1], [0, 1, 1], [2, 1, 0]])
+    np.testing.assert_allclose(_agreement._together(kinds, kinds[:2]), [[1, 2 / 3], [2 / 3, 1], [0, 1 / 3]])
+
+
+def test_equality_is_identity():
+    one, other = agreement(TRUTH[:, None]), agreement(TRUTH[:, None])
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_blocks_of_kinds_make_no_difference(monkeypatch, at_once):
+    rng = np.random.default_rng(0)
+    labellings = np.column_stack([noisy(TRUTH, 0.1, rng) for _ in range(5)])
+    kinds, n_of_kind = np.unique(labellings, axis=0, return_counts=True)
+    monkeypatch.setattr(_agreement, "_MOST_KINDS", 10)
+    whole = _agreement._median(kinds, n_of_kind)
+    monkeypatch.setattr(_agreement, "_KINDS_AT_ONCE", at_once)
+    np.testing.assert_array_equal(_agreement._median(kinds, n_of_kind), whole)
+    assert 1 <= whole.max() < len(kinds)

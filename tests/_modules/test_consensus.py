@@ -117,3 +117,44 @@ def test_the_search_for_the_median_ends_where_ties_gain_rounding_errors():
     )
     ties = Path(__file__).parents[1] / "fixtures" / "leiden_with_ties.npz"
     assert subprocess.run([sys.executable, "-c", script, str(ties)], check=False, timeout=120).returncode == 0
+
+
+def test_a_crumb_has_fewer_than_six_cells():
+    shared = np.array([[8, 1, 3], [1, 8, 4], [3, 4, 8]]) / 8
+    kept = _consensus.without_crumbs(np.array([0, 1, 2]), shared, np.array([100, 90, 6]))
+    assert kept.tolist() == [0, 1, 2]
+    assert _consensus.without_crumbs(np.array([0, 1, 2]), shared, np.array([100, 90, 5])).tolist() == [0, 1, 1]
+    # By cells and not by pieces: 3 / 8 of a hundred is more than 4 / 8 of fifty.
+    assert _consensus.without_crumbs(np.array([0, 1, 2]), shared, np.array([100, 50, 5])).tolist() == [0, 1, 0]
+    all_crumbs = _consensus.without_crumbs(np.array([0, 1, 2]), shared, np.array([1, 1, 1]))
+    assert all_crumbs.tolist() == [0, 0, 0]
+
+
+def test_pieces_are_in_one_module_if_most_of_their_cells_are():
+    piece = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2])
+    module = np.array([0, 0, 1, 0, 1, 1, 1, 1, 1])
+    expected = [[True, False, False], [False, True, True], [False, True, True]]
+    np.testing.assert_array_equal(_consensus._same_module(piece, module), expected)
+
+
+def test_the_nearest_mean_is_that_of_the_distance():
+    points, means = np.random.default_rng(0).normal(size=(40, 3)), np.random.default_rng(1).normal(size=(6, 3))
+    expected = np.linalg.norm(points[:, None] - means, axis=2).argmin(axis=1)
+    np.testing.assert_array_equal(_consensus._nearest(points, means), expected)
+
+
+def test_merges_are_in_wards_order_within_modules_and_then_between_them():
+    means = np.array([[0.0], [1.0], [10.0], [10.5], [13.0], [40.0]])
+    n_cells, module = np.array([1, 1, 1, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 2])
+    # 10 and 10.5 first, then 0 and 1; 13 joins the former; then the modules, the first two before the far one.
+    expected = [(2, 3), (0, 1), (4, 6), (7, 8), (5, 9)]
+    assert [tuple(sorted(pair)) for pair in _consensus._merges(means, n_cells, module).tolist()] == expected
+    alone = _consensus._merges(means[:1], n_cells[:1], module[:1])
+    assert alone.shape == (0, 2)
+
+
+def test_between_modules_a_mean_counts_each_piece_by_its_cells():
+    # Modules {0, 1}, {2}, {3}: the mean of the first is 9.9, near the second; by pieces it would be 5, near the third.
+    means, n_cells = np.array([[0.0], [10.0], [12.0], [4.0]]), np.array([1, 99, 5, 5])
+    merges = _consensus._merges(means, n_cells, np.array([0, 0, 1, 2])).tolist()
+    assert [tuple(sorted(pair)) for pair in merges] == [(0, 1), (2, 4), (3, 5)]

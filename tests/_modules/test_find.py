@@ -253,3 +253,38 @@ def test_a_module_of_one_neuron_has_cells_that_lie_apart(shared_data, cells, see
         assert (labels == module).sum() >= FEWEST_CELLS
         assert alike[module] <= _MOST_ALIKE
     assert (neurons <= 1).sum() <= len(neurons) / 4, "modules are regions"
+
+
+def test_the_faintest_module_is_that_whose_cells_are_least_active_on_average(monkeypatch):
+    activations = np.array([[4.0, 0], [2, 0], [-2, -0.5], [0, 1], [0, 0], [9, 9]])
+    winners = np.array([0, 0, 1, 2, 2, -1])
+    # Means 3, 2.5 and 1: silent cells and those that none won do not count.
+    assert _find._faintest(winners, activations, 3) == 2
+    assert _find._faintest(winners, activations, 4) == 2  # the fourth wins no cell
+    activations[3, 1] = 2.6
+    monkeypatch.setattr(_find, "_CELLS_AT_ONCE", 2)
+    assert _find._faintest(winners, activations, 3) == 1
+
+
+def test_of_many_dimensions_fifty_components_are_looked_at():
+    points = np.random.default_rng(0).normal(size=(80, 60))
+    shown = _find._principal(points)
+    assert shown.shape == (80, 50)
+    centred = points - points.mean(axis=0)
+    variances = np.linalg.svd(centred, compute_uv=False)[:5] ** 2
+    np.testing.assert_allclose((shown**2).sum(axis=0)[:5], variances, rtol=0.05)
+    assert _find._principal(points[:7]).shape == (7, 7)
+    assert np.array_equal(shown, _find._principal(points))
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_the_unit_of_activations_does_not_matter(activations, unit):
+    one, other = find(activations), find(np.float32(unit) * activations)
+    assert np.array_equal(one.labels, other.labels)
+    np.testing.assert_allclose(one.templates, other.templates, atol=1e-5)
+
+
+def test_cells_without_activation_shape_no_module(activations):
+    with_silent = np.concatenate([activations, np.zeros((300, 16), dtype=np.float32)])
+    assert find(with_silent).n_cells.sum() == len(activations)
+    assert find(activations).n_cells.sum() == len(activations)

@@ -88,3 +88,40 @@ def test_no_pair_is_measured_twice(monkeypatch, seed):
     points = np.random.default_rng(seed).normal(np.repeat([[0.0, 0], [9, 0], [0, 9]], 200, axis=0))
     grown(points, 15)
     assert len(set(measured)) == len(measured) > 10
+
+
+@pytest.mark.parametrize(("n_small", "state"), [(9, True), (10, False)])
+def test_a_state_has_less_than_a_tenth_of_the_cells_of_its_neighbour(n_small, state):
+    points = np.zeros((100 + n_small, 3))
+    points[100:, 0] = 5.0
+    piece = np.repeat([0, 1], [100, n_small])
+    assert _growth.Grown(points, piece, features=True, rng=rng())._is_state(0, 1) is state
+    assert _growth.Grown(points, piece, features=False, rng=rng())._is_state(0, 1) is False
+    assert _growth.Grown(points[:, :2], piece, features=True, rng=rng())._is_state(0, 1) is False
+
+
+@pytest.mark.parametrize(("second", "state"), [(0.3, True), (0.32, False), (1.0, False)])
+def test_a_state_differs_in_less_than_one_feature_and_a_fifth(second, state):
+    # In how many features two differ: (1 + x^2)^2 / (1 + x^4), which is 1.2 at x = 0.318.
+    points = np.zeros((105, 3))
+    points[100:, 0], points[100:, 1] = 1.0, second
+    modules = _growth.Grown(points, np.repeat([0, 1], [100, 5]), features=True, rng=rng())
+    assert modules._is_state(0, 1) is modules._is_state(1, 0) is state
+    assert (modules.separation(1, 0) == 0) or not state
+
+
+def test_nearest_pairs_come_first_and_small_modules_before_large_ones():
+    points = np.array([[0.0]] * 4 + [[1.0]] * 4 + [[3.0]] * 2 + [[4.1]] * 2)
+    modules = _growth.Grown(points, np.repeat([0, 1, 2, 3], [4, 4, 2, 2]), features=False, rng=rng())
+    # Ward's cost: 1.21 of two and two cells, 2 of four and four.
+    assert modules.neighbours([0, 1, 2, 3])[:2] == [(2, 3), (0, 1)]
+    assert modules.neighbours([0, 1]) == [(0, 1)]
+
+
+def test_growing_numbers_modules_from_0_on_and_gives_every_piece_one():
+    group = np.repeat([0, 1, 2], 300)
+    points = 20 * np.eye(3)[group] + rng().normal(size=(900, 3))
+    piece = _pieces.cut_into_pieces(points, 12, 12, seed=0)
+    module = _growth.grow(points, piece, features=False, rng=rng())
+    assert sorted(set(module)) == [0, 1, 2]
+    assert len(module) == piece.max() + 1

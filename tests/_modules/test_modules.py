@@ -126,6 +126,7 @@ def test_the_lead_is_of_the_cells_own_module_and_how_far_it_is_above_the_second(
 def test_no_module_at_all():
     modules = Modules.none(5)
     assert modules.n_modules == 0
+    assert modules.labels.tolist() == [-1] * 5
     assert modules.responses(np.ones((3, 5), dtype=np.float32)).shape == (3, 0)
     labels = modules.assign(np.ones((3, 5), dtype=np.float32))
     assert not labels.codes.any()
@@ -183,3 +184,51 @@ def test_arrays_that_do_not_fit_together_are_refused(modules, change, message):
     arrays = {**modules.to_arrays(), "labels": modules.labels, **change}
     with pytest.raises(ValueError, match=message):
         Modules.from_arrays(arrays.pop("labels"), arrays)
+
+
+def test_a_warning_is_for_more_than_a_fiftieth_of_silent_cells(modules, caplog):
+    with caplog.at_level("INFO", logger="scgsr"):
+        modules.tell_of_silent_cells(np.arange(100) < 2)
+        modules.tell_of_silent_cells(np.arange(100) < 3)
+        modules.tell_of_silent_cells(np.zeros(100, dtype=bool))
+        Modules.none(3).tell_of_silent_cells(np.ones(100, dtype=bool))
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+    assert "3 of 100 cells activate no neuron" in caplog.records[1].getMessage()
+    assert "the label of the faintest cells, '1'," in caplog.records[1].getMessage()
+
+
+def test_two_modules_have_a_confidence_and_a_lead():
+    modules = modules_of(np.eye(2), [0, 1])
+    activations = np.array([[3, 1]], dtype=np.float32)
+    np.testing.assert_allclose(modules.assign(activations).confidence, 3 / np.sqrt(10), rtol=1e-6)
+    np.testing.assert_array_equal(modules.leads(activations), [[2, 0]])
+
+
+def test_arrays_at_their_limits_fit_together(modules):
+    arrays = {**modules.to_arrays(), "silent": np.array(2), "n_cells": np.ones(7, dtype=int)}
+    assert Modules.from_arrays(np.array([0, 1, 2, -1, 0, 0, 0, 0, 2], dtype=np.int8), arrays).silent == 2
+    empty = Modules.none(4)
+    assert Modules.from_arrays(empty.labels, empty.to_arrays()).n_modules == 0
+    with pytest.raises(ValueError, match="each of some cells"):
+        Modules.from_arrays(modules.labels, {**modules.to_arrays(), "templates": np.full((7, 9), np.nan)})
+
+
+def test_a_module_that_leads_nowhere_takes_no_other_modules_only_neuron():
+    # Module 1 comes nearest to leading at neuron 0, which is all that module 0 has; so it takes neuron 2.
+    modules = modules_of([[1.0, 0, 0, 0], [0.9, 0.1, 0.3, 0], [0, 0.8, 0.9, 0.7]], [0, 1, 2])
+    assert modules.labels.tolist() == [0, 2, 1, 2]
+
+
+def test_equality_is_identity():
+    one, other = modules_of(np.eye(2), [0, 1]), modules_of(np.eye(2), [0, 1])
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2
+
+
+def test_no_confidence_is_above_one_by_rounding():
+    templates = np.random.default_rng(0).uniform(size=(200, 30)).astype(np.float32)
+    templates /= np.linalg.norm(templates, axis=1, keepdims=True)
+    confidence = modules_of(templates, list(range(200))).assign(templates).confidence
+    assert confidence.max() <= 1
+    np.testing.assert_allclose(confidence, 1, rtol=1e-5)

@@ -48,3 +48,32 @@ def test_means_and_counts_are_those_of_the_cells():
     means, n_cells = _pieces.means_of(points, piece)
     np.testing.assert_array_equal(n_cells, np.bincount(piece))
     np.testing.assert_allclose(means, [points[piece == number].mean(axis=0) for number in range(7)])
+
+
+def test_cells_that_are_all_zero_are_one_piece():
+    assert not _pieces.cut_into_pieces(np.zeros((30, 2)), 5, 5, seed=0).any()
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_of_the_cells_does_not_matter(unit):
+    points = np.random.default_rng(0).normal(size=(60, 3))
+    np.testing.assert_array_equal(
+        _pieces.cut_into_pieces(unit * points, 8, 8, seed=0), _pieces.cut_into_pieces(points, 8, 8, seed=0)
+    )
+
+
+@pytest.mark.parametrize(("n_cells", "n_pieces"), [(6, 2), (5, 1)])
+def test_pieces_are_halved_down_to_populations_of_six_cells(n_cells, n_pieces):
+    points = np.random.default_rng(0).normal(np.repeat([0.0, 50], n_cells)[:, None])
+    assert len(set(_pieces.cut_into_pieces(points, 1, 9, seed=0))) == n_pieces
+
+
+def test_a_small_piece_does_not_end_the_search_for_those_that_hold_two_populations():
+    # k-means makes three pieces, one of them of four cells; each of the two large ones holds two populations.
+    centres = np.array([[0.0, 0], [12, 0], [300, 0], [312, 0], [0, 3000]])
+    group = np.repeat(np.arange(5), [50, 50, 50, 50, 4])
+    points = centres[group] + np.random.default_rng(0).normal(size=(204, 2))
+    for seed in range(6):  # in whichever order the pieces are looked at
+        piece = _pieces.cut_into_pieces(points, 3, 9, seed=seed)
+        assert len(set(piece)) == 5
+        assert all(len(set(group[piece == number])) == 1 for number in range(5))

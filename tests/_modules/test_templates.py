@@ -44,3 +44,8 @@ def test_coactivation_counts_each_cell_once_for_its_two_brightest_neurons():
 def test_coactivation_of_a_single_neuron_is_empty():
     assert _templates.coactivation(np.ones((5, 1), dtype=np.float32)).shape == (1, 1)
     assert _templates.coactivation(np.ones((5, 1), dtype=np.float32)).nnz == 0
+
+
+def test_coactivation_of_two_neurons_counts_the_cells_that_activate_both():
+    shown = np.array([[1, 2], [3, 0], [0.5, 0.5]], dtype=np.float32)
+    np.testing.assert_array_equal(_templates.coactivation(shown).toarray(), [[0, 2], [2, 0]])

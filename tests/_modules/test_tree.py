@@ -69,3 +69,28 @@ def test_merges_that_cannot_be_are_refused(merges, separations, message):
     ModuleTree(4, np.array([[0, 3], [4, 1]]), np.array([0.1, 0.2])).check()
     with pytest.raises(ValueError, match=message):
         ModuleTree(4, np.array(merges), np.array(separations)).check()
+
+
+def test_a_valley_that_is_just_deep_enough_parts():
+    tree = ModuleTree(2, np.array([[0, 1]]), np.array([0.5]))
+    assert groups(tree.cut_at(1.0)) == [(0, 1)]
+    assert groups(tree.cut_at(1.001)) == [(0,), (1,)]
+    assert groups(tree.cut_at(0.5)) == [(0, 1)]
+    assert tree.fewest == 1
+
+
+def test_a_tree_that_is_right_passes_its_check(tree):
+    tree.check()
+    ModuleTree(3, np.empty((0, 2), dtype=int), np.empty(0)).check()
+    ModuleTree(2, np.array([[0, 1]], dtype=np.uint16), np.array([0.0])).check()
+    with pytest.raises(ValueError, match="cannot merge in this order"):
+        ModuleTree(3, np.array([[1, 1]]), np.array([0.1])).check()
+    with pytest.raises(ValueError, match="pairs of whole numbers"):
+        ModuleTree(3, np.array([[0], [1]]), np.array([0.1, 0.2])).check()
+
+
+def test_equality_is_identity():
+    one, other = ModuleTree(2, np.array([[0, 1]]), np.array([0.5])), ModuleTree(2, np.array([[0, 1]]), np.array([0.5]))
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

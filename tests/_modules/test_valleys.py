@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from sklearn.covariance import oas
 
-from scgsr._modules._valleys import separation
+from scgsr._modules._valleys import _fisher_axis, _histogram, _median, separation
 
 
 def halves(points, axis=0):
@@ -102,3 +102,29 @@ def test_separation_is_its_formula(n_one, n_other, n_features):
         separations.append(apart(one, other))
         assert separations[-1] == pytest.approx(plain(one, other), abs=1e-9)
     assert separations[-1] > 0
+
+
+@pytest.mark.parametrize("n_cells", [6, 7, 99, 100, 101])
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_separation_is_its_formula_at_the_limits_of_size_and_in_any_unit(n_cells, unit):
+    rng = np.random.default_rng(n_cells)
+    one, other = rng.normal(size=(n_cells, 3)), rng.normal([6, 0, 0], 1, size=(n_cells + 5, 3))
+    assert apart(unit * one, unit * other) == pytest.approx(plain(one, other), abs=1e-6)
+    assert plain(one, other) > 0
+    assert apart(one[:5], other) == 0
+
+
+@pytest.mark.parametrize("n_cells", [1, 2, 5, 8])
+def test_the_median_of_sorted_values_is_that_of_numpy(n_cells):
+    values = np.sort(np.random.default_rng(0).normal(size=n_cells))
+    assert _median(values) == pytest.approx(np.median(values))
+
+
+def test_a_histogram_counts_its_last_edge_and_nothing_twice():
+    values, edges = np.array([0.0, 0.5, 1, 1, 1.7, 2]), np.array([0.0, 1, 2])
+    np.testing.assert_array_equal(_histogram(values, edges), np.histogram(values, edges)[0])
+
+
+def test_where_all_cells_of_a_group_are_alike_the_axis_goes_from_mean_to_mean():
+    axis = _fisher_axis(np.zeros((9, 3)), np.tile([1.0, 2, -2], (9, 1)))
+    np.testing.assert_allclose(axis / np.linalg.norm(axis), [1 / 3, 2 / 3, -2 / 3])

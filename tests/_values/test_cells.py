@@ -67,3 +67,31 @@ def test_of_no_cells_none_are_drawn(rng):
     for weights in (None, np.empty(0)):
         nobody = Part(batches=None, rows=empty, index=empty, weights=weights)
         assert len(nobody.drawn(rng)) == len(nobody.some(5, rng)) == 0
+
+
+def test_systematic_sampling_is_by_hand_what_the_points_say():
+    class First:
+        def permutation(self, n):
+            return np.arange(n)
+
+        def random(self):
+            return 0.5
+
+    # Points at 0.5, 1.5, 2.5 and 3.5 of 4 in the running sums 1, 1.5, 3.5, 4: a point at an end is of the next row.
+    four = Part(batches=None, rows=np.array([7, 8, 9, 11]), index=np.arange(4), weights=np.array([1.0, 0.5, 2.0, 0.5]))
+    assert four.drawn(First()).tolist() == [7, 9, 9, 11]
+    assert four.some(2, First()).tolist() == [8, 9]  # at 1 and 3
+
+
+def test_at_most_so_many_rows_are_some(rng):
+    assert len(part().some(len(ROWS) - 1, rng)) == len(ROWS) - 1
+    np.testing.assert_array_equal(part().some(len(ROWS), rng), ROWS)
+    assert len(part(np.ones(len(ROWS))).some(1, rng)) == 1
+    assert len(part(np.ones(len(ROWS))).some(0, rng)) == 0
+
+
+def test_equality_is_identity():
+    one, other = part(np.ones(len(ROWS))), part(np.ones(len(ROWS)))
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

@@ -110,3 +110,47 @@ def test_weights_are_finite_above_zero_and_one_in_the_mean(n_cells, n_dims, bala
 def test_the_unit_of_the_cells_does_not_matter(rare):
     cells, _ = rare
     np.testing.assert_allclose(weights(cells[:500]), weights(1000 * cells[:500]), rtol=1e-3)
+
+
+def test_beyond_the_upper_fence_loneliness_is_mirrored_and_below_the_lower_it_is_cut():
+    lonely = np.array([-50.0, -1, -0.5, -0.2, 0, 0.5, 2.4, 3, 50])
+    around = _density._Surroundings(np.exp(lonely), np.zeros(9, dtype=bool), 2.0)
+    # Quartiles -0.5 and 2.4: the fences lie 1.5 times 2.9 beyond them.
+    low, high = -0.5 - 1.5 * 2.9, 2.4 + 1.5 * 2.9
+    np.testing.assert_allclose(around.fenced(), [low, *lonely[1:8], 0], atol=1e-12)
+    beyond = _density._Surroundings(np.exp(np.append(lonely[:8], high + 1)), np.zeros(9, dtype=bool), 2.0)
+    assert beyond.fenced()[-1] == pytest.approx(high - 1)
+
+
+def test_six_landmarks_have_a_density_and_five_do_not():
+    cells = torch.as_tensor(np.random.default_rng(0).normal(size=(6, 2)))
+    assert _density._Surroundings.of(cells) is not None
+    assert _density._Surroundings.of(cells[:5]) is None
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_decides_neither_who_is_alone_nor_the_dimension(unit):
+    cells = torch.as_tensor(np.random.default_rng(0).normal(size=(200, 3)))
+    one, other = (_density._Surroundings.of(part) for part in (cells, unit * cells))
+    np.testing.assert_array_equal(one.alone, other.alone)
+    assert other.dimension == pytest.approx(one.dimension)
+    np.testing.assert_allclose(other.distance, unit * one.distance)
+
+
+def test_a_cell_that_is_much_lonelier_than_its_landmark_weighs_no_more_than_a_common_one():
+    rng = np.random.default_rng(0)
+    cells = torch.as_tensor(rng.normal(size=(300, 2)), dtype=torch.float32)
+    lonely = np.argmax(weights(cells, n_landmarks=300))  # the landmark with the largest weight
+    far = cells[lonely] + torch.tensor([1e3, 1e3])
+    weight = Balance(cells, 4.0).weights([torch.cat([cells, far[None]])], 301)
+    assert weight[lonely] > 2 * np.median(weight)
+    assert weight[-1] <= np.median(weight) * (1 + 1e-6)
+
+
+def test_landmarks_of_which_many_are_there_twice_have_a_density():
+    twice = torch.as_tensor(np.random.default_rng(0).normal(size=(60, 2)).repeat(2, axis=0))
+    around = _density._Surroundings.of(twice)
+    assert around is not None
+    assert (around.distance > 0).all()
+    six_times = twice[::2].repeat_interleave(6, dim=0)  # whose fifth neighbours are themselves
+    assert _density._Surroundings.of(six_times) is None

@@ -79,3 +79,22 @@ def test_whole_numbers_of_any_type(dtype, caplog):
     counts = np.random.default_rng(0).poisson(3.0, size=(300, 12)).astype(dtype)
     warn(counts, NAMES, embedding=False)
     assert ("whole numbers" in caplog.text) is (dtype is not bool)
+
+
+def said_of(values, caplog, n_cells=300):
+    """Return what is said of whole numbers or others of three features, the largest of which are given."""
+    matrix = np.zeros((n_cells, 3))
+    matrix[0] = values
+    caplog.clear()
+    warn(matrix, ["a", "b", "c"], embedding=False)
+    return caplog.text
+
+
+def test_small_whole_numbers_and_values_up_to_a_thousand_are_as_the_fit_wants_them(caplog):
+    assert said_of([3, 1, 0], caplog) == ""
+    assert "values up to 4 are whole numbers" in said_of([4, 1, 0], caplog)
+    assert said_of([1000.0, 0.5, 0], caplog) == ""
+    assert "(b)" in said_of([1000.0, 1000.5, 0], caplog)
+    assert "(c, b)" in said_of([0.5, 1000.5, 1001.5], caplog)  # the largest first
+    assert said_of([-1000.0, 0.5, 0], caplog) == ""
+    assert "some are negative" in said_of([-1, 0, 0], caplog)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scgsr._values._matrix import dense, n_bytes, slices
+from scgsr._values._matrix import dense, n_bytes, rows_at_once, slices, unmasked
 
 VALUES = np.arange(12, dtype=np.float64).reshape(3, 4)
 
@@ -29,3 +29,22 @@ def test_bytes_are_those_of_float32():
 )
 def test_slices_are_all_rows_in_order(n_rows, step, expected):
     assert [(part.start, part.stop) for part in slices(n_rows, step)] == expected
+
+
+def test_a_block_has_a_million_values_and_eight_thousand_rows_at_most():
+    assert rows_at_once(1) == 8192
+    assert rows_at_once(0) == 8192
+    assert rows_at_once(128) == 8192
+    assert rows_at_once(256) == 4096
+    assert rows_at_once(1 << 20) == rows_at_once(1 << 21) == 1
+
+
+def test_masked_values_are_counted_and_an_empty_mask_is_none():
+    masked = np.ma.MaskedArray(VALUES, mask=VALUES > 8)
+    with pytest.raises(ValueError, match="here has 3 masked values; leave") as caught:
+        unmasked(masked, "here")
+    assert caught.value.argument == "adata"
+    for fine in (VALUES, np.ma.MaskedArray(VALUES), np.ma.MaskedArray(VALUES, mask=VALUES > 99)):
+        found = unmasked(fine, "here")
+        assert type(found) is np.ndarray
+        np.testing.assert_array_equal(found, VALUES)

@@ -100,3 +100,25 @@ def test_a_feature_that_was_left_out_stays_out(counts, moments):
     mean, sd = moments(values)
     view = MatrixView(matrix=values, features=NAMES[:2], mean=mean, scale=sd * [1, 0], width=2)
     assert transformed(view, np.array([5.0, 5.0])).scale[1] == 0
+
+
+def test_a_millionth_of_the_mean_is_rounding_and_more_is_not():
+    sd = np.array([0.99e-6, 1.01e-6, 1.01e-6])
+    assert varying(known(np.array([1.0, 1.0, -1.0]), sd), NAMES[:3]).tolist() == [False, True, True]
+
+
+def test_the_limits_of_float32_belong_to_what_is_fine():
+    tiny, most = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max) / 16
+    fine = replace(known(np.zeros(2), np.array([tiny, 1.0])), largest=np.array([1.0, 0.999 * most]))
+    assert varying(fine, NAMES[:2]).all()
+    with pytest.raises(ValueError, match=r"too small for float32 in 1 features \(feature_0\)"):
+        varying(replace(fine, sd=np.array([0.999 * tiny, 1.0])), NAMES[:2])
+    with pytest.raises(ValueError, match=r"too large for float32 in 1 features \(feature_1\)"):
+        varying(replace(fine, largest=np.array([1.0, most])), NAMES[:2])
+    with pytest.raises(ValueError, match="too large"):
+        varying(replace(fine, largest=np.array([1.0, np.nan])), NAMES[:2])
+
+
+def test_where_all_features_vary_nothing_is_said(caplog):
+    assert varying(known(np.zeros(3), np.ones(3)), NAMES[:3]).all()
+    assert not caplog.records

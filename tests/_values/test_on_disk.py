@@ -160,3 +160,13 @@ def test_batches_of_all_ranks_are_those_of_one_process():
         torch.testing.assert_close(found, features, rtol=0, atol=0)
         assert torch.equal(known, codes)
     assert n_empty > 0, "a rank without a cell must be among them"
+
+
+@pytest.mark.parametrize("rows", [slice(100, 300), slice(7, 8), slice(499, 900), slice(30, 30), slice(40, 20)])
+@pytest.mark.parametrize("of_cell", [4, 1 << 20])
+def test_some_neighbours_in_order_are_those_in_memory(rows, of_cell):
+    values = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
+    blocks = list(on_disk(values, n_bytes=500 * of_cell, mean=0.5, scale=2.0).in_order(rows))
+    found = torch.cat(blocks) if blocks else torch.empty(0, 3)
+    np.testing.assert_allclose(found.numpy(), (values[rows] - 0.5) / 2, rtol=1e-6)
+    assert all(len(block) <= max(1, (1 << 23) // of_cell) for block in blocks)

@@ -50,3 +50,16 @@ def test_each_feature_is_divided_by_its_own_or_all_by_the_common_standard_deviat
     np.testing.assert_array_equal(divisors(sd, "feature"), sd)
     for scaling in ("common", "pca"):
         np.testing.assert_allclose(divisors(sd, scaling), np.sqrt(14 / 3))
+
+
+def test_at_ten_times_the_median_features_share_a_unit_and_beyond_they_do_not():
+    assert scaling_for(np.array([1.0, 1, 10]), embedding=False) == "common"
+    assert scaling_for(np.array([1.0, 1, 10.01]), embedding=False) == "feature"
+
+
+def test_what_is_said_has_the_numbers(caplog):
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        scaling_for(np.ones(101), embedding=False)
+        scaling_for(np.array([1.0, 2, 3, 400]), embedding=False)
+    assert "101 features: the network sees 50 principal components" in caplog.text
+    assert "standard deviation 2.5 in the middle, 400 at most" in caplog.text

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import sparse
 
-from scgsr._values import Statistics, _matrix, check_finite
+from scgsr import _ranks
+from scgsr._values import Statistics, Stored, _matrix, _statistics, check_finite
 
 NAMES = tuple(f"feature_{i}" for i in range(12))
 
@@ -125,3 +128,89 @@ def test_features_with_values_that_are_not_finite_are_named(kind, bad, counts):
 def test_finite_values_pass(kind, counts):
     Statistics.of(kind(counts())).check(NAMES)
     check_finite(kind(np.full((2, 2), np.finfo(np.float32).max)), NAMES[:2])
+
+
+def test_two_cells_are_enough_and_what_is_known_of_features_is_counted():
+    Statistics.of(np.array([[1.0], [2]])).check(NAMES[:1])
+    found = Statistics.of(np.array([[1.0, 4], [3, 4]]))
+    assert (found.n_cells, found.mean.tolist(), found.sd.tolist()) == (2, [2, 4], [1, 0])
+    assert Statistics.of(np.zeros((0, 2))).sd.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_values_below_zero_and_zero_itself_are_told_apart(kind):
+    found = Statistics.of(kind(np.array([[0.0, -1e-9, 5], [0, 0, 0]])))
+    assert found.negative.tolist() == [False, True, False]
+    assert found.whole.tolist() == [True, False, True]
+    assert found.largest.tolist() == [0, 1e-9, 5]
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 1), (1, 7), (0, 4), (5, 0)])
+def test_sums_of_two_blocks_are_those_of_the_whole(sizes):
+    values = np.random.default_rng(0).normal(size=(sum(sizes), 2))
+    joined = _statistics._Sums(2, "")
+    for block in np.split(values, [sizes[0]]):
+        if len(block):
+            joined.add(block)
+    assert joined.n_cells == len(values)
+    np.testing.assert_allclose(joined.mean, values.mean(axis=0))
+    np.testing.assert_allclose(joined.squares, ((values - values.mean(axis=0)) ** 2).sum(axis=0), atol=1e-12)
+    before = joined.mean.copy()
+    joined._join(0, np.full(2, np.nan), np.full(2, np.nan))
+    np.testing.assert_array_equal(joined.mean, before)
+
+
+def of_ranks(matrix, n_ranks, monkeypatch, stored_as):
+    """What each of several ranks finds: all look once to say what they hand on, and once to take it in."""
+
+    def of_rank(rank, gathered):
+        monkeypatch.setattr(_ranks, "own_turns", lambda items: itertools.islice(items, rank, None, n_ranks))
+        monkeypatch.setattr(_ranks, "gathered", gathered)
+        return Statistics.of(stored_as(matrix))
+
+    handed_on = []
+    for rank in range(n_ranks):
+        handed_on.append([])
+        of_rank(rank, lambda own: handed_on[-1].append(own) or own)
+    result = []
+    for rank in range(n_ranks):
+        messages = iter([np.concatenate(parts) for parts in zip(*handed_on, strict=True)])
+        result.append(of_rank(rank, lambda _own, messages=messages: next(messages)))
+    return result
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("n_ranks", [2, 3, 5])  # of four blocks, so that one of five ranks has none
+def test_ranks_find_together_what_one_finds(kind, n_ranks, counts, monkeypatch):
+    values = counts(70).astype(np.float64)
+    values[:, 1] += 0.5
+    values[3, 2], values[65, 3], values[40, 4], values[66, 5] = -7, np.nan, 1e6, 0.25
+    matrix = kind(values)
+    monkeypatch.setattr(_statistics, "rows_read", lambda _matrix: 20)
+
+    def stored(matrix):
+        return Stored(
+            read=lambda start, stop: matrix[start:stop], shape=matrix.shape, dtype=matrix.dtype, n_bytes=1, block=1
+        )
+
+    alone, together = Statistics.of(stored(matrix)), of_ranks(matrix, n_ranks, monkeypatch, stored)
+    for found in together:
+        assert found.n_cells == 70
+        for name in ("mean", "sd", "largest"):
+            np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-10, err_msg=name)
+        for name in ("finite", "negative", "whole"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(alone, name), err_msg=name)
+            assert getattr(found, name).dtype == bool
+        assert found.digest == together[0].digest != alone.digest
+        assert len(found.digest) == 24
+    planted = [alone.finite[3], alone.whole[1], alone.negative[2], alone.negative[0]]
+    assert planted == [False, False, True, False]
+    values[0, 0] += 1
+    assert of_ranks(kind(values), n_ranks, monkeypatch, stored)[0].digest != together[0].digest
+
+
+def test_equality_is_identity():
+    one, other = Statistics.of(np.ones((2, 2))), Statistics.of(np.ones((2, 2)))
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

@@ -108,3 +108,44 @@ def test_so_many_rows_are_read_at_once_as_fit_into_a_few_megabytes_whole_blocks_
     assert rows_read(stored(matrix, n_bytes=N_CELLS << 20, block=3)) == 6
     assert rows_read(stored(matrix, n_bytes=N_CELLS << 20, block=1000)) == 8
     assert rows_read(stored(matrix, n_bytes=N_CELLS << 30)) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_slice_may_have_steps_and_no_rows_have_all_columns(kind):
+    matrix = stored(kind(values()))
+    np.testing.assert_array_equal(dense_rows(matrix, slice(3, 40, 5)), values()[3:40:5])
+    np.testing.assert_array_equal(dense_rows(matrix, slice(40, 3)), values()[40:3])
+    assert matrix[np.array([], dtype=int)].shape == (0, N_FEATURES)
+    np.testing.assert_array_equal(dense_rows(matrix, np.array([0])), values()[:1])
+    np.testing.assert_array_equal(dense_rows(matrix, np.array([0, 1, 3])), values()[[0, 1, 3]])
+
+
+@pytest.mark.parametrize("change", [{"dtype": np.dtype(np.float64)}, {"shape": (N_CELLS - 1, N_FEATURES)}])
+def test_the_digest_tells_types_and_shapes_apart(change):
+    assert Statistics.of(stored(values(), **change)).digest != Statistics.of(stored(values())).digest
+    assert len(Statistics.of(stored(sparse.csr_matrix(values()))).digest) == 24
+
+
+def test_a_matrix_of_doubles_stays_one_when_it_is_transformed():
+    cofactor = np.full(N_FEATURES, 5.0)
+    assert stored(values().astype(np.float64)).transformed(cofactor).dtype == np.float64
+    assert stored(values()).transformed(cofactor).dtype == np.float32
+
+
+def test_a_file_whose_size_alone_has_changed_was_written_to(tmp_path):
+    path = tmp_path / "cells"
+    path.write_bytes(b"1")
+    os.utime(path, ns=(5, 5))
+    rows = stored(values(), path=str(path), written=last_written(str(path)))
+    assert rows.written == (5, 1)
+    path.write_bytes(b"22")
+    os.utime(path, ns=(5, 5))
+    with pytest.raises(ValueError, match="has been written to"):
+        rows[:3]
+
+
+def test_equality_is_identity():
+    one, other = stored(values(), columns=np.arange(6)), stored(values(), columns=np.arange(6))
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

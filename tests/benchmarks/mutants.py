@@ -1,12 +1,17 @@
-"""Change the pure code in one place at a time, and see whether the tests of that file fail.
+"""Change the pure code in one place at a time, and see whether a test fails.
 
-    pip install cosmic-ray
+    pip install cosmic-ray coverage
     OMP_NUM_THREADS=1 python tests/benchmarks/mutants.py --n 200 --seed 0
 
-A place of a source is drawn at random, then one of the changes that the operators of cosmic-ray make there; what
-changes nothing but annotations or docstrings is not counted. Each mutant runs in a forked process, with the test file
-that mirrors its source and passes without a change; one that survives is tried with all tests of the room. Prints every
-survivor, and the share that was killed.
+A place of a source is drawn at random, then one of the changes that the operators of cosmic-ray make there. Not
+drawn is what changes no result by construction: annotations, docstrings, `kw_only` and `frozen` of a dataclass and of
+its fields, and `strict` of a `zip`, all of which only refuse what the package does not do; `directed` of a walk on a
+graph, `hermitian` of a pseudoinverse, and rows for columns in the shape of an adjacency, because graphs are symmetric.
+
+Each mutant runs in a forked process: first with the test file that mirrors its source; one that survives, with the test
+files that enter the function of the changed line, those of the room first, the fastest first, as far as the limit of
+time goes. Which those are is found once, by a run of all test files under coverage, and kept in the file `--entered`.
+Prints every survivor, and the share that was killed.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ import importlib
 import importlib.machinery
 import os
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,11 +32,21 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
+from _entered import ROOT, look, readers, run_tests
+
 ROOMS = ["_measures", "_modules", "_values", "graphs"]
 # What takes long to import and is no part of the package.
 FOREIGN = "torch scipy.sparse scipy.stats pandas sklearn.decomposition matplotlib anndata scanpy hypothesis pytest"
-SECONDS = 180.0  # a mutant that runs for longer is killed: it does not end
+# A mutant that runs for so many seconds, and so many times as long as its tests take without it, does not end: killed.
+SECONDS, TIMES = 60.0, 10.0
+# Tests of other files are run on a mutant that take no longer than this without it; one that then takes three times as
+# long has survived.
+OTHERS = 60.0
+# What only refuses calls that the package does not make; and ways to the same result, as all graphs are symmetric.
+_WALKS = "connected_components shortest_path dijkstra breadth_first_order depth_first_order".split()
+NO_MATTER = {"dataclass": {"kw_only", "frozen"}, "field": {"kw_only"}, "zip": {"strict"}, "pinv": {"hermitian"}}
+NO_MATTER |= {name: {"directed"} for name in _WALKS}
 
 
 def sources() -> list[Path]:
@@ -64,12 +80,17 @@ def mutated(text: str, name: str, occurrence: int) -> str | None:
 
 
 def meaning(text: str) -> str:
-    """Return what a source does, without annotations and docstrings."""
+    """Return what a source does, without annotations, docstrings and what is `NO_MATTER`; an adjacency is square."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         for name in ("annotation", "returns"):
             if getattr(node, name, None) is not None:
                 setattr(node, name, None if name == "returns" or isinstance(node, ast.arg) else ast.Constant(0))
+        if isinstance(node, ast.Call):
+            no_matter = NO_MATTER.get(ast.unparse(node.func).split(".")[-1], set())
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg not in no_matter]
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("adjacency.shape"):
+            node.slice = ast.Constant(0) if ast.unparse(node.slice) in {"0", "1", "-1", "-2"} else node.slice
         match getattr(node, "body", None):
             case [ast.Expr(ast.Constant()) as docstring, *_]:
                 docstring.value = ast.Constant("")
@@ -101,12 +122,12 @@ def drawn(n: int, seed: int) -> Iterator[tuple[Path, tuple[int, int], str, str]]
             return
 
 
-def verdict(path: Path, text: str, tests: Path) -> str:
-    """Run tests on another text of a source, in a forked process; return whether that was noticed."""
+def verdict(path: Path, text: str, tests: list[Path], seconds: float) -> str:
+    """Run tests on another text of a source, in a forked process; return "killed", "survived" or "late"."""
     process = os.fork()
     if process == 0:
         os._exit(_failing(path, text, tests))
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
@@ -114,7 +135,7 @@ def verdict(path: Path, text: str, tests: Path) -> str:
         time.sleep(0.02)
     os.kill(process, 9)
     os.waitpid(process, 0)
-    return "killed"
+    return "late"
 
 
 def mirror(path: Path) -> Path:
@@ -122,21 +143,39 @@ def mirror(path: Path) -> Path:
     return ROOT / "tests" / path.parent.name / f"test{path.name}"
 
 
-def _failing(path: Path, text: str, tests: Path) -> int:
+def _failing(path: Path, text: str, tests: list[Path]) -> int:
     """Return 0 if tests pass with this text of a source, else 1."""
-    import pytest
-
     original = importlib.machinery.SourceFileLoader.get_code
 
     def get_code(loader: Any, name: str) -> Any:
         return compile(text, str(path), "exec") if Path(loader.path) == path else original(loader, name)
 
     importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    options = "-x -q -p no:cacheprovider -W ignore::pytest.PytestAssertRewriteWarning".split()
-    return int(pytest.main([*options, "-m", "not slow", str(tests)]) != 0)
+    return int(run_tests(tests) != 0)
+
+
+def others(known: dict[str, Any], path: Path, line: int, seconds: float) -> list[Path]:
+    """Return the test files beside the mirror that may notice a change of a line, of the room first, within seconds."""
+    first = mirror(path)
+    chosen, total = [], 0.0
+    for tests in sorted(readers(known, path, line), key=lambda tests: tests.parent != first.parent):
+        took = known[tests.relative_to(ROOT).as_posix()]["seconds"]
+        if tests != first and total + took <= seconds:
+            chosen.append(tests)
+            total += took
+    return chosen
+
+
+def tried(known: dict[str, Any], path: Path, line: int, text: str) -> str:
+    """Return the first test file, or how many others, that a mutant does not pass; "" if it survives."""
+    first = mirror(path)
+    took = known[first.relative_to(ROOT).as_posix()]["seconds"]
+    if verdict(path, text, [first], max(SECONDS, TIMES * took)) != "survived":
+        return first.name
+    rest = others(known, path, line, OTHERS)
+    if rest and verdict(path, text, rest, SECONDS + 3 * OTHERS) == "killed":
+        return f"{len(rest)} others"
+    return ""
 
 
 def change(path: Path, text: str) -> str:
@@ -151,31 +190,30 @@ def main() -> int:
     parser.add_argument("--n", type=int, default=200, help="how many mutants (default: 200)")
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no mutant after so many minutes")
+    entered = Path(tempfile.gettempdir()) / "scgsr_entered.json"
+    parser.add_argument("--entered", type=Path, default=entered, help=f"what tests enter (default: {entered})")
     options = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     for name in FOREIGN.split():
         importlib.import_module(name)
-    passes: dict[Path, bool] = {}
-    end, counts = time.monotonic() + 60 * options.minutes, {"killed": 0, "survived": 0}
+    known = look(options.entered, ROOMS)
+    end, counts = time.monotonic() + 60 * options.minutes, {True: 0, False: 0}
     for path, place, name, text in drawn(options.n, options.seed):
         if time.monotonic() > end:
             break
-        if path not in passes:
-            passes[path] = verdict(path, path.read_text("utf-8"), mirror(path)) == "survived"
-        if not passes[path]:
-            sys.stdout.write(f"the tests of {path.name} fail without a change\n")
+        where = f"{path.relative_to(ROOT)}:{place[0]}"
+        if not known[mirror(path).relative_to(ROOT).as_posix()]["passes"]:
+            sys.stdout.write(f"{where}: the tests fail without a change\n")
             continue
-        ended = verdict(path, text, mirror(path))
-        if ended == "survived":
-            ended = verdict(path, text, mirror(path).parent)
-        counts[ended] += 1
-        if ended == "survived":
-            where = f"{path.relative_to(ROOT)}:{place[0]}"
-            sys.stdout.write(f"{where} {name.removeprefix('core/')}: {change(path, text)}\n")
+        by = tried(known, path, place[0], text)
+        counts[bool(by)] += 1
+        if not by or "others" in by:
+            told = f"killed by {by}" if by else "SURVIVED"
+            sys.stdout.write(f"{told}: {where} {name.removeprefix('core/')}: {change(path, text)}\n")
         sys.stdout.flush()
     total = sum(counts.values())
-    sys.stdout.write(f"{total} mutants, {counts['killed']} killed: {counts['killed'] / total:.1%}\n")
+    sys.stdout.write(f"{total} mutants, {counts[True]} killed: {counts[True] / total:.1%}\n")
     return 0
 
 

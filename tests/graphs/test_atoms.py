@@ -158,3 +158,23 @@ def test_more_centres_than_neurons_are_refused():
         Atoms(n_centers=10).on(graphs.ring(9))
     with pytest.raises(TypeError, match="`graph`"):
         Atoms().on((3, 3))
+
+
+@pytest.mark.parametrize(("n", "n_atoms"), [(1, 1), (2, 1), (5, 2), (6, 3)])
+def test_half_of_the_neurons_are_centres_and_at_least_one(n, n_atoms):
+    assert Atoms().on(graphs.path(n)).shape == (n_atoms, n)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+@pytest.mark.parametrize("kernel", WAVELETS)
+def test_without_scales_the_unit_of_weights_does_not_matter(kernel, unit):
+    graph = graphs.wishbone(4, 3)
+    scaled = graphs.from_adjacency(unit * graph.adjacency, positions=graph.positions)
+    np.testing.assert_allclose(Atoms(kernel).on(scaled), Atoms(kernel).on(graph), atol=1e-7)
+
+
+def test_scales_are_kept_as_plain_numbers():
+    assert Atoms(scales=[1, np.int64(2)]).scales == (1, 2)
+    assert Atoms("heat", scales=np.array([0.5, 2])).scales == (0.5, 2.0)
+    assert Atoms(n_centers=np.int64(3)).n_centers == 3
+    assert Atoms(n_centers=9).on(graphs.ring(9)).shape == (9, 9)

@@ -225,3 +225,40 @@ def test_bad_modules_are_refused(arguments, name):
 def test_a_similarity_that_is_no_square_is_refused(shape):
     with pytest.raises(ValueError, match="`similarity` must be square with at least one neuron, got shape"):
         graphs.similarity_graph(np.ones(shape), n_neighbors=1)
+
+
+def test_what_is_not_alike_is_not_tied_without_a_spanning_tree():
+    similarity = np.array([[1.0, 0.5, 0], [0.5, 1, -0.2], [0, -0.2, 1]])
+    loose = graphs.similarity_graph(similarity, n_neighbors=2, connected=False).toarray()
+    np.testing.assert_array_equal(loose, [[0, 1, 0], [1, 0, 0], [0, 0, 0]])
+    held = graphs.similarity_graph(similarity, kernel="soft", n_neighbors=2).toarray()
+    np.testing.assert_allclose(held, [[0, 0.25, 0.001], [0.25, 0, 0], [0.001, 0, 0]])  # no edge weighs less
+
+
+def test_two_neurons_have_the_scale_of_the_only_other_one():
+    pair = graphs.similarity_graph(np.array([[1, 0.3], [0.3, 1]]), kernel="adaptive", n_neighbors=1)
+    assert pair[0, 1] == pytest.approx(np.exp(-1))
+
+
+def test_of_equally_similar_neurons_the_lower_number_is_taken():
+    tied = graphs.similarity_graph(np.full((4, 4), 0.5), n_neighbors=1, connected=False).toarray()
+    np.testing.assert_array_equal(tied, [[0, 1, 1, 1], [1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]])
+
+
+def test_a_similarity_may_be_above_one_by_rounding():
+    similarity = np.array([[1, 1 + 1e-10, 0.2], [1 + 1e-10, 1, 0.3], [0.2, 0.3, 1]])
+    assert graphs.similarity_graph(similarity, kernel="adaptive", n_neighbors=1)[0, 1] == pytest.approx(1)
+    similarity[0, 1] = similarity[1, 0] = 1 + 1e-8
+    with pytest.raises(ValueError, match="at most 1"):
+        graphs.similarity_graph(similarity, kernel="adaptive", n_neighbors=1)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e3])
+def test_the_unit_of_similarities_decides_no_edge(unit):
+    similarity = graphs.correlation(simulated())
+    edges = graphs.similarity_graph(similarity, n_neighbors=4)
+    assert (graphs.similarity_graph(unit * similarity, n_neighbors=4) != edges).nnz == 0
+
+
+def test_two_cells_and_one_neuron_have_correlations():
+    np.testing.assert_allclose(graphs.correlation(np.array([[1.0], [2]])), [[1]])

@@ -69,3 +69,17 @@ def test_any_adjacency_is_kept_whatever_holds_it(container):
     assert pdist(graph.positions).min() > 0.3
     positions = np.array([[0, 0], [1, 0], [5, 5]])
     np.testing.assert_array_equal(graphs.from_adjacency(container(weights), positions=positions).positions, positions)
+
+
+def test_modules_and_capsules_are_drawn_as_circles_and_rows():
+    positions = graphs.modules(2, 5).positions
+    for group in (positions[:5], positions[5:]):
+        np.testing.assert_allclose(np.linalg.norm(group - group.mean(axis=0), axis=1), 0.5 / np.sin(np.pi / 5))
+    np.testing.assert_array_equal(graphs.capsules(2, 3).positions, [[0, 0], [1, 0], [2, 0], [0, -1], [1, -1], [2, -1]])
+
+
+@pytest.mark.parametrize(("weights", "told"), [(np.zeros((2, 2)), True), (np.ones((2, 2)), False)])
+def test_several_components_are_told(weights, told, caplog):
+    with caplog.at_level("INFO", logger="scgsr"):
+        graphs.from_adjacency(weights)
+    assert ("2 components" in caplog.text) is told

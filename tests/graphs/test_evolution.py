@@ -65,3 +65,30 @@ def test_estimates_that_are_not_one_for_each_epoch_are_refused(change):
     assert Evolution.from_dict(stored).epochs == (0,)
     with pytest.raises(ValueError, match="are not the estimates of"):
         Evolution.from_dict({**stored, **change})
+
+
+def test_estimates_that_are_no_sparse_square_blocks_are_refused():
+    stored = Evolution().followed_by(0, graphs.path(3).adjacency).followed_by(1, graphs.ring(3).adjacency).to_dict(3)
+    with pytest.raises(ValueError, match="no sparse matrix"):
+        Evolution.from_dict({**stored, "adjacency": stored["adjacency"].toarray()})
+    with pytest.raises(ValueError, match="are not the estimates of"):
+        Evolution.from_dict({**stored, "adjacency": stored["adjacency"][:5]})
+    outside = stored["adjacency"].copy()
+    outside.indices[0] = 7
+    with pytest.raises(ValueError, match="all indices inside"):
+        Evolution.from_dict({**stored, "adjacency": outside})
+    one, other = Evolution.from_dict(stored).adjacencies
+    np.testing.assert_array_equal(one.toarray(), graphs.path(3).adjacency.toarray())
+    np.testing.assert_array_equal(other.toarray(), graphs.ring(3).adjacency.toarray())
+    unsigned = {**stored, "epoch": stored["epoch"].astype(np.uint8)}
+    assert Evolution.from_dict(unsigned).epochs == (0, 1)
+
+
+def test_equality_is_identity():
+    one, other = (
+        Evolution().followed_by(0, graphs.path(3).adjacency),
+        Evolution().followed_by(0, graphs.path(3).adjacency),
+    )
+    assert one == one
+    assert one != other  # and not an array of answers, which is neither true nor false
+    assert len({one, other}) == 2

@@ -180,3 +180,39 @@ def test_its_counts_and_its_words():
     assert (graph.n_neurons, graph.n_edges, graph.components[0]) == (5, 4, 2)
     assert repr(graph) == "NeuronGraph('disjoint': 5 neurons, 4 edges, 2 components)"
     assert repr(graphs.path(2)) == "NeuronGraph('path': 2 neurons, 1 edge, 1 component)"
+
+
+def test_weights_are_what_float32_can_hold():
+    assert graphs.from_adjacency(1e30 * EDGE).adjacency.max() == 1e30
+    with pytest.raises(ValueError, match="`adjacency` must have weights up to 1e"):
+        graphs.from_adjacency(1.001e30 * EDGE)
+    assert graphs.from_adjacency(3e-308 * EDGE).n_edges == 1
+    assert graphs.from_adjacency(1e-308 * EDGE).n_edges == 0  # whose inverse cannot be computed
+
+
+def test_a_millionth_of_the_largest_weight_is_rounding_and_more_is_not():
+    weights = np.kron(np.eye(2), 1000 * EDGE)
+    weights[0, 1] += 0.9e-3
+    np.testing.assert_allclose(graphs.from_adjacency(weights).adjacency[1, 0], 1000 + 0.45e-3, rtol=1e-12)
+    weights[0, 1] += 0.2e-3
+    with pytest.raises(ValueError, match="must be symmetric"):
+        graphs.from_adjacency(weights)
+
+
+def test_without_self_loops_nothing_is_logged(caplog):
+    with caplog.at_level(logging.INFO, logger="scgsr"):
+        NeuronGraph(EDGE, POSITIONS)
+    assert not caplog.records
+
+
+def test_one_neuron_alone_is_a_graph():
+    alone = NeuronGraph(np.zeros((1, 1)), np.zeros((1, 2)), (1, 1))
+    assert repr(alone) == "NeuronGraph('graph': 1 neuron, 0 edges, 1 component)"
+    assert alone.image_shape == (1, 1)
+
+
+def test_unsigned_numbers_permute_too():
+    order = np.array([2, 0, 1], dtype=np.uint8)
+    assert graphs.path(3).permuted(order).positions[:, 0].tolist() == [2, 0, 1]
+    with pytest.raises(ValueError, match="each of 0 to 2 once"):
+        graphs.path(3).permuted(np.arange(3)[:, None])

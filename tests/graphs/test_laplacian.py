@@ -242,3 +242,21 @@ def test_equal_frequencies_are_numbered_alike(graph):
     np.testing.assert_array_equal(number[:, None] == number, close)
     assert number[0] == 0
     assert set(np.diff(number)) <= {0, 1}
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_of_weights_matters_to_the_combinatorial_laplacian_alone(unit):
+    weights = graphs.wishbone(3, 2).adjacency
+    for kind, factor in (("combinatorial", unit), ("symmetric", 1), ("random_walk", 1)):
+        found, expected = (graphs.laplacian(w, kind).toarray() for w in (unit * weights, weights))
+        np.testing.assert_allclose(found, factor * expected)
+    found, expected = (graphs.fourier_basis(graphs.laplacian(w))[0] for w in (unit * weights, weights))
+    np.testing.assert_allclose(found, unit * expected, atol=1e-12 * unit)
+
+
+def test_frequencies_that_differ_by_rounding_are_one_and_others_are_not():
+    eigenvalues = np.array([0.0, 1e-10, 0.5, 0.5 + 1e-8, 0.5 + 1.05e-8])
+    np.testing.assert_array_equal(same_frequency(eigenvalues), [0, 0, 1, 2, 2])
+    large = np.array([0.0, 1e4, 1e4 + 1e-6, 1e4 + 1e-4])
+    np.testing.assert_array_equal(same_frequency(large), [0, 1, 1, 2])
+    assert same_frequency(np.array([3.0])).tolist() == [0]

@@ -85,3 +85,30 @@ def test_errors_carry_the_argument(name, value):
 def test_a_bad_rule_is_refused(arguments, name):
     with pytest.raises(ValueError, match=f"`{name}`"):
         graphs.UntilFragmented(**arguments)
+
+
+def test_the_least_and_the_most_that_a_recipe_may_have():
+    assert graphs.learned(2, n_neighbors=1).n_neurons == 2
+    assert graphs.learned(5, n_modules=4).n_modules == 4
+    assert graphs.learned(3, n_modules=2).n_modules == 2
+    assert graphs.learned(warm_up=0.3, stop=0.3).stop == 0.3
+    assert graphs.learned(warm_up=0.999, stop=1).warm_up == 0.999
+    assert graphs.UntilFragmented(more_steps=0).more_steps == 0
+    assert graphs.learned(warm_up=Steps(1), stop=Steps(1)).warm_up == Steps(1)
+    for arguments in ({"n_neurons": 1}, {"n_neighbors": 0}, {"n_modules": 1}):
+        with pytest.raises(ValueError, match=f"`{next(iter(arguments))}` must be at least"):
+            graphs.learned(**arguments)
+
+
+def test_a_weighted_graph_may_stop_once_it_is_in_pieces_though_it_is_connected():
+    stop = graphs.UntilFragmented()
+    assert graphs.learned(kernel="soft", stop=stop).stop == stop
+    assert graphs.learned(connected=False, stop=stop).stop == stop
+
+
+def test_the_defaults_are_those_that_are_written():
+    recipe = graphs.LearnedGraph()
+    assert (recipe.n_neurons, recipe.n_neighbors, recipe.kernel) == (100, 15, "knn")
+    assert (recipe.warm_up, recipe.refresh_every, recipe.stop) == (0.2, 0.05, 0.8)
+    assert (recipe.n_modules, recipe.connected) == (None, True)
+    assert (graphs.UntilFragmented().eigenvalue, graphs.UntilFragmented().more_steps) == (0.001, 200)

@@ -7,7 +7,7 @@ import pytest
 
 from scgsr import graphs
 from scgsr.graphs import in_row
-from scgsr.graphs._order import _continuing
+from scgsr.graphs._order import _continuing, _has_at_most_one_loop
 
 GRAPHS = {
     "one neuron": graphs.path(1),
@@ -73,3 +73,30 @@ def test_a_module_goes_on_from_the_end_that_is_nearer(points):
     points = np.array([[-1.0, 0], *([x, 0] for x in points)])
     row = _continuing(np.array([0]), np.array([1, 2, 3]), points)
     assert points[row, 0].tolist() == [0, 1, 2]
+
+
+def test_a_walk_begins_at_an_end():
+    assert in_row(graphs.path(5).permuted([2, 4, 1, 3, 0]).adjacency, np.zeros(5, dtype=int)).tolist() in (
+        [1, 3, 0, 2, 4],
+        [4, 2, 0, 3, 1],
+    )
+    leaf = in_row(graphs.star(6).adjacency, np.zeros(6, dtype=int))
+    assert leaf[0] != 0
+    assert leaf[1] == 0
+
+
+def test_two_loops_are_not_walked_and_one_is():
+    two_loops = graphs.from_adjacency(np.ones((4, 4)))
+    assert not _has_at_most_one_loop(two_loops.adjacency)
+    assert _has_at_most_one_loop(graphs.ring(4).adjacency)
+    chord = graphs.ring(4).adjacency.toarray()
+    chord[0, 2] = chord[2, 0] = 1
+    assert not _has_at_most_one_loop(graphs.from_adjacency(chord).adjacency)
+
+
+def test_modules_that_are_near_on_the_graph_stand_side_by_side():
+    sheet, column = graphs.grid(4, 12), np.arange(48) % 12
+    modules = np.array([2, 0, 3, 1])[column // 3]
+    row = modules[in_row(sheet.adjacency, modules)]
+    blocks = row[np.flatnonzero(np.diff(row, prepend=-9))].tolist()
+    assert blocks in ([2, 0, 3, 1], [1, 3, 0, 2])

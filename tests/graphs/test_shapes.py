@@ -143,3 +143,73 @@ def test_sizes_are_positive_integers(build, argument):
         build(0)
     with pytest.raises(TypeError, match=f"`{argument}` must be an integer"):
         build(2.5)
+
+
+@pytest.mark.parametrize(("depth", "branching"), [(3, 2), (2, 3), (2, 5)])
+def test_a_generation_is_centred_on_the_one_above_it(depth, branching):
+    graph = graphs.tree(depth, branching=branching)
+    parent = (np.arange(1, graph.n_neurons) - 1) // branching
+    for one in np.unique(parent[parent > 0]):
+        x, y = graph.positions[1:][parent == one].mean(axis=0)
+        along, aside = graph.positions[one]
+        assert x * aside - y * along == pytest.approx(0, abs=1e-9)  # in the direction of the parent, seen from the root
+        assert x * along + y * aside > 0
+    first, *_, last = graph.positions[-(branching**depth) :]
+    assert first[0] > 0 > last[0]  # clockwise, half a step from the top
+    assert first == pytest.approx(last * [-1, 1])
+
+
+@pytest.mark.parametrize(("n_branches", "degrees"), [(2, 70), (3, 70), (5, 60)])
+def test_branches_of_a_wishbone_are_a_fan_about_straight_up(n_branches, degrees):
+    graph = graphs.wishbone(3, 2, n_branches=n_branches)
+    np.testing.assert_array_equal(graph.positions[:3], [[0, -2], [0, -1], [0, 0]])
+    ends = graph.positions[4::2]
+    np.testing.assert_allclose(np.linalg.norm(ends, axis=1), 2)
+    turns = np.degrees(np.arctan2(ends[:, 0], ends[:, 1]))
+    np.testing.assert_allclose(turns, degrees * (np.arange(n_branches) - (n_branches - 1) / 2), atol=1e-9)
+
+
+def test_rings_and_spokes_go_clockwise_from_the_top():
+    positions = graphs.ring(4).positions
+    np.testing.assert_allclose(positions, np.array([[0, 1], [1, 0], [0, -1], [-1, 0]]) / np.sqrt(2), atol=1e-12)
+    np.testing.assert_allclose(graphs.star(4).positions[:2], [[0, 0], [0, 1]], atol=1e-12)
+    many = np.linalg.norm(np.diff(graphs.star(30).positions[1:], axis=0), axis=1)
+    np.testing.assert_allclose(many, 1)
+    np.testing.assert_array_equal(graphs.path(3).positions, [[0, 0], [1, 0], [2, 0]])
+
+
+@pytest.mark.parametrize(
+    ("build", "entries"),  # how many entries of the adjacency are counted for an edge
+    [
+        (lambda: graphs.grid(30, 40), 1),
+        (lambda: graphs.grid(30, 40, diagonal=True), 1),
+        (lambda: graphs.ring(50), 1),
+        (lambda: graphs.path(50), 1),
+        (lambda: graphs.star(50), 1),
+        (lambda: graphs.wishbone(50, 7, n_branches=3), 1),
+        (lambda: graphs.modules(7, 30), 2),
+        (lambda: graphs.capsules(30, 7), 2),
+    ],
+)
+def test_what_a_graph_takes_is_known_before_it_is_made(build, entries, monkeypatch):
+    known = []
+    for room in ("_shapes", "_composed"):
+        monkeypatch.setattr(f"scgsr.graphs.{room}.check_size", lambda sizes, *numbers: known.append((sizes, *numbers)))
+    graph = build()
+    ((sizes, n_neurons, n_edges),) = known
+    assert n_neurons == graph.n_neurons
+    assert graph.n_edges <= n_edges / entries <= 1.05 * graph.n_edges
+    assert max(sizes.values()) <= n_neurons
+
+
+def test_of_a_tree_the_last_generation_is_known_before_it_is_made(monkeypatch):
+    known = []
+    monkeypatch.setattr("scgsr.graphs._shapes.check_size", lambda sizes, *numbers: known.append((sizes, *numbers)))
+    graphs.tree(3, branching=4)
+    assert known == [({"depth": 3, "branching": 4}, 64, 64)]
+
+
+@pytest.mark.parametrize("build", [lambda: graphs.tree(10**9), lambda: graphs.grid(10**7), lambda: graphs.path(10**14)])
+def test_a_graph_that_no_memory_holds_is_refused(build):
+    with pytest.raises(ValueError, match="memory"):
+        build()
