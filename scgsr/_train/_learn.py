@@ -125,6 +125,8 @@ def learn(
     reference = _novelty_reference(trained, cells, activations, held_out, novelty_seed)
     explainable = explainable_r2(trained.known, trained.judged, seed=explainable_seed)
     settings = {**network_config.to_dict(), **config.to_dict(), **source, "seed": seed, "resolution": resolution}
+    if isinstance(graph, LearnedGraph):
+        settings["recipe"] = graph.to_dict()
     return Learned(
         fitted=_fitted_model(view, trained, modules, coactivation, reference, explainable, settings),
         activations=activations,

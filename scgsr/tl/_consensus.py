@@ -15,6 +15,7 @@ from scgsr._adata import DEFAULT_KEY
 from scgsr._checks import about, log, verb
 from scgsr._train import TrainConfig, in_processes, learn, n_processors
 from scgsr._values import MatrixView, Stored
+from scgsr.graphs import LearnedGraph
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +45,7 @@ class _Again:
 
     view: MatrixView
     fitted: FittedModel
+    recipe: LearnedGraph | None  # by which each fit learns its own graph; None: all have the same, given one
     config: TrainConfig
     device: torch.device
     rows: np.ndarray  # of the cells whose pictures are compared
@@ -55,7 +57,7 @@ class _Again:
         params = self.fitted.params
         learned = learn(
             self.view,
-            self.fitted.graph,
+            self.fitted.graph if self.recipe is None else self.recipe,
             self.fitted.network.config,
             self.config,
             resolution=float(params["resolution"]),
@@ -90,12 +92,13 @@ def consensus(
     Another seed moves the borders of modules, and splits or merges some. The consensus is the partition of the cells
     that disagrees least with those of all fits. The share of fits that agree about a cell, and the modules that they
     find again, say what you can rely on. The fit itself stays as it is, and counts as one of the `n_fits`. The others
-    take its settings, `resolution` and `n_clusters` of :func:`scgsr.tl.cluster` included.
+    take its settings, `resolution` and `n_clusters` of :func:`scgsr.tl.cluster` included. After a fit with a learned
+    graph, each learns a graph of its own by the same recipe; their labels are compared, not their graphs.
 
     Parameters
     ----------
     adata
-        An AnnData with a :func:`scgsr.tl.fit` on a given graph, and with the same values.
+        An AnnData with a :func:`scgsr.tl.fit`, and with the same values.
     n_fits
         Number of fits, the existing one included; at least 3. Odd numbers leave no ties.
     n_jobs
@@ -142,9 +145,9 @@ def consensus(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If an argument is out of range, if the fit has a learned graph or no modules, if the values are not those of the
-        fit, if the cells are in a file and `n_jobs` is above 1, or if `checkpoint` holds other fits. The AnnData is
-        then as before.
+        If an argument is out of range, if the fit has no modules, or is of an older version that did not record all of
+        its settings or the recipe of its learned graph, if the values are not those of the fit, if the cells are in a
+        file and `n_jobs` is above 1, or if `checkpoint` holds other fits. The AnnData is then as before.
     RuntimeError
         If a process was killed.
 
@@ -186,12 +189,13 @@ def consensus(
 def _prepared(adata: AnnData, key: str, device: torch.device, folder: Path | None) -> _Again:
     """Return what repeats a fit; refused where that is not possible."""
     fitted, activations = _adata.read_model_that_fires(adata, key), _adata.read_activations(adata, key)
-    config = _config(fitted, key)
+    recipe, config = _recipe(fitted, key), _config(fitted, key)
     _adata.check_consensus(adata, key)
     rows = np.unique(np.linspace(0, adata.n_obs - 1, min(adata.n_obs, _CELLS_COMPARED)).astype(int))
     return _Again(
         view=_adata.view_again(adata, key, fitted),
         fitted=fitted,
+        recipe=recipe,
         config=config,
         device=device,
         rows=rows,
@@ -200,13 +204,22 @@ def _prepared(adata: AnnData, key: str, device: torch.device, folder: Path | Non
     )
 
 
-def _config(fitted: FittedModel, key: str) -> TrainConfig:
-    """Return how a fit was trained; refused if that is not on record."""
-    if fitted.graph.name == "learned":
+def _recipe(fitted: FittedModel, key: str) -> LearnedGraph | None:
+    """Return by which recipe a fit learned its graph, None for a given one; refused if that is not on record."""
+    stored = fitted.params.get("recipe")
+    if stored is not None:
+        return LearnedGraph.from_dict(stored)
+    if fitted.evolution.epochs:
         msg = (
-            f"`key`={key!r}: the graph of this fit was learned, by a recipe that is not on record; give `fit` a graph."
+            f"`key`={key!r}: this fit is of an older version, which did not record the recipe by which its graph was "
+            "learned; call `scgsr.tl.fit` again."
         )
         raise about("key", ValueError(msg))
+    return None
+
+
+def _config(fitted: FittedModel, key: str) -> TrainConfig:
+    """Return how a fit was trained; refused if that is not on record."""
     try:
         return TrainConfig.from_params(fitted.params)
     except KeyError as error:

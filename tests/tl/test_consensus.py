@@ -87,6 +87,50 @@ def test_a_fit_is_repeated_with_all_its_settings(cells):
     np.testing.assert_allclose(repeated.sameness[cells.obsm["X_gsr"].std(axis=0) > 0], 1)
 
 
+RECIPES = {
+    "shares": graphs.learned(12, n_neighbors=3),
+    "groups": graphs.learned(12, n_neighbors=3, n_modules=3, kernel="soft"),
+    "steps": graphs.learned(12, n_neighbors=3, warm_up=graphs.Steps(6), stop=graphs.Steps(12)),
+    "pieces": graphs.learned(12, n_neighbors=2, connected=False, stop=graphs.UntilFragmented(more_steps=None)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_each_fit_learns_its_own_graph_by_the_recipe_on_record(cells, recipe, tmp_path, monkeypatch):
+    tl.fit(cells, recipe, hidden=(16,), n_epochs=5, batch_size=40, rng=7, progress=False)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    cells.write_zarr(tmp_path / "cells.zarr")
+    for kept in (cells, ad.read_h5ad(tmp_path / "cells.h5ad"), ad.read_zarr(tmp_path / "cells.zarr")):
+        again = _consensus._prepared(kept, "gsr", _adata.read_model(kept, "gsr").network.device, None)
+        assert again.recipe == recipe
+    repeated = again(7)
+    assert np.array_equal(repeated.labels, cells.obs["gsr"].astype(int))
+    np.testing.assert_allclose(repeated.sameness[cells.obsm["X_gsr"].std(axis=0) > 0], 1)
+    learnt, learn = [], _consensus.learn
+    monkeypatch.setattr(_consensus, "learn", lambda *a, **k: learnt.append(learn(*a, **k)) or learnt[-1])
+    tl.consensus(cells, **QUICK)
+    adjacencies = [cells.uns["gsr"]["graph"]["adjacency"], *(one.fitted.graph.adjacency for one in learnt)]
+    assert len({one.toarray().tobytes() for one in adjacencies}) == 3
+    assert [one.fitted.params["recipe"] for one in learnt] == [recipe.to_dict()] * 2
+
+
+def test_fits_with_learned_graphs_agree_on_planted_groups(reference):
+    tl.fit(reference, graphs.learned(16, n_neighbors=4), hidden=(16,), n_epochs=40, batch_size=40, progress=False)
+    tl.consensus(reference, **QUICK)
+    assert adjusted_rand_score(reference.obs["group"], reference.obs["gsr_consensus"]) > 0.9
+
+
+def test_a_graph_that_an_earlier_fit_learned_is_a_given_one(cells):
+    tl.fit(cells, graphs.learned(12, n_neighbors=3), hidden=(16,), n_epochs=3, progress=False)
+    given = _adata.read_model(cells, "gsr").graph
+    tl.fit(cells, given, hidden=(16,), n_epochs=3, progress=False)
+    assert "recipe" not in cells.uns["gsr"]["params"]
+    again = _consensus._prepared(cells, "gsr", _adata.read_model(cells, "gsr").network.device, None)
+    assert again.recipe is None
+    assert np.array_equal(again(0).labels, cells.obs["gsr"].astype(int))
+
+
 def test_batches_are_told_again_and_must_be_the_same(cells):
     cells.obs["run"] = np.where(np.arange(cells.n_obs) % 2, "one", "two")
     tl.fit(cells, (4, 5), hidden=(16,), n_epochs=3, batch_key="run", progress=False)
@@ -209,5 +253,7 @@ def test_what_is_not_on_record_cannot_be_repeated(cells, reference):
     with pytest.raises(ValueError, match=r"older version.*'anneal'.*scgsr\.tl\.fit"):
         tl.consensus(reference)
     tl.fit(cells, graphs.learned(12, n_neighbors=3), n_epochs=2, progress=False)
-    with pytest.raises(ValueError, match="graph of this fit was learned"):
+    del cells.uns["gsr"]["params"]["recipe"]  # as in files of older versions, which can still be used
+    tl.transform(cells.copy(), cells)
+    with pytest.raises(ValueError, match=r"`key`='gsr'.*older version.*recipe.*scgsr\.tl\.fit"):
         tl.consensus(cells)
