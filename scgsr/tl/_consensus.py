@@ -103,8 +103,9 @@ def consensus(
         Number of fits, the existing one included; at least 3. Odd numbers leave no ties.
     n_jobs
         How many fits run at a time, each with one thread; the result does not depend on it. Several run in processes of
-        their own, which do not run your script again. None: as many as there are processors; one on a GPU, or if the
-        cells are in a file.
+        their own, which do not run your script again. If the cells are in a file, each process reads it, and holds as
+        many cells as a fit in one process. None: as many as there are processors; one on a GPU, or if the cells are in
+        a file.
     rng
         Seed from which those of the other fits are drawn.
     device
@@ -146,8 +147,9 @@ def consensus(
         If an argument has the wrong type.
     ValueError
         If an argument is out of range, if the fit has no modules, or is of an older version that did not record all of
-        its settings or the recipe of its learned graph, if the values are not those of the fit, if the cells are in a
-        file and `n_jobs` is above 1, or if `checkpoint` holds other fits. The AnnData is then as before.
+        its settings or the recipe of its learned graph, if the values are not those of the fit, if `n_jobs` is above 1
+        and other processes cannot open what the cells are in (dask, or a file that is open here for writing), or if
+        `checkpoint` holds other fits. The AnnData is then as before.
     RuntimeError
         If a process was killed.
 
@@ -189,7 +191,7 @@ def consensus(
 def _prepared(adata: AnnData, key: str, device: torch.device, folder: Path | None) -> _Again:
     """Return what repeats a fit; refused where that is not possible."""
     fitted, activations = _adata.read_model_that_fires(adata, key), _adata.read_activations(adata, key)
-    recipe, config = _recipe(fitted, key), _config(fitted, key)
+    recipe, config = _settings(fitted, key)
     _adata.check_consensus(adata, key)
     rows = np.unique(np.linspace(0, adata.n_obs - 1, min(adata.n_obs, _CELLS_COMPARED)).astype(int))
     return _Again(
@@ -204,24 +206,14 @@ def _prepared(adata: AnnData, key: str, device: torch.device, folder: Path | Non
     )
 
 
-def _recipe(fitted: FittedModel, key: str) -> LearnedGraph | None:
-    """Return by which recipe a fit learned its graph, None for a given one; refused if that is not on record."""
-    stored = fitted.params.get("recipe")
-    if stored is not None:
-        return LearnedGraph.from_dict(stored)
-    if fitted.evolution.epochs:
-        msg = (
-            f"`key`={key!r}: this fit is of an older version, which did not record the recipe by which its graph was "
-            "learned; call `scgsr.tl.fit` again."
-        )
-        raise about("key", ValueError(msg))
-    return None
-
-
-def _config(fitted: FittedModel, key: str) -> TrainConfig:
-    """Return how a fit was trained; refused if that is not on record."""
+def _settings(fitted: FittedModel, key: str) -> tuple[LearnedGraph | None, TrainConfig]:
+    """Return the recipe of a learned graph, None for a given one, and how to train; refused if not on record."""
     try:
-        return TrainConfig.from_params(fitted.params)
+        recipe = fitted.params.get("recipe")
+        if recipe is None and fitted.evolution.epochs:
+            name = "recipe of its learned graph"
+            raise KeyError(name)
+        return None if recipe is None else LearnedGraph.from_dict(recipe), TrainConfig.from_params(fitted.params)
     except KeyError as error:
         msg = (
             f"`key`={key!r}: this fit is of an older version, which did not record {error}; call `scgsr.tl.fit` again."
@@ -242,8 +234,11 @@ def _folder(checkpoint: str | os.PathLike[str] | None) -> Path | None:
 def _made(again: _Again, seeds: list[int], n_jobs: int | None) -> list[_Fit]:
     """Return the fits, made at the same time where that is possible."""
     in_file = isinstance(again.view.matrix, Stored)
-    if in_file and n_jobs not in (None, 1):
-        msg = f"`n_jobs`={n_jobs}: cells in a file are fitted one after the other; leave it out, or load them."
+    if isinstance(again.view.matrix, Stored) and not again.view.matrix.portable and n_jobs not in (None, 1):
+        msg = (
+            f"`n_jobs`={n_jobs}: the cells are not in memory, and other processes cannot open what they are in; leave "
+            "it out, or open a file of HDF5 for reading, as by `anndata.read_h5ad(path, backed='r')`."
+        )
         raise about("n_jobs", ValueError(msg))
     if n_jobs is None:
         n_jobs = 1 if in_file or again.device.type != "cpu" else n_processors()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 
 import anndata as ad
+import h5py
 import numpy as np
 import pytest
+import zarr
+from anndata.io import sparse_dataset
+from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from scgsr import _adata, graphs, tl
@@ -168,11 +173,61 @@ def test_cells_in_a_file_give_what_cells_in_memory_give(reference, tmp_path, mon
     reference.write_h5ad(path)
     monkeypatch.setattr("scgsr._adata._view.BYTES_AT_ONCE", 0)
     backed = ad.read_h5ad(path, backed="r")
-    with pytest.raises(ValueError, match=r"`n_jobs`=2: cells in a file"):
-        tl.consensus(backed, n_fits=3, n_jobs=2)
     tl.consensus(backed, n_fits=3)
     tl.consensus(reference, **QUICK)
     assert adjusted_rand_score(backed.obs["gsr_consensus"], reference.obs["gsr_consensus"]) > 0.9
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2", "ignore:zarr v3 autosharding")
+@pytest.mark.parametrize("kind", ["dense", "CSR", "zarr, CSR"])
+def test_several_processes_read_a_file_and_come_to_the_bits_of_one(reference, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("scgsr._adata._view.BYTES_AT_ONCE", 0)
+    monkeypatch.chdir(tmp_path)
+    if kind != "dense":
+        reference.X = sparse.csr_matrix(reference.X)
+    one, several = ad.AnnData(), ad.AnnData()
+    if kind == "zarr, CSR":
+        reference.write_zarr("cells.zarr")
+        one, several = reference.copy(), reference.copy()
+        one.X = several.X = sparse_dataset(zarr.open_group("cells.zarr", mode="r")["X"])
+    else:
+        reference.write_h5ad("cells.h5ad")
+        one, several = (ad.read_h5ad("cells.h5ad", backed="r") for _ in range(2))
+    tl.consensus(one, **QUICK)
+    tl.consensus(several, n_fits=3, n_jobs=2)
+    assert one.obs[list(SLOTS)].equals(several.obs[list(SLOTS)])
+    for name in ("seeds", "ari", "sameness"):
+        assert np.array_equal(found(one)[name], found(several)[name]), name
+
+
+def test_other_processes_do_not_read_a_file_that_was_written_to(reference, tmp_path, monkeypatch):
+    path = tmp_path / "cells.h5ad"
+    reference.write_h5ad(path)
+    monkeypatch.setattr("scgsr._adata._view.BYTES_AT_ONCE", 0)
+    backed = ad.read_h5ad(path, backed="r")
+    prepared = _consensus._prepared
+
+    def prepare_and_touch(*arguments):
+        again = prepared(*arguments)
+        os.utime(path, ns=(1, 1))
+        return again
+
+    monkeypatch.setattr(_consensus, "_prepared", prepare_and_touch)
+    with pytest.raises(ValueError, match=r"`adata`: .*cells\.h5ad has been written to since it was opened"):
+        tl.consensus(backed, n_fits=3, n_jobs=2)
+    assert "gsr_consensus" not in backed.obs
+
+
+def test_what_other_processes_cannot_open_is_fitted_here(reference, tmp_path, monkeypatch):
+    path = tmp_path / "cells.h5ad"
+    reference.write_h5ad(path)
+    monkeypatch.setattr("scgsr._adata._view.BYTES_AT_ONCE", 0)
+    with h5py.File(path, "r+") as file:
+        reference.X = file["X"]
+        with pytest.raises(ValueError, match=r"`n_jobs`=2: the cells are not in memory.*backed='r'"):
+            tl.consensus(reference, n_fits=3, n_jobs=2)
+        tl.consensus(reference, n_fits=3)
+    assert found(reference)["seeds"].shape == (3,)
 
 
 def test_trained_fits_are_not_trained_again_and_other_cells_are_refused(reference, tmp_path, unchanged, state):
