@@ -19,13 +19,14 @@ from scipy import sparse
 
 from scgsr import _checks
 from scgsr._model._identity import Identity
-from scgsr.graphs import NeuronGraph
+from scgsr.graphs import LearnedGraph, NeuronGraph
 
 # Raised when the stored form changes. Form 1, of version 0.1.0, cannot be read: its modules had no templates. Form 3
 # named a likelihood beside the settings of the network. Form 4 does not, and new fits record `start` and `anneal`.
 # Form 5 may have principal components in front of the network, and new fits record `balance`. Form 6 has templates of
 # pieces of the cells, where older forms had one for each neuron. Form 7 may have a decoder that is told batches. Form 8
-# has an identity, and no nulls, which some readers of files do not know: an argument that was None is left out.
+# has an identity, and no nulls, which some readers of files do not know: an argument that was None is left out. Fits of
+# this form may have the recipe of a learned graph among their parameters; without it they are not repeated.
 SCHEMA = 8
 _OLDEST, _FIRST_WITH_IDENTITY = 2, 8
 
@@ -38,6 +39,7 @@ _PARAMS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("layer", "use_rep", "batch_key", "start", "laplacian", "precision"), _TEXT),
     **dict.fromkeys(("smoothness", "learning_rate"), (Real, Mapping)),
     "scale": (str, bool, np.bool_),
+    "recipe": (Mapping,),
     "fill": (Real, str),
 }
 # Columns of the history that are read later.
@@ -184,6 +186,16 @@ def check_types(record: Mapping[str, Any]) -> None:
     if len(history) and not all(is_numeric_dtype(history[column].dtype) for column in _OF_HISTORY):
         msg = f"its history has other columns than numbers {_OF_HISTORY}"
         raise TypeError(msg)
+
+
+def check_recipe(params: Mapping[str, Any], graph: NeuronGraph) -> None:
+    """Raise TypeError, KeyError or ValueError if the recipe of a learned graph, where it is on record, is not its."""
+    if params.get("recipe") is None:
+        return
+    recipe = LearnedGraph.from_dict(params["recipe"])
+    if recipe.n_neurons != graph.n_neurons:
+        msg = f"its recipe is of {recipe.n_neurons} neurons and its graph of {graph.n_neurons}"
+        raise ValueError(msg)
 
 
 def _check_finite(params: Mapping[str, Any]) -> None:

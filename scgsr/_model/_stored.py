@@ -53,6 +53,7 @@ def parts_of(record: Mapping[str, Any]) -> dict[str, Any]:
         _record.check_identity(record)
         config = AutoencoderConfig.from_dict(json.loads(str(record["model"]["config"]))["network"])
         graph = _record.graph_from_dict(record["graph"])
+        _record.check_recipe(record["params"], graph)
         arrays = {name: np.array(value) for name, value in record["model"]["arrays"].items()}
         scaling = {name: arrays.pop(name) for name in ("mean", "scale", "cofactor")}
         return {

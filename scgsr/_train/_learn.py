@@ -124,7 +124,8 @@ def learn(
     )
     reference = _novelty_reference(trained, cells, activations, held_out, novelty_seed)
     explainable = explainable_r2(trained.known, trained.judged, seed=explainable_seed)
-    settings = {**network_config.to_dict(), **config.to_dict(), **source, "seed": seed, "resolution": resolution}
+    settings = {**network_config.to_dict(), **config.to_dict(), **source, **_recipe(graph)}
+    settings |= {"seed": seed, "resolution": resolution}
     return Learned(
         fitted=_fitted_model(view, trained, modules, coactivation, reference, explainable, settings),
         activations=activations,
@@ -132,6 +133,11 @@ def learn(
         held_out=held_out,
         validation_r2=trained.validation_r2,
     )
+
+
+def _recipe(graph: NeuronGraph | LearnedGraph) -> dict[str, Any]:
+    """Return what is recorded of a graph beside what came of it: the recipe of a learned one."""
+    return {"recipe": graph.to_dict()} if isinstance(graph, LearnedGraph) else {}
 
 
 def _refuse_a_network_that_diverged(activations: np.ndarray) -> None:

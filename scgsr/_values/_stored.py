@@ -26,6 +26,7 @@ class Stored:
     block: int  # how many rows are stored, and thus read, as one; 1: any number
     path: str | None = None  # of the file, if it is one
     written: tuple[int, int] | None = None  # when it was written last, and its size then
+    portable: bool = False  # whether it can be handed to another process, which opens the file itself
     columns: np.ndarray | None = None  # (n_columns,) int, the chosen ones; None: all
     cofactor: np.ndarray | None = None  # (n_columns,) of an arcsinh that is applied to what is read; None: none
 

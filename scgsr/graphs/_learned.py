@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+import numpy as np
 
 from scgsr._checks import about, instance, number, one_of, positive_int
 from scgsr.graphs._coactivation import KERNELS
@@ -130,6 +133,19 @@ class LearnedGraph:
             msg = f"`stop` must not come before `warm_up`={self.warm_up}, got {self.stop}."
             raise about("stop", ValueError(msg))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain values, without those that are None; steps and rules are dicts of their fields."""
+        return _without_none(asdict(self))
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> LearnedGraph:
+        """Return the recipe that `to_dict` has turned into values.
+
+        Raises KeyError if one is missing that is never None, and TypeError or ValueError for one that no recipe has.
+        """
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: _from_file(stored.get(name) if name == "n_modules" else stored[name]) for name in names})
+
 
 def _moment(name: str, value: Any, *, exclusive: bool = False) -> float | Steps:
     """Return a moment of the training: a number of steps, or a checked share of them."""
@@ -140,6 +156,24 @@ def _moment(name: str, value: Any, *, exclusive: bool = False) -> float | Steps:
         msg = f"`{name}` must be a share of the steps, at most 1, got {value}; a number of steps is {cure}."
         raise about(name, ValueError(msg))
     return number(name, value, minimum=0, maximum=1, exclusive=exclusive)
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values at any depth, without those that are None."""
+    return {
+        name: _without_none(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _from_file(stored: Any) -> Any:
+    """Return a value of a recipe: a number of Python, a number of steps, a rule, or as it is."""
+    if not isinstance(stored, Mapping):
+        return stored.item() if isinstance(stored, np.generic) else stored
+    if "n" in stored:
+        return Steps(**stored)
+    return UntilFragmented(**{"more_steps": None, **stored})
 
 
 def _comes_before(moment: float | Steps | UntilFragmented, reference: float | Steps) -> bool:

@@ -50,6 +50,9 @@ def consensus(
     in that fit: the share of the cells of either that are in both. The number is the label of the match. A stroke means
     that the cells are split among modules that consist mostly of them, a cross that they are lost among other cells.
 
+    This is about labels. How alike the fits draw each neuron is in ``adata.uns["gsr"]["consensus"]["sameness"]``;
+    :func:`scgsr.pl.images` shows it on the graph, as in the example. Do not interpret single neurons where it is low.
+
     Parameters
     ----------
     adata
@@ -87,6 +90,12 @@ def consensus(
     >>> ax = scgsr.pl.consensus(adata, show=False)
     >>> ax.images[0].get_array().shape[1]
     3
+
+    The mean correlation of each neuron with the other fits:
+
+    >>> same = adata.uns["gsr"]["consensus"]["sameness"][1:].mean(axis=0)
+    >>> graph = scgsr.get.model(adata).graph
+    >>> figure = scgsr.pl.images(graph, same, vmin=0, vmax=1, label="correlation with other fits", show=False)
     """
     found = _adata.read_consensus(adata, key)
     modules, fits = found["modules"], found["fits"]

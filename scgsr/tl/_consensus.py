@@ -15,6 +15,7 @@ from scgsr._adata import DEFAULT_KEY
 from scgsr._checks import about, log, verb
 from scgsr._train import TrainConfig, in_processes, learn, n_processors
 from scgsr._values import MatrixView, Stored
+from scgsr.graphs import LearnedGraph
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +45,7 @@ class _Again:
 
     view: MatrixView
     fitted: FittedModel
+    recipe: LearnedGraph | None  # by which each fit learns its own graph; None: all have the same, given one
     config: TrainConfig
     device: torch.device
     rows: np.ndarray  # of the cells whose pictures are compared
@@ -55,7 +57,7 @@ class _Again:
         params = self.fitted.params
         learned = learn(
             self.view,
-            self.fitted.graph,
+            self.fitted.graph if self.recipe is None else self.recipe,
             self.fitted.network.config,
             self.config,
             resolution=float(params["resolution"]),
@@ -90,18 +92,20 @@ def consensus(
     Another seed moves the borders of modules, and splits or merges some. The consensus is the partition of the cells
     that disagrees least with those of all fits. The share of fits that agree about a cell, and the modules that they
     find again, say what you can rely on. The fit itself stays as it is, and counts as one of the `n_fits`. The others
-    take its settings, `resolution` and `n_clusters` of :func:`scgsr.tl.cluster` included.
+    take its settings, `resolution` and `n_clusters` of :func:`scgsr.tl.cluster` included. After a fit with a learned
+    graph, each learns a graph of its own by the same recipe; their labels are compared, not their graphs.
 
     Parameters
     ----------
     adata
-        An AnnData with a :func:`scgsr.tl.fit` on a given graph, and with the same values.
+        An AnnData with a :func:`scgsr.tl.fit`, and with the same values.
     n_fits
         Number of fits, the existing one included; at least 3. Odd numbers leave no ties.
     n_jobs
         How many fits run at a time, each with one thread; the result does not depend on it. Several run in processes of
-        their own, which do not run your script again. None: as many as there are processors; one on a GPU, or if the
-        cells are in a file.
+        their own, which do not run your script again. If the cells are in a file, each process reads it, and holds as
+        many cells as a fit in one process. None: as many as there are processors; one on a GPU, or if the cells are in
+        a file.
     rng
         Seed from which those of the other fits are drawn.
     device
@@ -142,9 +146,10 @@ def consensus(
     TypeError
         If an argument has the wrong type.
     ValueError
-        If an argument is out of range, if the fit has a learned graph or no modules, if the values are not those of the
-        fit, if the cells are in a file and `n_jobs` is above 1, or if `checkpoint` holds other fits. The AnnData is
-        then as before.
+        If an argument is out of range, if the fit has no modules, or is of an older version that did not record all of
+        its settings or the recipe of its learned graph, if the values are not those of the fit, if `n_jobs` is above 1
+        and other processes cannot open what the cells are in (dask, or a file that is open here for writing), or if
+        `checkpoint` holds other fits. The AnnData is then as before.
     RuntimeError
         If a process was killed.
 
@@ -186,12 +191,13 @@ def consensus(
 def _prepared(adata: AnnData, key: str, device: torch.device, folder: Path | None) -> _Again:
     """Return what repeats a fit; refused where that is not possible."""
     fitted, activations = _adata.read_model_that_fires(adata, key), _adata.read_activations(adata, key)
-    config = _config(fitted, key)
+    recipe, config = _settings(fitted, key)
     _adata.check_consensus(adata, key)
     rows = np.unique(np.linspace(0, adata.n_obs - 1, min(adata.n_obs, _CELLS_COMPARED)).astype(int))
     return _Again(
         view=_adata.view_again(adata, key, fitted),
         fitted=fitted,
+        recipe=recipe,
         config=config,
         device=device,
         rows=rows,
@@ -200,15 +206,14 @@ def _prepared(adata: AnnData, key: str, device: torch.device, folder: Path | Non
     )
 
 
-def _config(fitted: FittedModel, key: str) -> TrainConfig:
-    """Return how a fit was trained; refused if that is not on record."""
-    if fitted.graph.name == "learned":
-        msg = (
-            f"`key`={key!r}: the graph of this fit was learned, by a recipe that is not on record; give `fit` a graph."
-        )
-        raise about("key", ValueError(msg))
+def _settings(fitted: FittedModel, key: str) -> tuple[LearnedGraph | None, TrainConfig]:
+    """Return the recipe of a learned graph, None for a given one, and how to train; refused if not on record."""
     try:
-        return TrainConfig.from_params(fitted.params)
+        recipe = fitted.params.get("recipe")
+        if recipe is None and fitted.evolution.epochs:
+            name = "recipe of its learned graph"
+            raise KeyError(name)
+        return None if recipe is None else LearnedGraph.from_dict(recipe), TrainConfig.from_params(fitted.params)
     except KeyError as error:
         msg = (
             f"`key`={key!r}: this fit is of an older version, which did not record {error}; call `scgsr.tl.fit` again."
@@ -229,8 +234,11 @@ def _folder(checkpoint: str | os.PathLike[str] | None) -> Path | None:
 def _made(again: _Again, seeds: list[int], n_jobs: int | None) -> list[_Fit]:
     """Return the fits, made at the same time where that is possible."""
     in_file = isinstance(again.view.matrix, Stored)
-    if in_file and n_jobs not in (None, 1):
-        msg = f"`n_jobs`={n_jobs}: cells in a file are fitted one after the other; leave it out, or load them."
+    if isinstance(again.view.matrix, Stored) and not again.view.matrix.portable and n_jobs not in (None, 1):
+        msg = (
+            f"`n_jobs`={n_jobs}: the cells are not in memory, and other processes cannot open what they are in; leave "
+            "it out, or open a file of HDF5 for reading, as by `anndata.read_h5ad(path, backed='r')`."
+        )
         raise about("n_jobs", ValueError(msg))
     if n_jobs is None:
         n_jobs = 1 if in_file or again.device.type != "cpu" else n_processors()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import anndata as ad
 import h5py
 import numpy as np
@@ -80,6 +83,31 @@ def test_a_view_for_training_has_the_moments_of_the_matrix(kind, counts, tmp_pat
     names, values = _adata.columns(KINDS[kind](counts, tmp_path), ["7", "2"])
     assert names == ["7", "2"]
     np.testing.assert_array_equal(values, counts.X[:, [7, 2]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_process_opens_the_file_itself(kind, counts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    adata = KINDS[kind](counts, Path())
+    found = _adata.rows(adata)
+    assert found.portable
+    monkeypatch.chdir("/")
+    handed = pickle.loads(pickle.dumps(found))
+    assert len(pickle.dumps(found)) < counts.X.nbytes / 2
+    adata.file.close()
+    for rows in (slice(0, 0), slice(7, 130), np.array([3, 4, 5, 200])):
+        np.testing.assert_array_equal(dense_rows(handed, rows), counts.X[rows])
+
+
+def test_what_is_computed_or_open_for_writing_is_not_handed_on(counts, tmp_path):
+    counts.write_h5ad(tmp_path / "a.h5ad")
+    with h5py.File(tmp_path / "a.h5ad", "r+") as file:
+        assert not _adata.rows(ad.AnnData(file["X"])).portable
+    in_memory = zarr.open_group(store={}, mode="w")
+    in_memory["X"] = counts.X
+    assert not _adata.rows(ad.AnnData(in_memory["X"])).portable
+    dask = pytest.importorskip("dask.array", reason="needs dask")
+    assert not _adata.rows(ad.AnnData(dask.from_array(counts.X, chunks=(64, -1)))).portable
 
 
 def test_a_layer_on_disk(counts, tmp_path):

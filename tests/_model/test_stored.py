@@ -55,6 +55,19 @@ def test_a_parameter_of_another_type_is_named(params):
         parts_of(record_of(NAMED) | {"params": params})
 
 
+def test_a_recipe_of_another_graph_or_without_a_part_is_refused():
+    recipe = graphs.learned(6, n_neighbors=2).to_dict()
+    assert parts_of(record_of(NAMED) | {"params": {"recipe": recipe}})["params"]["recipe"] == recipe
+    for damaged, message in (
+        (3, "its parameter 'recipe' is 3"),
+        (recipe | {"n_neurons": 7}, "its recipe is of 7 neurons and its graph of 6"),
+        (recipe | {"kernel": "gauss"}, "`kernel` must be one of"),
+        ({name: value for name, value in recipe.items() if name != "stop"}, "its part 'stop' is missing"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            parts_of(record_of(NAMED) | {"params": {"recipe": damaged}})
+
+
 def test_weights_of_another_width_are_converted_and_of_another_kind_refused():
     record = record_of(NAMED)
     arrays = record["model"]["arrays"]

@@ -1,6 +1,6 @@
 """Does `tl.compare` say no where nothing differs, and yes where something does? Cohorts drawn from real, gated cells.
 
-    SCGSR_DATA=<folder> python tests/benchmarks/compare.py [null power tripled] [--cohorts 1000] [--sets thymus ...]
+    SCGSR_DATA=<folder> python tests/benchmarks/compare.py [null power tripled milo] [--cohorts 1000]
 
 A donor has the shares of the known populations, varied as a Dirichlet distribution of concentration 200 does, and some
 cells of each population, each with its pool's label and picture by one fit at defaults. Staining moves every marker of
@@ -9,13 +9,21 @@ fewer such cohorts. Printed are, for each design: the share of p-values at or be
 (Kolmogorov-Smirnov), and the share of cohorts with any q at or below 5 %, which where nothing differs is the false
 discovery rate. `power` compares with other tests of the same shares: plain t, and propeller's, the arcsine of the root
 of the share with a moderated t. `tripled` lets one population be three times as frequent in half of the donors.
+
+`milo`, which is not run unless it is named, takes the first cohorts of `power`, and as many where nothing differs, to
+the Milo of pertpy, with PyDESeq2 and otherwise at its defaults, on the graph of nearest cells by the same features
+(`--cells-of-each`: how many for each sample). A population is found if any neighbourhood mostly of its cells has a
+spatial false discovery rate of at most 5 %.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +46,8 @@ RARER = 10
 FOUND = 0.05
 # A module with less than this share of cells of a population that triples hardly changes.
 UNCHANGED = 0.01
+# The name of the features for Milo, which wants a representation.
+REP = "X_features"
 # If most cells change, nobody can tell from shares that not the others did.
 MOST_OF_CELLS = 0.5
 
@@ -92,6 +102,7 @@ class Cohort:
     medians: np.ndarray
     means: np.ndarray
     design: Design
+    rows: list[np.ndarray]  # of the pool, those of each sample
 
 
 def cohort(
@@ -109,6 +120,7 @@ def cohort(
     counts = np.zeros((n, pool.n_modules), dtype=int)
     medians = np.full((n, pool.n_modules, len(pool.names)), np.nan)
     means = np.zeros((n, pool.pictures.shape[1]))
+    drawn_rows = []
     donor = np.tile(np.arange(n // 2), 2) if pairs else np.arange(n)
     alike = {one: rng.dirichlet(CONCENTRATION * pool.shares) for one in np.unique(donor)}
     for sample in range(n):
@@ -119,6 +131,7 @@ def cohort(
         n_cells = rng.integers(FEWEST, MOST) if unequal else N_CELLS
         drawn = rng.multinomial(n_cells, shares / shares.sum())
         rows = np.concatenate([rng.choice(kind, k) for kind, k in zip(pool.kinds, drawn, strict=True)])
+        drawn_rows.append(rows)
         values, labels, seen = pool.values[rows], pool.labels[rows], pool.pictures[rows]
         if staining:
             values = values + (staining * rng.normal(size=len(pool.sd)) * pool.sd).astype(np.float32)
@@ -136,6 +149,7 @@ def cohort(
         design=design_of(
             pd.Series(np.where(condition, "case", "control"), name="condition"), others, reference="control"
         ),
+        rows=drawn_rows,
     )
 
 
@@ -234,21 +248,64 @@ def tripled(pool: Pool, n_cohorts: int) -> Iterator[list[str]]:
         yield [name, f"{np.mean(plain):.3f}", f"{np.mean(relative):.3f}"]
 
 
+def milo(pool: Pool, n_cohorts: int, *, cells_of_each: int) -> Iterator[list[str]]:
+    """Yield how often Milo finds a population that is twice as frequent, and anything where nothing differs."""
+    of_kind = np.empty(len(pool.values), dtype=int)
+    for number, rows in enumerate(pool.kinds):
+        of_kind[rows] = number
+    for name in ("3 against 3", "5 against 5"):
+        condition, _ = DESIGNS[name]
+        for kind in (None, *np.argsort(-pool.shares)[[1, len(pool.shares) // 2]].tolist()):
+            rng, hits = np.random.default_rng(0), []
+            for _ in range(n_cohorts):
+                drawn = cohort(pool, condition, rng, times=None if kind is None else (kind, 2.0))
+                found, share = neighbourhoods(pool, drawn, condition, of_kind == kind, cells_of_each)
+                hits.append(bool((found if kind is None else found & (share > MOST_OF_CELLS)).any()))
+            yield [name, "nothing differs" if kind is None else f"{pool.shares[kind]:.3f}", f"{np.mean(hits):.2f}"]
+
+
+def neighbourhoods(
+    pool: Pool, drawn: Cohort, condition: np.ndarray, is_kind: np.ndarray, cells_of_each: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of Milo's neighbourhoods differ, and the share of cells of a kind in each."""
+    import anndata as ad
+    import pertpy
+    import scanpy as sc
+
+    rows, sizes = np.concatenate(drawn.rows), [len(rows) for rows in drawn.rows]
+    sample = np.repeat(np.arange(len(sizes)), sizes)
+    obs = {"sample": [f"s{one}" for one in sample], "condition": np.where(condition[sample], "case", "control")}
+    adata = ad.AnnData(obs=pd.DataFrame(obs, index=np.arange(len(rows)).astype(str)), obsm={REP: pool.values[rows]})
+    test = pertpy.tl.Milo()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it prints its tables
+        warnings.simplefilter("ignore")
+        data = test.load(adata)
+        sc.pp.neighbors(data["rna"], n_neighbors=cells_of_each * len(sizes), use_rep=REP)
+        test.make_nhoods(data["rna"])
+        data = test.count_nhoods(data, sample_col="sample")
+        test.da_nhoods(data, design="~condition", solver="pydeseq2")
+    members = data["rna"].obsm["nhoods"]
+    share = np.asarray(members.T @ is_kind[rows]).ravel() / np.asarray(members.sum(axis=0)).ravel()
+    return data["milo"].var["SpatialFDR"].to_numpy(dtype=float) <= FOUND, share
+
+
 PARTS = {"null": null, "power": power, "tripled": tripled}
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {list(PARTS)}")
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {[*PARTS, 'milo']}")
     parser.add_argument("--cohorts", type=int, default=1000)
+    parser.add_argument("--cells-of-each", type=int, default=5, help="nearest cells for each sample, of Milo's graph")
     parser.add_argument("--sets", nargs="+", default=["flowsom_68983", "thymus"])
     arguments = parser.parse_args()
     logging.getLogger("scgsr").setLevel(logging.ERROR)
+    parts = {**PARTS, "milo": partial(milo, cells_of_each=arguments.cells_of_each)}
     for name in arguments.sets:
         pool = Pool.of(name)
         for part in arguments.parts:
-            for row in PARTS[part](pool, arguments.cohorts):
+            for row in parts[part](pool, arguments.cohorts):
                 sys.stdout.write("| " + " | ".join([name, part, *row]) + " |\n")
                 sys.stdout.flush()
 

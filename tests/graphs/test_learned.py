@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scgsr import graphs
-from scgsr.graphs import Steps
+from scgsr.graphs import LearnedGraph, Steps, UntilFragmented
 
 
 def test_a_recipe_is_a_frozen_value():
@@ -112,3 +112,51 @@ def test_the_defaults_are_those_that_are_written():
     assert (recipe.warm_up, recipe.refresh_every, recipe.stop) == (0.2, 0.05, 0.8)
     assert (recipe.n_modules, recipe.connected) == (None, True)
     assert (graphs.UntilFragmented().eigenvalue, graphs.UntilFragmented().more_steps) == (0.001, 200)
+
+
+RECIPES = [
+    graphs.learned(),
+    graphs.learned(30, n_neighbors=4, kernel="soft", warm_up=0.1, refresh_every=0.2, stop=0.9, n_modules=3),
+    graphs.learned(warm_up=Steps(5), refresh_every=Steps(2), stop=Steps(9)),
+    graphs.learned(connected=False, stop=UntilFragmented(0.01, more_steps=7)),
+    graphs.learned(connected=False, stop=UntilFragmented(more_steps=None)),
+]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_comes_back_from_plain_values(recipe):
+    def as_in_files(values):
+        kinds = {int: np.int64, float: np.float64, bool: np.bool_, str: np.str_}
+        return {n: as_in_files(v) if isinstance(v, dict) else kinds[type(v)](v) for n, v in values.items()}
+
+    assert LearnedGraph.from_dict(recipe.to_dict()) == recipe
+    again = LearnedGraph.from_dict(as_in_files(recipe.to_dict()))
+    assert again == recipe
+    assert type(again.connected) is bool
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LearnedGraph)])
+def test_a_recipe_without_a_value_is_refused_where_it_is_never_none(name):
+    stored = graphs.learned(n_modules=3).to_dict()
+    del stored[name]
+    if name == "n_modules":
+        assert LearnedGraph.from_dict(stored) == graphs.learned()
+        return
+    with pytest.raises(KeyError, match=name):
+        LearnedGraph.from_dict(stored)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"kernel": "gauss"}, ValueError, "`kernel`"),
+        ({"connected": "yes"}, TypeError, "`connected`"),
+        ({"stop": {"n": 0}}, ValueError, "`n`"),
+        ({"stop": {"n": 3, "eigenvalue": 1.0}}, TypeError, "eigenvalue"),
+        ({"stop": {"when": 3}}, TypeError, "when"),
+        ({"warm_up": {"eigenvalue": 0.1}}, TypeError, "`warm_up` must be a number"),
+    ],
+)
+def test_values_of_no_recipe_are_refused(change, error, message):
+    with pytest.raises(error, match=message):
+        LearnedGraph.from_dict(graphs.learned().to_dict() | change)

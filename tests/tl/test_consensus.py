@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 
 import anndata as ad
+import h5py
 import numpy as np
 import pytest
+import zarr
+from anndata.io import sparse_dataset
+from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from scgsr import _adata, graphs, tl
@@ -87,6 +92,50 @@ def test_a_fit_is_repeated_with_all_its_settings(cells):
     np.testing.assert_allclose(repeated.sameness[cells.obsm["X_gsr"].std(axis=0) > 0], 1)
 
 
+RECIPES = {
+    "shares": graphs.learned(12, n_neighbors=3),
+    "groups": graphs.learned(12, n_neighbors=3, n_modules=3, kernel="soft"),
+    "steps": graphs.learned(12, n_neighbors=3, warm_up=graphs.Steps(6), stop=graphs.Steps(12)),
+    "pieces": graphs.learned(12, n_neighbors=2, connected=False, stop=graphs.UntilFragmented(more_steps=None)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2")
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_each_fit_learns_its_own_graph_by_the_recipe_on_record(cells, recipe, tmp_path, monkeypatch):
+    tl.fit(cells, recipe, hidden=(16,), n_epochs=5, batch_size=40, rng=7, progress=False)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    cells.write_zarr(tmp_path / "cells.zarr")
+    for kept in (cells, ad.read_h5ad(tmp_path / "cells.h5ad"), ad.read_zarr(tmp_path / "cells.zarr")):
+        again = _consensus._prepared(kept, "gsr", _adata.read_model(kept, "gsr").network.device, None)
+        assert again.recipe == recipe
+    repeated = again(7)
+    assert np.array_equal(repeated.labels, cells.obs["gsr"].astype(int))
+    np.testing.assert_allclose(repeated.sameness[cells.obsm["X_gsr"].std(axis=0) > 0], 1)
+    learnt, learn = [], _consensus.learn
+    monkeypatch.setattr(_consensus, "learn", lambda *a, **k: learnt.append(learn(*a, **k)) or learnt[-1])
+    tl.consensus(cells, **QUICK)
+    adjacencies = [cells.uns["gsr"]["graph"]["adjacency"], *(one.fitted.graph.adjacency for one in learnt)]
+    assert len({one.toarray().tobytes() for one in adjacencies}) == 3
+    assert [one.fitted.params["recipe"] for one in learnt] == [recipe.to_dict()] * 2
+
+
+def test_fits_with_learned_graphs_agree_on_planted_groups(reference):
+    tl.fit(reference, graphs.learned(16, n_neighbors=4), hidden=(16,), n_epochs=40, batch_size=40, progress=False)
+    tl.consensus(reference, **QUICK)
+    assert adjusted_rand_score(reference.obs["group"], reference.obs["gsr_consensus"]) > 0.9
+
+
+def test_a_graph_that_an_earlier_fit_learned_is_a_given_one(cells):
+    tl.fit(cells, graphs.learned(12, n_neighbors=3), hidden=(16,), n_epochs=3, progress=False)
+    given = _adata.read_model(cells, "gsr").graph
+    tl.fit(cells, given, hidden=(16,), n_epochs=3, progress=False)
+    assert "recipe" not in cells.uns["gsr"]["params"]
+    again = _consensus._prepared(cells, "gsr", _adata.read_model(cells, "gsr").network.device, None)
+    assert again.recipe is None
+    assert np.array_equal(again(0).labels, cells.obs["gsr"].astype(int))
+
+
 def test_batches_are_told_again_and_must_be_the_same(cells):
     cells.obs["run"] = np.where(np.arange(cells.n_obs) % 2, "one", "two")
     tl.fit(cells, (4, 5), hidden=(16,), n_epochs=3, batch_key="run", progress=False)
@@ -124,11 +173,61 @@ def test_cells_in_a_file_give_what_cells_in_memory_give(reference, tmp_path, mon
     reference.write_h5ad(path)
     monkeypatch.setattr("scgsr._adata._view.BYTES_AT_ONCE", 0)
     backed = ad.read_h5ad(path, backed="r")
-    with pytest.raises(ValueError, match=r"`n_jobs`=2: cells in a file"):
-        tl.consensus(backed, n_fits=3, n_jobs=2)
     tl.consensus(backed, n_fits=3)
     tl.consensus(reference, **QUICK)
     assert adjusted_rand_score(backed.obs["gsr_consensus"], reference.obs["gsr_consensus"]) > 0.9
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2", "ignore:zarr v3 autosharding")
+@pytest.mark.parametrize("kind", ["dense", "CSR", "zarr, CSR"])
+def test_several_processes_read_a_file_and_come_to_the_bits_of_one(reference, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("scgsr._adata._view.BYTES_AT_ONCE", 0)
+    monkeypatch.chdir(tmp_path)
+    if kind != "dense":
+        reference.X = sparse.csr_matrix(reference.X)
+    one, several = ad.AnnData(), ad.AnnData()
+    if kind == "zarr, CSR":
+        reference.write_zarr("cells.zarr")
+        one, several = reference.copy(), reference.copy()
+        one.X = several.X = sparse_dataset(zarr.open_group("cells.zarr", mode="r")["X"])
+    else:
+        reference.write_h5ad("cells.h5ad")
+        one, several = (ad.read_h5ad("cells.h5ad", backed="r") for _ in range(2))
+    tl.consensus(one, **QUICK)
+    tl.consensus(several, n_fits=3, n_jobs=2)
+    assert one.obs[list(SLOTS)].equals(several.obs[list(SLOTS)])
+    for name in ("seeds", "ari", "sameness"):
+        assert np.array_equal(found(one)[name], found(several)[name]), name
+
+
+def test_other_processes_do_not_read_a_file_that_was_written_to(reference, tmp_path, monkeypatch):
+    path = tmp_path / "cells.h5ad"
+    reference.write_h5ad(path)
+    monkeypatch.setattr("scgsr._adata._view.BYTES_AT_ONCE", 0)
+    backed = ad.read_h5ad(path, backed="r")
+    prepared = _consensus._prepared
+
+    def prepare_and_touch(*arguments):
+        again = prepared(*arguments)
+        os.utime(path, ns=(1, 1))
+        return again
+
+    monkeypatch.setattr(_consensus, "_prepared", prepare_and_touch)
+    with pytest.raises(ValueError, match=r"`adata`: .*cells\.h5ad has been written to since it was opened"):
+        tl.consensus(backed, n_fits=3, n_jobs=2)
+    assert "gsr_consensus" not in backed.obs
+
+
+def test_what_other_processes_cannot_open_is_fitted_here(reference, tmp_path, monkeypatch):
+    path = tmp_path / "cells.h5ad"
+    reference.write_h5ad(path)
+    monkeypatch.setattr("scgsr._adata._view.BYTES_AT_ONCE", 0)
+    with h5py.File(path, "r+") as file:
+        reference.X = file["X"]
+        with pytest.raises(ValueError, match=r"`n_jobs`=2: the cells are not in memory.*backed='r'"):
+            tl.consensus(reference, n_fits=3, n_jobs=2)
+        tl.consensus(reference, n_fits=3)
+    assert found(reference)["seeds"].shape == (3,)
 
 
 def test_trained_fits_are_not_trained_again_and_other_cells_are_refused(reference, tmp_path, unchanged, state):
@@ -209,5 +308,7 @@ def test_what_is_not_on_record_cannot_be_repeated(cells, reference):
     with pytest.raises(ValueError, match=r"older version.*'anneal'.*scgsr\.tl\.fit"):
         tl.consensus(reference)
     tl.fit(cells, graphs.learned(12, n_neighbors=3), n_epochs=2, progress=False)
-    with pytest.raises(ValueError, match="graph of this fit was learned"):
+    del cells.uns["gsr"]["params"]["recipe"]  # as in files of older versions, which can still be used
+    tl.transform(cells.copy(), cells)
+    with pytest.raises(ValueError, match=r"`key`='gsr'.*older version.*recipe.*scgsr\.tl\.fit"):
         tl.consensus(cells)
