@@ -55,7 +55,7 @@ class Checkpoint:
         with self.whole():
             identity, state = self._content()
             differ = [name for name in self.identity if identity.get(name) != self.identity[name]]
-            there = {**self.machine, **state["machine"]}  # older states do not tell all
+            there = {**self.machine, **_texts(state["machine"])}  # older states do not tell all
         if differ:
             shown = ", ".join(f"{name} ({_short(identity.get(name))} there)" for name in differ)
             msg = (
@@ -111,7 +111,16 @@ def _digest_of(content: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> 
 def machine() -> dict[str, Any]:
     """Return what the bits of a result depend on beside settings, seed and data."""
     several = {"processes": _ranks.how_many()} if _ranks.how_many() > 1 else {}
-    return {"threads": torch.get_num_threads(), "torch": str(torch.__version__), **several}
+    n_threads = torch.get_num_threads()
+    return {"threads": "1 or 2" if n_threads <= 2 else n_threads, "torch": str(torch.__version__), **several}
+
+
+def _texts(machine: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a state says of its machine; TypeError if that is anything but texts and numbers."""
+    if not all(isinstance(value, str | int) for value in machine.values()):
+        msg = "what it says of its machine is neither text nor number"
+        raise TypeError(msg)
+    return machine
 
 
 def _short(value: Any) -> str:

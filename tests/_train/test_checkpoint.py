@@ -255,6 +255,25 @@ def test_another_machine_is_told(cells, tmp_path, monkeypatch, caplog):
     assert "bits may differ" in caplog.text
 
 
+def test_one_thread_goes_on_where_two_stopped(cells, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "scgsr")
+    for n_threads in (2, 1):
+        monkeypatch.setattr(torch, "get_num_threads", lambda n_threads=n_threads: n_threads)
+        tl.fit(cells, (4, 5), checkpoint=tmp_path, copy=True, **QUICK)
+    assert "going on after epoch" in caplog.text
+    assert "bits may differ" not in caplog.text
+
+
+@pytest.mark.parametrize("value", [np.zeros(3), [1], {"a": 1}, None])
+def test_a_machine_of_something_else_is_a_damaged_state(cells, value, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        machine = _checkpoint.machine
+        patch.setattr(_checkpoint, "machine", lambda: {**machine(), "threads": value})
+        tl.fit(cells, (4, 5), checkpoint=tmp_path, copy=True, **QUICK)
+    with pytest.raises(ValueError, match=r"`checkpoint`: .* damaged .*delete it to start anew"):
+        tl.fit(cells, (4, 5), checkpoint=tmp_path, **QUICK)
+
+
 @pytest.mark.parametrize("content", [b"", b"\0" * 8, b"junk" * 100])
 def test_a_damaged_state_is_refused(cells, content, tmp_path):
     (tmp_path / "checkpoint.safetensors").write_bytes(content)
