@@ -62,6 +62,22 @@ def test_another_seed_draws_others_and_the_same_the_same(weighted):
     assert (one != other).any()
 
 
+class AlmostOne:
+    """Draws the largest number below 1, and keeps all in order."""
+
+    def permutation(self, n):
+        return np.arange(n)
+
+    def random(self):
+        return np.nextafter(1.0, 0.0)
+
+
+def test_a_draw_at_the_very_end_is_of_the_last_cell():
+    """There (n - 1 + u) / n rounds to 1, past the end of the last cell."""
+    drawn = part(np.ones(len(ROWS))).drawn(AlmostOne())
+    np.testing.assert_array_equal(drawn[-1], ROWS[-1])
+
+
 def test_of_no_cells_none_are_drawn(rng):
     empty = np.empty(0, dtype=int)
     for weights in (None, np.empty(0)):
