@@ -42,6 +42,11 @@ class _Kept:
         self.values = values
         self._opened_by = _opened_by(values)  # now: the folder that a path is relative to may change
 
+    @property
+    def portable(self) -> bool:
+        """Whether another process can open it."""
+        return self._opened_by is not None
+
     def __getitem__(self, rows: slice) -> Any:
         return self.values[rows]
 
@@ -102,24 +107,26 @@ class _SparseRows:
 
 
 def _dense(values: Any, *, block: int, path: str | None) -> Stored:
+    kept = _Kept(values)
     return Stored(
-        read=_DenseRows(_Kept(values)),
+        read=_DenseRows(kept),
         shape=values.shape,
         dtype=values.dtype,
         n_bytes=int(np.prod(values.shape)) * values.dtype.itemsize,
         block=block,
         path=path,
         written=None if path is None else last_written(path),
-        portable=_opened_by(values) is not None,
+        portable=kept.portable,
     )
 
 
 def _sparse(values: Any, where: str) -> Stored:
     data, indices, ends = (values.group[name] for name in ("data", "indices", "indptr"))
     path = _path(data) if _is(data, "h5py", "Dataset") else None
+    kept = _Kept(data)
     return Stored(
         read=_SparseRows(
-            data=_Kept(data),
+            data=kept,
             indices=_Kept(indices),
             ends=_Kept(ends),
             dtype=data.dtype,
@@ -132,7 +139,7 @@ def _sparse(values: Any, where: str) -> Stored:
         block=max(1, _first(data.chunks) * values.shape[0] // max(1, data.shape[0])),
         path=path,
         written=None if path is None else last_written(path),
-        portable=_opened_by(data) is not None,
+        portable=kept.portable,
     )
 
 
