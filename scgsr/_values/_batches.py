@@ -14,6 +14,7 @@ from scgsr import _device, _ranks
 from scgsr._values._cells import Part
 from scgsr._values._digest import digest
 from scgsr._values._matrix import Matrix, dense, n_bytes, rows_at_once, slices, unmasked, whole
+from scgsr._values._resident import resident
 from scgsr._values._stored import Rows
 
 # How to come by a matrix that has one column for each of these.
@@ -50,7 +51,9 @@ class Batches:
         self.moments = mean.astype(np.float32), scale.astype(np.float32)
         self.device = device
         self._mean, self._scale = (torch.as_tensor(moment, device=device) for moment in self.moments)
-        self._resident = _Resident(matrix, device) if _device.has_room_for(n_bytes(matrix), device) else None
+        has_room = _device.has_room_for(n_bytes(matrix), device)
+        self._resident = resident(matrix, self._mean, self._scale) if has_room else None
+        self._memory = torch.empty(0, matrix.shape[1], device=device)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -77,8 +80,10 @@ class Batches:
 
     def rows(self, index: np.ndarray, out: Tensor | None = None) -> Tensor:
         """Return the rows `index`, standardised; in the first rows of `out`, if it is given."""
-        on_device = None if self._resident is None else torch.as_tensor(index, device=self.device)
-        return self._standardised(index, on_device, out)
+        if out is None:
+            out = torch.empty(len(index), self.matrix.shape[1], device=self.device)
+        (rows,) = self._standardised([index], out)
+        return rows
 
     def origins(self, index: np.ndarray) -> Tensor | None:
         """Return where the rows `index` come from, (n_rows,) int64; None if that is not told."""
@@ -95,17 +100,14 @@ class Batches:
         whole = np.array_split(rng.permutation(index), n_batches(len(index), batch_size))
         places = [np.flatnonzero(batch >= 0) if shared else _ranks.own_rows(len(batch)) for batch in whole]
         parts = [batch[rows] for batch, rows in zip(whole, places, strict=True)]
-        on_device: Sequence[Tensor | None] = [None] * len(parts)
-        of_parts: Sequence[Tensor | None] = on_device
-        order = np.concatenate(parts)
         sizes = [len(part) for part in parts]
-        if self._resident is not None:  # copied once an epoch, not in every step
-            on_device = torch.from_numpy(order).to(self.device).split(sizes)
-        if (origins := self.origins(order)) is not None:
-            of_parts = origins.split(sizes)
-        buffer = torch.empty(max(sizes), self.matrix.shape[1], device=self.device)
-        for part, part_on_device, of_part, rows in zip(parts, on_device, of_parts, places, strict=True):
-            yield Minibatch(self._standardised(part, part_on_device, buffer), of_part, rows)
+        origins = self.origins(np.concatenate(parts))
+        of_parts: Sequence[Tensor | None] = [None] * len(parts) if origins is None else origins.split(sizes)
+        if len(self._memory) < max(sizes):  # else the same for all epochs: a captured step reads it where it is
+            self._memory = torch.empty(max(sizes), self.matrix.shape[1], device=self.device)
+        features = self._standardised(parts, self._memory)
+        for rows, of_part, own in zip(features, of_parts, places, strict=True):
+            yield Minibatch(rows, of_part, own)
 
     def in_order(self, index: np.ndarray | slice = slice(None)) -> Iterator[Tensor]:
         """Yield the rows `index` (all by default) in order, in blocks."""
@@ -114,51 +116,17 @@ class Batches:
         for part in slices(len(index), rows_at_once(self.matrix.shape[1])):
             yield self.rows(index[part])
 
-    def _standardised(self, index: np.ndarray, on_device: Tensor | None, out: Tensor | None) -> Tensor:
-        """Return the rows `index`; a matrix on the device takes its copy `on_device` of the index."""
-        if out is None:
-            out = torch.empty(len(index), self.matrix.shape[1], device=self.device)
-        out = out[: len(index)]
-        if self._resident is not None and on_device is not None:
-            self._resident.gather(on_device, self._resident.n_stored(index), out)
-        else:
-            on_host = out if self.device.type == "cpu" else torch.empty(out.shape)
-            _gather(self.matrix, index, on_host.numpy())
-            out.copy_(on_host)  # does nothing where both are the same
-        return out.sub_(self._mean).div_(self._scale)
-
-
-class _Resident:
-    """A matrix that lives on the device, dense or CSR, and gives its rows there."""
-
-    def __init__(self, matrix: Matrix, device: torch.device) -> None:
-        if isinstance(matrix, np.ndarray):
-            arrays: list[tuple[np.ndarray, Any]] = [(matrix, np.float32)]
-            self._row_lengths = None
-        else:
-            arrays = [(matrix.data, np.float32), (matrix.indices, matrix.indices.dtype), (matrix.indptr, np.int64)]
-            self._row_lengths = np.diff(matrix.indptr)  # stays on the host
-        self.parts = [torch.tensor(np.asarray(values, dtype=dtype), device=device) for values, dtype in arrays]
-
-    def n_stored(self, index: np.ndarray) -> int:
-        """Return how many entries the rows `index` of a CSR matrix store, 0 for a dense one."""
-        return 0 if self._row_lengths is None else int(self._row_lengths[index].sum())
-
-    def gather(self, index: Tensor, n_stored: int, out: Tensor) -> None:
-        """Write the rows `index`, which store so many entries, into `out`; nothing is read back to the host."""
-        if len(self.parts) == 1:
-            torch.index_select(self.parts[0], 0, index, out=out)
+    def _standardised(self, parts: Sequence[np.ndarray], out: Tensor) -> Iterator[Tensor]:
+        """Yield the rows of each part, standardised, in the first rows of `out`."""
+        if self._resident is not None:
+            yield from self._resident.rows(parts, out)
             return
-        values, columns, starts = self.parts
-        first, lengths = starts[index], starts[index + 1] - starts[index]
-        rows = torch.arange(len(index), device=out.device)
-        # Without the size of its result, the device would have to tell it to the host in every step.
-        row = torch.repeat_interleave(rows, lengths, output_size=n_stored)
-        # The entries of a row follow each other from its first one.
-        before = lengths.cumsum(0) - lengths
-        entry = torch.arange(n_stored, device=out.device) + (first - before)[row]
-        # Entries that are stored twice add up, as they do in SciPy.
-        out.zero_().index_put_((row, columns[entry].long()), values[entry], accumulate=True)
+        for index in parts:
+            rows = out[: len(index)]
+            on_host = rows if self.device.type == "cpu" else torch.empty(rows.shape)
+            _gather(self.matrix, index, on_host.numpy())
+            rows.copy_(on_host)  # does nothing where both are the same
+            yield rows.sub_(self._mean).div_(self._scale)
 
 
 def _gather(matrix: Matrix, index: np.ndarray, out: np.ndarray) -> None:
