@@ -7,9 +7,9 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-# A Laplacian with at most this share of entries multiplies as a sparse matrix, on devices that have them.
+# On a processor, a Laplacian with at most this share of entries multiplies as a sparse matrix. On a GPU the dense
+# product is faster, except for thousands of neurons and of cells at once.
 _SPARSE_UP_TO = 0.1
-_WITH_SPARSE = ("cpu", "cuda")
 
 
 class LaplacianProduct(nn.Module):
@@ -25,14 +25,13 @@ class LaplacianProduct(nn.Module):
             np.fill_diagonal(dense, 0)
         # It follows from the graph, so it is not part of the saved state.
         self.register_buffer("matrix", torch.as_tensor(dense, dtype=torch.float32), persistent=False)
-        # Found on the host: on a GPU a search for the entries would stop the step until their number has come back.
         few = np.count_nonzero(dense) <= _SPARSE_UP_TO * dense.size
         self._entries = torch.as_tensor(dense, dtype=torch.float32, device="cpu").to_sparse() if few else None
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return rows @ L."""
-        # `torch.compile` takes no sparse matrices.
-        if torch.compiler.is_compiling() or self._entries is None or rows.device.type not in _WITH_SPARSE:
+        # `torch.compile`, to which users may give a network of their own, takes no sparse matrices.
+        if torch.compiler.is_compiling() or self._entries is None or rows.device.type != "cpu":
             return rows @ self.matrix
-        self._entries = self._entries.to(device=rows.device, dtype=rows.dtype)  # once, where the penalty has moved
+        self._entries = self._entries.to(dtype=rows.dtype)  # once, where the penalty is of doubles
         return (self._entries @ rows.t().contiguous()).t()
