@@ -25,6 +25,8 @@ from scgsr._checks import log
 _PATIENCE = timedelta(minutes=10)
 # So long a rank that has lost another one waits for the reasons of all.
 _PATIENCE_FOR_REASONS = timedelta(seconds=5)
+# How NCCL says so.
+_ON_ONE_GPU = "Duplicate GPU detected"
 _LAUNCHED_WITH = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 # Counts the groups of this process: in the store, where ranks look for each other, the addresses of the last one stay.
 _number = itertools.count()
@@ -161,6 +163,12 @@ def answered() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if _ON_ONE_GPU in str(error):
+            msg = (
+                "Several processes compute on the same GPU, which they cannot; start as many as there are GPUs "
+                "(`--nproc_per_node`), or give `device`='cpu'."
+            )
+            raise ValueError(msg) from error
         raise LostError(_in_short(error)) from error
 
 
