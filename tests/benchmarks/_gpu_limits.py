@@ -10,9 +10,11 @@ In plain words, for a step on a batch:
   matrix and its column), written as a batch, and read by the first layer, for the gradient of its weights, and by the
   loss. What each layer gives is written and read once, and so is its gradient. Each weight is read forward and
   backward, its gradient written and read, and Adam reads and writes the weight and two moments: ten times 4 bytes.
-- **Launches.** How often the host hands the device something to do, as counted while steps run.
+- **Launches.** How often the host hands the device something to do, as counted while steps run. A captured step is one
+  launch for the host; then the device itself begins one kernel after the other, each in the time that one of a captured
+  row of kernels takes that do nothing.
 
-No step can be faster than the longest of the three times that follow from the rates. The limit is low, not tight.
+No step can be faster than the longest of the four times that follow from the rates. The limit is low, not tight.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class Rates:
     operations: float  # of products of float32 matrices, per second
     bytes: float  # read and written in a copy, per second
     launch: float  # seconds from one launch of an operation that does nothing to the next
+    kernel: float  # the same of such operations that were captured and are replayed
 
 
 def wait(device: torch.device) -> None:
@@ -68,11 +71,22 @@ def rates(device: torch.device, *, quick: bool) -> Rates:
     left, right, product = (torch.ones(side, side, device=device) for _ in range(3))
     source, target = (torch.ones(n, device=device) for _ in range(2))
     number = torch.zeros(1, device=device)
+    launch = seconds(number.zero_, device, times=_EMPTY)
     return Rates(
         operations=2 * side**3 / seconds(lambda: torch.mm(left, right, out=product), device),
         bytes=8 * n / seconds(lambda: target.copy_(source), device),
-        launch=seconds(number.zero_, device, times=_EMPTY),
+        launch=launch,
+        kernel=seconds(_captured(number.zero_, _EMPTY), device) / _EMPTY if device.type == "cuda" else launch,
     )
+
+
+def _captured(run: Callable[[], object], times: int) -> Callable[[], object]:
+    """Return what replays so many runs in a row that were captured."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(times):
+            run()
+    return graph.replay
 
 
 def operations(network: Autoencoder, n_cells: float, n_entries: int) -> float:
@@ -90,12 +104,15 @@ def n_bytes(network: Autoencoder, n_cells: float, stored: float) -> float:
     return n_cells * (stored + 4 * 4 * network.config.n_features + 4 * 4 * given) + 10 * 4 * weights
 
 
-def least_seconds(rate: Rates, n_operations: float, moved: float, launches: float) -> tuple[float, str]:
+def least_seconds(
+    rate: Rates, n_operations: float, moved: float, *, launches: float, kernels: float
+) -> tuple[float, str]:
     """Return the shortest time of a step, and what sets it."""
     times = {
         "operations": n_operations / rate.operations,
         "bytes": moved / rate.bytes,
         "launches": launches * rate.launch,
+        "kernels": kernels * rate.kernel,
     }
     longest = max(times, key=times.__getitem__)
     return times[longest], longest

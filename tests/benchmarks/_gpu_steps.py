@@ -19,14 +19,13 @@ from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._random import torch_generator
 from scgsr._train._regularizer import Regularizer
 from scgsr._train._step import Stepper
-from scgsr._values import Batches, Minibatch, n_batches
+from scgsr._values import Batches, Minibatch
 
 SHEET = graphs.grid(10)
-STEPS = ("plain", "compiled", "captured")
-# A round of training sees so many cells.
+# A round of training sees so many cells at most.
 _ROUND = 50_000
-# Steps until memory is there, code compiled, steps captured, of both sizes of batches.
-_WARM_UP = 12
+# Steps until memory is there and steps are captured.
+_WARM_UP = 6
 # Operations that only look at memory in another way, or ask for some: nothing is launched.
 _WITHOUT_LAUNCH = (
     *("view", "t.", "transpose", "permute", "expand", "detach", "alias", "empty", "new_empty", "select", "slice"),
@@ -77,9 +76,8 @@ class Training:
         self.batches = Batches(matrix, np.zeros(n_features), np.ones(n_features), device)
         self.stored = matrix.nnz * 8 / n_cells if sparse.issparse(matrix) else 4 * n_features
         self.n_entries = int((SHEET.laplacian() != 0).sum())
-        self.device, self.batch_size, self.kind = device, batch_size, step
-        n_round = min(n_cells, _ROUND)
-        self.cells_a_step = n_round / n_batches(n_round, batch_size)
+        self.device, self.batch_size = device, batch_size
+        self.n_round = min(n_cells, _ROUND) // batch_size * batch_size  # all batches are of one size
         config = AutoencoderConfig(n_features=n_features, hidden=256, threshold=0.5, noise=0.25, diffusion=0)
         self.network = Autoencoder.initialised(config, SHEET, 0).train().to(device)
         regularizer = Regularizer(SHEET, {"correlation": 1.0}, "combinatorial").to(device)
@@ -92,13 +90,13 @@ class Training:
 
     def _shuffled(self) -> Iterator[Minibatch]:
         rng = np.random.default_rng(0)
-        index = np.sort(rng.permutation(self.batches.shape[0])[:_ROUND])
+        index = np.sort(rng.permutation(self.batches.shape[0])[: self.n_round])
         while True:
             yield from self.batches.shuffled(index, self.batch_size, rng)
 
     def step(self) -> None:
         """Take the next batch and one step on it, as an epoch does."""
-        self.sums += torch.stack(self.stepper.step(next(self._minibatches), self.noise_rng))
+        self.sums += self.stepper.step(next(self._minibatches), self.noise_rng)
 
     def warm_up(self) -> None:
         """Take the steps that are unlike all later ones."""
@@ -128,15 +126,15 @@ class Training:
         """Return what a step launches, runs on the device, and how often it waits; None for what cannot be seen."""
         if self.device.type == "cuda":
             waits = _waits(self, n_steps)
-            launches, kernels = _profiled(self, n_steps)
+            launches, kernels, busy, copies = _profiled(self, n_steps)
             if kernels:
-                return {"launches": launches / n_steps, "kernels": kernels / n_steps, "waits": waits / n_steps}
-        if self.kind == "compiled":  # nothing may look on
-            return {"launches": None, "kernels": None, "waits": None}
+                found = {"launches": launches, "kernels": kernels, "busy, us": busy, "copies from the host": copies}
+                return {what: number / n_steps for what, number in {**found, "waits": waits}.items()}
+        unseen = {"kernels": None, "busy, us": None, "copies from the host": None}
         with Operations() as seen:
             for _ in range(n_steps):
                 self.step()
-        return {"launches": seen.launches / n_steps, "kernels": None, "waits": seen.reads / n_steps}
+        return {"launches": seen.launches / n_steps, **unseen, "waits": seen.reads / n_steps}
 
 
 class Operations(TorchDispatchMode):
@@ -166,8 +164,11 @@ def _waits(training: Training, n_steps: int) -> int:
     return sum("synchroniz" in str(warning.message) for warning in told)
 
 
-def _profiled(training: Training, n_steps: int) -> tuple[int, int]:
-    """Return how many launches and how many kernels so many steps have; no kernels where the profiler sees none."""
+def _profiled(training: Training, n_steps: int) -> tuple[int, int, float, int]:
+    """Return launches, kernels, microseconds in which kernels run, and copies from the host of so many steps.
+
+    Copies to the device and within it count as kernels too. Where the profiler is blind there are none.
+    """
     from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
 
@@ -177,4 +178,6 @@ def _profiled(training: Training, n_steps: int) -> tuple[int, int]:
         wait(training.device)
     events = list(profiled.events())
     launches = sum(any(name in event.name for name in _LAUNCHES) for event in events)
-    return launches, sum(event.device_type == DeviceType.CUDA for event in events)
+    on_device = [event for event in events if event.device_type == DeviceType.CUDA]
+    busy = sum(event.time_range.elapsed_us() for event in on_device)
+    return launches, len(on_device), busy, sum("HtoD" in event.name for event in on_device)
