@@ -16,7 +16,7 @@ from scgsr._checks import about, log
 
 PRECISIONS = ("tf32", "bf16")
 # How the steps of training are carried out: `scgsr._train._execution` says what each of these means.
-STEPS = ("plain", "compiled", "captured")
+STEPS = ("plain", "captured")
 # Data may take this share of the memory that is free on a device.
 _SHARE_OF_FREE = 0.5
 # No host has more memory, also where the system does not tell how much there is.
@@ -70,11 +70,12 @@ def check_precision(precision: str | None, device: torch.device) -> str | None:
     return precision
 
 
-def check_step(step: str, device: torch.device) -> str:
-    """Return how steps are carried out, if the device can do so."""
-    _checks.one_of("step", step, STEPS)
+def check_step(step: str | None, device: torch.device) -> str | None:
+    """Return how steps are carried out, if the device can do so; None: as is best there."""
+    if step is not None:
+        _checks.one_of("step", step, STEPS)
     if step == "captured" and device.type != "cuda":
-        msg = f"`step`='captured' is for CUDA devices, and this is {device.type}; leave it out, or take 'compiled'."
+        msg = f"`step`='captured' is for CUDA devices, and this is {device.type}; leave it out."
         raise about("step", ValueError(msg))
     return step
 

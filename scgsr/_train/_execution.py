@@ -1,8 +1,8 @@
-"""How losses and their gradient are computed: operation by operation, compiled, or captured once on a GPU and replayed.
+"""How losses and their gradient are computed: operation by operation, or captured once on a GPU and replayed.
 
-A step on few features is some 75 small operations, so that on a GPU their launches set the pace. `Compiled` lets the
-compiler of torch join operations. `Captured` records what the device does from a batch to the gradient; to replay that
-is one launch. Both do what `Plain` does, and fall back on it.
+A step on few features is some 130 small operations, so that on a GPU their launches set the pace. `Captured` records
+what the device does from a batch to the gradient; to replay that is one launch. It does what `Plain` does, and falls
+back on it. What `torch.compile` made of a step was less than 1.3 times as fast, and compiling takes half a minute.
 
 What depends on more than the batch stays outside of what is captured. Which cells are in a batch, the refresh of a
 learned graph and whether to stop are decided on the host. The smoothness is a tensor that is filled anew for each step.
@@ -28,79 +28,70 @@ _WARM_UP = 3
 # Batches of an epoch differ by one cell in size, and those of parts of a file a little more; others are plain.
 _MOST_SIZES = 4
 
-Parts: TypeAlias = tuple[Tensor, Tensor]
-# From features, origins and noise to the two parts of the objective.
-Objective: TypeAlias = Callable[[Tensor, Tensor | None, Tensor | None], Parts]
-# Leaves the gradient of an objective on a batch in the weights, and returns its parts.
-Backward: TypeAlias = Callable[[Objective, Minibatch, torch.Generator], Parts]
+# Leaves the gradient of the objective on a batch in the weights, and returns the losses, (2,).
+Backward: TypeAlias = Callable[[Minibatch, torch.Generator], Tensor]
 
 
-def execution(step: str, objective: Objective, backward: Backward, weights: Iterable[nn.Parameter]) -> Plain:
-    """Return what computes gradients in this way; `step` is checked by :func:`scgsr._device.check_step`."""
-    if step != "plain" and _ranks.how_many() > 1:
-        msg = f"`step`={step!r} is for one process, and {_ranks.how_many()} fit together here; leave it out."
+def chosen(step: str | None, device: torch.device) -> str:
+    """Return how steps are carried out on a device; None: captured where that can be, which is faster.
+
+    `step` is checked by :func:`scgsr._device.check_step`.
+    """
+    together = _ranks.how_many()
+    if step == "captured" and together > 1:
+        msg = f"`step`='captured' is for one process, and {together} fit together here; leave it out."
         raise about("step", ValueError(msg))
-    if step == "compiled":
-        return Compiled(objective, backward)
-    return Captured(objective, backward, weights) if step == "captured" else Plain(objective, backward)
+    return step or ("captured" if device.type == "cuda" and together == 1 else "plain")
+
+
+def execution(step: str, backward: Backward, weights: Iterable[nn.Parameter]) -> Plain:
+    """Return what computes gradients in this way."""
+    return Captured(backward, list(weights)) if step == "captured" else Plain(backward)
 
 
 class Plain:
     """Operation by operation."""
 
-    def __init__(self, objective: Objective, backward: Backward) -> None:
-        self.objective, self.backward = objective, backward
+    def __init__(self, backward: Backward) -> None:
+        self.backward = backward
         self.recordings: dict[int, _Recording] = {}  # by the number of cells; plain steps make none
 
-    def __call__(self, batch: Minibatch, noise_rng: torch.Generator) -> Parts:
-        """Leave the gradient on a batch in the weights, and return the parts of the objective, until the next step."""
-        return self.backward(self.objective, batch, noise_rng)
+    def __call__(self, batch: Minibatch, noise_rng: torch.Generator) -> Tensor:
+        """Leave the gradient on a batch in the weights, and return the losses, (2,), valid until the next step."""
+        return self.backward(batch, noise_rng)
 
     def forget(self) -> None:
         """Drop all recordings, as another neuron graph takes the place of the one whose matrices they read."""
         self.recordings.clear()
 
 
-class Compiled(Plain):
-    """The losses and their gradients compiled."""
-
-    def __init__(self, objective: Objective, backward: Backward) -> None:
-        super().__init__(self._joined, backward)
-        self._plain, self._works = objective, True
-        self._compiled: Objective | None = None
-
-    def _joined(self, features: Tensor, origins: Tensor | None, noise: Tensor | None) -> Parts:
-        if self._works:
-            try:
-                if self._compiled is None:  # which fails at once on a Python that is too new
-                    self._compiled = torch.compile(self._plain, fullgraph=True)
-                return self._compiled(features, origins, noise)
-            except torch.OutOfMemoryError:
-                raise
-            except (RuntimeError, ImportError, OSError) as error:  # an error of the step itself comes again
-                self._works = False
-                _tell_of_plain_steps("compiled", error)
-        return self._plain(features, origins, noise)
-
-
 class Captured(Plain):
     """Recorded as a CUDA graph with memory of its own, into which each batch is copied; the noise is drawn inside."""
 
-    def __init__(self, objective: Objective, backward: Backward, weights: Iterable[nn.Parameter]) -> None:
-        super().__init__(objective, backward)
-        self._weights = list(weights)
-        self._recorder = Recorder(self._weights[0].device)
+    def __init__(self, backward: Backward, weights: list[nn.Parameter]) -> None:
+        super().__init__(backward)
+        self._weights = weights
+        self._recorder = Recorder(weights[0].device)
         self._n_plain: dict[int, int] = {}
+        self._last: _Recording | None = None  # whose gradients are those of the weights
         self._works = True
 
-    def __call__(self, batch: Minibatch, noise_rng: torch.Generator) -> Parts:
-        """Leave the gradient on a batch in the weights, and return the parts of the objective, until the next step."""
+    def __call__(self, batch: Minibatch, noise_rng: torch.Generator) -> Tensor:
+        """Leave the gradient on a batch in the weights, and return the losses, (2,), valid until the next step."""
         n_cells = len(batch.features)
         if n_cells not in self.recordings and self._is_due(n_cells):
             self._record(batch, noise_rng)
-        if n_cells in self.recordings:
-            return self.recordings[n_cells].replay_on(batch, self._weights)
-        return self._recorder.beside(lambda: self.backward(self.objective, batch, noise_rng))
+        last, self._last = self._last, self.recordings.get(n_cells)
+        if self._last is None:
+            return self._recorder.beside(lambda: self.backward(batch, noise_rng))
+        if self._last is not last:
+            self._last.give_gradients(self._weights)
+        return self._last.replay_on(batch)
+
+    def forget(self) -> None:
+        """Drop all recordings, as another neuron graph takes the place of the one whose matrices they read."""
+        super().forget()
+        self._last = None
 
     def _is_due(self, n_cells: int) -> bool:
         """Whether a step on so many cells is to be recorded, after some that are plain."""
@@ -110,15 +101,17 @@ class Captured(Plain):
         return self._n_plain[n_cells] > _WARM_UP
 
     def _record(self, batch: Minibatch, noise_rng: torch.Generator) -> None:
-        own = Minibatch(batch.features.clone(), None if batch.origins is None else batch.origins.clone())
+        # The memory of this batch is that of most others: features need not be copied then.
+        own = batch._replace(origins=None if batch.origins is None else batch.origins.clone())
         try:
-            replay, parts = self._recorder.record(lambda: self.backward(self.objective, own, noise_rng), noise_rng)
+            replay, losses = self._recorder.record(lambda: self.backward(own, noise_rng), noise_rng)
         except RuntimeError as error:
             self._works = False
-            _tell_of_plain_steps("captured", error)
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            log.warning("`step`='captured' does not work here, steps are plain: %s", reason)
             return
         gradients = [weight.grad for weight in self._weights]
-        self.recordings[len(own.features)] = _Recording(own=own, replay=replay, parts=parts, gradients=gradients)
+        self.recordings[len(own.features)] = _Recording(own=own, replay=replay, losses=losses, gradients=gradients)
 
 
 class Recorder:
@@ -127,22 +120,22 @@ class Recorder:
     def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device)
 
-    def beside(self, run: Callable[[], Parts]) -> Parts:
+    def beside(self, run: Callable[[], Tensor]) -> Tensor:
         """Run on the stream that will be recorded: memory that lasts is made for it."""
         here = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(here)
         with torch.cuda.stream(self._stream):
-            parts = run()
+            losses = run()
         here.wait_stream(self._stream)
-        return parts
+        return losses
 
-    def record(self, run: Callable[[], Parts], rng: torch.Generator) -> tuple[Callable[[], object], Parts]:
+    def record(self, run: Callable[[], Tensor], rng: torch.Generator) -> tuple[Callable[[], object], Tensor]:
         """Return what runs it again, and where it leaves its results; nothing is computed yet, and `rng` stays."""
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(rng)
         with torch.cuda.graph(graph, stream=self._stream):
-            parts = run()
-        return graph.replay, parts
+            losses = run()
+        return graph.replay, losses
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -151,19 +144,18 @@ class _Recording:
 
     own: Minibatch  # what it reads
     replay: Callable[[], object]
-    parts: Parts  # what it writes, as the next
+    losses: Tensor  # what it writes, as the next
     gradients: list[Tensor | None]
 
-    def replay_on(self, batch: Minibatch, weights: list[nn.Parameter]) -> Parts:
-        for own, given in ((self.own.features, batch.features), (self.own.origins, batch.origins)):
-            if own is not None and given is not None:  # both are, or none
-                own.copy_(given)
-        self.replay()
+    def give_gradients(self, weights: list[nn.Parameter]) -> None:
+        """Let the gradients of the weights be those that it writes."""
         for weight, gradient in zip(weights, self.gradients, strict=True):
             weight.grad = gradient
-        return self.parts
 
-
-def _tell_of_plain_steps(step: str, error: Exception) -> None:
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    log.warning("`step`=%r does not work here, steps are plain: %s", step, reason)
+    def replay_on(self, batch: Minibatch) -> Tensor:
+        """Compute losses and gradients of a batch."""
+        for own, given in ((self.own.features, batch.features), (self.own.origins, batch.origins)):
+            if own is not None and given is not None and own.data_ptr() != given.data_ptr():  # both are, or none
+                own.copy_(given)
+        self.replay()
+        return self.losses

@@ -67,7 +67,7 @@ def learn(
     seed: int,
     device: torch.device,
     source: Mapping[str, Any],
-    step: str = "plain",
+    step: str | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Learned:
@@ -92,7 +92,7 @@ def learn(
     source
         Which values of the user's object the view holds; recorded among the parameters.
     step
-        How steps are carried out.
+        How steps are carried out; None: as is fastest on the device.
     checkpoint
         Folder for the state after each epoch, from which an interrupted fit resumes.
     progress

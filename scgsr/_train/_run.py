@@ -182,7 +182,7 @@ class Run:
         for batch in self._batches(epoch):
             if learner is not None and learner.is_due(self.stepper.n_done):
                 self._refresh(learner, epoch)
-            sums += torch.stack(self.stepper.step(batch, self.noise_rng))
+            sums += self.stepper.step(batch, self.noise_rng)
             n_steps += 1
             if learner is not None and learner.is_over(self.stepper.n_done):
                 break

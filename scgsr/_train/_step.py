@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from scgsr import _device, _ranks
 from scgsr._model import Autoencoder
 from scgsr._train._config import TrainConfig, value_at
-from scgsr._train._execution import Objective, execution
+from scgsr._train._execution import execution
 from scgsr._train._losses import left_out, squared_error
 from scgsr._train._regularizer import Regularizer
 from scgsr._values import Minibatch
 
 # Devices on which one kernel updates all weights.
 _WITH_FUSED_ADAM = ("cpu", "cuda")
-
-
-class Losses(NamedTuple):
-    """The parts of the objective, reconstruction + smoothness * penalty, each a scalar tensor without a gradient.
-
-    They are valid until the next step.
-    """
-
-    reconstruction: Tensor
-    penalty: Tensor
 
 
 class Stepper:
@@ -36,7 +24,12 @@ class Stepper:
     """
 
     def __init__(
-        self, network: Autoencoder, regularizer: Regularizer, config: TrainConfig, n_steps: int, step: str = "plain"
+        self,
+        network: Autoencoder,
+        regularizer: Regularizer,
+        config: TrainConfig,
+        n_steps: int,
+        step: str = "plain",
     ) -> None:
         self.network, self.regularizer, self.config, self.n_steps = network, regularizer, config, n_steps
         self.optimiser = torch.optim.Adam(
@@ -48,14 +41,19 @@ class Stepper:
         self.n_done = 0
         # What the losses are multiplied by: 1 and the smoothness, a tensor that a captured step reads anew.
         self._weights = torch.ones((), device=network.device), torch.ones((), device=network.device)
-        self._execution = execution(step, self.losses, self._backward, network.parameters())
+        self._smoothness = 1.0  # what is in the second
+        self._execution = execution(step, self._backward, network.parameters())
 
-    def step(self, batch: Minibatch, noise_rng: torch.Generator) -> Losses:
-        """Update the weights by a batch, and return the losses before the update.
+    def step(self, batch: Minibatch, noise_rng: torch.Generator) -> Tensor:
+        """Update the weights by a batch; return reconstruction error and penalty before the update, (2,).
 
-        Of several ranks each gives its own rows of the batch; the losses are those of the whole batch.
+        They are valid until the next step. Of several ranks each gives its own rows of the batch; the losses are those
+        of the whole batch.
         """
-        self._weights[1].fill_(self.config.smoothness_at(self.n_done, self.n_steps))
+        smoothness = self.config.smoothness_at(self.n_done, self.n_steps)
+        if smoothness != self._smoothness:  # as it is from half-way on
+            self._weights[1].fill_(smoothness)
+            self._smoothness = smoothness
         try:
             losses = self._execution(batch, noise_rng)
         except torch.OutOfMemoryError as error:
@@ -64,7 +62,7 @@ class Stepper:
         self.optimiser.step()
         self.schedule.step()
         self.n_done += 1
-        return Losses(*losses)
+        return losses
 
     def graph_has_changed(self) -> None:
         """Forget what was captured with the neuron graph that was there."""
@@ -85,11 +83,11 @@ class Stepper:
             error = error + left_out(features, inputs)
         return error, penalty
 
-    def _backward(self, losses: Objective, batch: Minibatch, noise_rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Leave the gradient in the weights, and return the losses; all that this reads are tensors."""
+    def _backward(self, batch: Minibatch, noise_rng: torch.Generator) -> Tensor:
+        """Leave the gradient in the weights, and return the losses, (2,); all that this reads are tensors."""
         self.optimiser.zero_grad()
         with _ranks.one_batch(len(batch.features), batch.places):
             noise = self.network.noise(len(batch.features), noise_rng)
-            reconstruction, penalty = losses(batch.features, batch.origins, noise)
-            torch.autograd.backward((reconstruction, penalty), self._weights)
-        return reconstruction.detach(), penalty.detach()
+            losses = self.losses(batch.features, batch.origins, noise)
+            torch.autograd.backward(losses, self._weights)
+        return torch.stack([loss.detach() for loss in losses])

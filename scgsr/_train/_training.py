@@ -17,6 +17,7 @@ from scgsr._model import Autoencoder, AutoencoderConfig, PrincipalFront
 from scgsr._train import _start
 from scgsr._train._checkpoint import Checkpoint
 from scgsr._train._config import TrainConfig
+from scgsr._train._execution import chosen
 from scgsr._train._graph_learner import GraphLearner
 from scgsr._train._rounds import CELLS_A_ROUND, Rounds, Weigh, sample
 from scgsr._train._run import Run, edgeless
@@ -49,7 +50,7 @@ def train(
     config: TrainConfig,
     *,
     seed: int,
-    step: str = "plain",
+    step: str | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Trained:
@@ -66,13 +67,13 @@ def train(
     seed
         Seed of the weights, the split, the order of the cells and the noise.
     step
-        How steps are carried out.
+        How steps are carried out; None: as is fastest on the device.
     checkpoint
         Folder for the state after each epoch.
     progress
         Show a progress bar; None: only in a terminal.
     """
-    settings = _settings(cells, graph, network_config, config, seed)
+    settings, step = _settings(cells, graph, network_config, config, seed), chosen(step, cells.device)
     init_seed, split_seed, order_seed, noise_seed, balance_seed, rounds_seed = _random.spawn(seed, 6)
     split_rng, sample_rng = _random.generator(split_seed), _random.generator(rounds_seed)
     training, held_out = split(cells.shape[0], config.validation_fraction, cells.together, split_rng)

@@ -56,7 +56,7 @@ def fit(
     rng: Rng = 0,
     device: str | torch.device | None = None,
     precision: str | None = None,
-    step: str = "plain",
+    step: str | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
     key_added: str = DEFAULT_KEY,
@@ -163,11 +163,10 @@ def fit(
         features on processors that have the format. ``"tf32"`` lets a CUDA device round products to TF32. Both change
         the results a little; activations are always computed in float32.
     step
-        How steps of training are carried out. ``"plain"``: operation by operation. ``"compiled"``: by `torch.compile`,
-        which takes about a minute first, and a C++ compiler on a CPU. ``"captured"``: on a CUDA device a step is
-        recorded once and replayed as a whole, which spares the start of its many small operations. Results agree up to
-        rounding. Where compiling or recording fails, a warning says why, and steps are plain. Several processes
-        together can only take plain steps.
+        How steps of training are carried out. ``"plain"``: operation by operation. ``"captured"``, for CUDA devices: a
+        step is recorded once and replayed as a whole, which spares the start of its many small operations; results
+        agree up to rounding, and where recording fails, a warning says why, and steps are plain. None: captured on a
+        CUDA device, unless several processes fit together, which can only take plain steps.
     checkpoint
         Folder to which the state is written after each epoch. The same call with the same cells resumes an interrupted
         fit after the last complete epoch and gives a bit-identical result on the same machine (see `rng`).

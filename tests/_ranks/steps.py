@@ -100,7 +100,7 @@ def trained(own, *, seed=0, penalty="correlation", laplacian="combinatorial", ex
             model.layer.set_graph(OTHER_GRAPH)
             regularizer.set_graph(OTHER_GRAPH)
         batch = Minibatch(features[own].to(dtype), None if codes is None else codes[own])
-        losses.append(torch.stack(stepper.step(batch, noise)))
+        losses.append(stepper.step(batch, noise).clone())
     return model, regularizer, torch.stack(losses)
 
 

@@ -1,9 +1,8 @@
-"""Steps that are compiled or captured come to what plain ones come to; where they cannot, steps are plain."""
+"""Steps that are captured come to what plain ones come to; where they cannot be, steps are plain."""
 
 from __future__ import annotations
 
 import copy
-import functools
 import logging
 from contextlib import contextmanager
 
@@ -40,8 +39,6 @@ PENALTIES = [
     {"spectrum": 1.0, "weight_cosine": 1.0},
     {"rayleigh": 1.0, "l2": 0.1, "batch_mean": 1.0},
 ]
-# The compiler of torch makes warnings of its own.
-COMPILING = pytest.mark.filterwarnings("ignore")
 NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
@@ -79,8 +76,8 @@ def trained(step, sizes=SIZES, device="cpu"):
     noise_rng, losses = torch_generator(1, device), []
     for seed, n in enumerate(sizes):
         batch = cells(n, seed, device)
-        parts = step.step(batch if told else batch._replace(origins=None), noise_rng)
-        losses.append(torch.stack(parts))  # which are valid until the next step
+        found = step.step(batch if told else batch._replace(origins=None), noise_rng)
+        losses.append(found.clone())  # which are valid until the next step
     state = {**step.network.state_dict(), **step.regularizer.state_dict(prefix="penalty.")}
     return {"losses": torch.stack(losses), **{name: value.clone() for name, value in state.items()}}
 
@@ -91,74 +88,6 @@ def assert_close(found, expected, tolerance=1e-6):
     for name, value in expected.items():
         largest = float(value.abs().max()) + 1e-6
         torch.testing.assert_close(found[name], value, rtol=0, atol=tolerance * max(1.0, largest), msg=name)
-
-
-# --- Compiled ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def quickly(monkeypatch):
-    """Compile as far as the operations, without the compiler of C++."""
-    torch.compiler.reset()
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
-    yield
-    torch.compiler.reset()
-
-
-@COMPILING
-@pytest.mark.parametrize("network", [{}, {"atoms": graphs.Atoms()}, {"n_components": 4}, {"origins": ORIGINS}], ids=str)
-def test_compiled_steps_of_any_network_are_the_plain_ones(network, quickly):
-    step = stepper("compiled", **network)
-    assert_close(trained(step, [40, 40, 40]), trained(stepper(**network), [40, 40, 40]))
-    assert step._execution._works
-
-
-@COMPILING
-@pytest.mark.parametrize("penalty", PENALTIES[1:], ids=str)
-def test_compiled_steps_of_any_penalty_are_the_plain_ones(penalty, quickly):
-    step, plain = (stepper(kind, penalty=penalty) for kind in ("compiled", "plain"))
-    assert_close(trained(step, [40, 40, 40]), trained(plain, [40, 40, 40]))
-    assert step._execution._works
-
-
-@COMPILING
-def test_compiled_steps_of_any_size_and_precision(quickly):
-    step, plain = (stepper(kind, precision="bf16") for kind in ("compiled", "plain"))
-    assert_close(trained(step, SIZES[:4]), trained(plain, SIZES[:4]), 1e-2)  # a last bit of bfloat16
-    assert step._execution._works
-
-
-@COMPILING
-@pytest.mark.slow
-def test_what_the_compiler_makes_of_steps(caplog):
-    """With the compiler that users have: of C++ on a CPU."""
-    with caplog.at_level(logging.WARNING, logger="scgsr"):
-        found = trained(stepper("compiled"), SIZES[:6])
-    if "plain" in caplog.text:
-        pytest.skip(f"nothing can be compiled here: {caplog.text.strip()}")
-    assert_close(found, trained(stepper(), SIZES[:6]))
-    torch.compiler.reset()
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-@pytest.mark.parametrize("error", [RuntimeError("no compiler\nat all"), ImportError("no compiler"), OSError()])
-def test_what_cannot_be_compiled_is_plain_to_the_bit_and_said_once(error, at_once, monkeypatch, caplog):
-    def fails(*_, **__):
-        raise error
-
-    monkeypatch.setattr(torch, "compile", fails if at_once else lambda objective, **_: fails)
-    with caplog.at_level(logging.WARNING, logger="scgsr"):
-        found = trained(stepper("compiled"))
-    assert_close(found, trained(stepper()), 0.0)
-    reason = str(error).split("\n")[0] or "OSError"
-    assert caplog.messages == [f"`step`='compiled' does not work here, steps are plain: {reason}"]
-
-
-def test_an_error_of_the_step_itself_is_raised(monkeypatch):
-    monkeypatch.setattr(torch, "compile", lambda objective, **_: objective)
-    step = stepper("compiled")
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        step.step(Minibatch(torch.zeros(40, 3)), torch_generator(0))
 
 
 # --- Captured ---------------------------------------------------------------------------------------------------------
@@ -206,8 +135,8 @@ class OnTape:
     def record(self, run, rng):
         self.n_recorded += 1
         with self.nothing_computed(rng), Tape() as tape:
-            parts = run()
-        return tape.play, parts
+            losses = run()
+        return tape.play, losses
 
     @contextmanager
     def nothing_computed(self, rng):
@@ -252,19 +181,20 @@ def test_captured_steps_of_any_penalty_are_the_plain_ones(penalty, precision, on
 def test_a_smoothness_that_is_recorded_as_a_number_is_noticed(on_tape):
     """The tests above can fail: what is 1 in plain steps is not where a number stays as it was recorded."""
 
-    def spoilt(step, losses):
-        def objective(*inputs):
+    def spoilt(step):
+        losses = step.losses
+
+        def spoilt_losses(*inputs):
             reconstruction, penalty = losses(*inputs)
             return reconstruction, penalty * (float(step._weights[1]) / step._weights[1])
 
-        step._execution.objective = objective
+        step.losses = spoilt_losses
         return step
 
     step, _ = on_tape()
-    plain = stepper()
-    assert_close(trained(spoilt(plain, plain.losses)), trained(stepper()), 1e-4)
+    assert_close(trained(spoilt(stepper())), trained(stepper()), 1e-4)
     with pytest.raises(AssertionError):
-        assert_close(trained(spoilt(step, step.losses)), trained(stepper()), 1e-4)
+        assert_close(trained(spoilt(step)), trained(stepper()), 1e-4)
 
 
 def test_another_graph_is_captured_anew(on_tape):
@@ -299,11 +229,35 @@ def test_what_cannot_be_captured_is_plain_to_the_bit_and_said_once(on_tape, monk
     assert caplog.messages == ["`step`='captured' does not work here, steps are plain: operation not permitted"]
 
 
-@pytest.mark.parametrize("step", ["compiled", "captured"])
-def test_several_processes_take_plain_steps(step, monkeypatch):
+def test_batches_that_lie_where_the_recorded_one_lay_are_read_there(on_tape, monkeypatch):
+    """As those of a matrix on the device do; others are copied to it."""
+    step, _ = on_tape()
+    memory, copied = torch.empty(40, 7), []
+    copy_ = torch.Tensor.copy_
+    monkeypatch.setattr(torch.Tensor, "copy_", lambda own, given: copied.append(own.data_ptr()) or copy_(own, given))
+    found, noise_rng = [], torch_generator(1)
+    for seed, n in enumerate(SIZES):
+        given = cells(n, seed).features
+        memory[:n] = given
+        batch = Minibatch(memory[:n] if seed != len(SIZES) - 1 else given)
+        copied.clear()
+        found.append(step.step(batch, noise_rng).clone())
+        assert (memory.data_ptr() in copied) == (seed == len(SIZES) - 1), seed
+    torch.testing.assert_close(torch.stack(found), trained(stepper())["losses"])
+
+
+def test_steps_are_captured_on_cuda_unless_another_way_is_asked_for_or_several_processes_fit(monkeypatch):
+    cuda, cpu = torch.device("cuda"), torch.device("cpu")
+    assert [_execution.chosen(None, device) for device in (cuda, cpu, torch.device("mps"))] == [
+        "captured",
+        "plain",
+        "plain",
+    ]
+    assert _execution.chosen("plain", cuda) == "plain"
     monkeypatch.setattr(_ranks, "how_many", lambda: 2)
-    with pytest.raises(ValueError, match=f"`step`='{step}' is for one process, and 2 .*leave it out"):
-        stepper(step)
+    assert [_execution.chosen(step, cuda) for step in (None, "plain")] == ["plain", "plain"]
+    with pytest.raises(ValueError, match=r"`step`='captured' is for one process, and 2 .*leave it out"):
+        _execution.chosen("captured", cuda)
 
 
 # --- On a device ------------------------------------------------------------------------------------------------------
@@ -311,16 +265,14 @@ def test_several_processes_take_plain_steps(step, monkeypatch):
 
 @pytest.mark.gpu
 @NEEDS_CUDA
-@COMPILING
 @pytest.mark.parametrize("precision", [None, "bf16"])
-@pytest.mark.parametrize("kind", ["compiled", "captured"])
 @pytest.mark.parametrize("network", NETWORKS, ids=str)
-def test_on_a_gpu(network, kind, precision):
-    step, plain = (stepper(each, device="cuda", precision=precision, **network) for each in (kind, "plain"))
+def test_on_a_gpu(network, precision):
+    step, plain = (stepper(each, device="cuda", precision=precision, **network) for each in ("captured", "plain"))
     found, expected = (trained(each, device="cuda") for each in (step, plain))
     assert_close(found, expected, 1e-4 if precision is None else 5e-2)
     assert step._execution._works
-    torch.compiler.reset()
+    assert len(step._execution.recordings) == 2
 
 
 @pytest.mark.gpu

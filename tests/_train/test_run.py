@@ -111,8 +111,8 @@ def test_the_losses_of_an_epoch_are_means_over_its_steps(cells, new_run, monkeyp
 
     monkeypatch.setattr(run.stepper, "step", recorded)
     row = run.train_epoch(0)
-    for name, values in zip(("train_reconstruction", "train_penalty"), zip(*losses, strict=True), strict=True):
-        assert row[name] == pytest.approx(float(torch.stack(values).mean()), rel=1e-5)
+    expected = torch.stack(losses).mean(dim=0).tolist()
+    assert [row["train_reconstruction"], row["train_penalty"]] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("threshold", [1.0, None])

@@ -122,10 +122,7 @@ def losses_in_double(step, features):
 def test_steps_lower_the_objective_on_a_batch(settings, penalty):
     step = stepper(**settings, penalty=penalty)
     features = cells(40)
-    objectives = [
-        losses.reconstruction + 0.3 * losses.penalty
-        for losses in (step.step(Minibatch(features), noise()) for _ in range(40))
-    ]
+    objectives = [step.step(Minibatch(features), noise()) @ torch.tensor([1.0, 0.3]) for _ in range(40)]
     assert objectives[-1] < objectives[0]
     assert step.n_done == 40
     assert not objectives[0].requires_grad
@@ -207,7 +204,7 @@ def test_a_step_never_touches_the_host(settings, penalty, precision):
     features = torch.empty(40, 7, device="meta")
     for _ in range(2):
         losses = step.step(Minibatch(features), torch.Generator())
-    assert {value.device.type for value in losses} == {"meta"}
+    assert losses.device.type == "meta"
     assert {parameter.grad.device.type for parameter in step.network.parameters()} == {"meta"}
 
 
@@ -216,4 +213,4 @@ def test_a_value_that_is_read_back_is_noticed():
     step = stepper(device="meta")
     losses = step.step(Minibatch(torch.empty(40, 7, device="meta")), torch.Generator())
     with pytest.raises(RuntimeError, match="meta"):
-        float(losses.reconstruction)
+        float(losses[0])
