@@ -12,14 +12,16 @@ of the newest gradient, that a recording would hold as they were. Batches of eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from scgsr import _ranks
+from scgsr import _random, _ranks
 from scgsr._checks import about, log
 from scgsr._values import Minibatch
 
@@ -61,7 +63,7 @@ class Plain:
         return self.backward(batch, noise_rng)
 
     def forget(self) -> None:
-        """Drop all recordings, as another neuron graph takes the place of the one whose matrices they read."""
+        """Drop all recordings, and their memory."""
         self.recordings.clear()
 
 
@@ -82,6 +84,8 @@ class Captured(Plain):
         if n_cells not in self.recordings and self._is_due(n_cells):
             self._record(batch, noise_rng)
         last, self._last = self._last, self.recordings.get(n_cells)
+        if not self._works:
+            return self.backward(batch, noise_rng)
         if self._last is None:
             return self._recorder.beside(lambda: self.backward(batch, noise_rng))
         if self._last is not last:
@@ -89,7 +93,7 @@ class Captured(Plain):
         return self._last.replay_on(batch)
 
     def forget(self) -> None:
-        """Drop all recordings, as another neuron graph takes the place of the one whose matrices they read."""
+        """Drop all recordings, and their memory."""
         super().forget()
         self._last = None
 
@@ -107,6 +111,7 @@ class Captured(Plain):
             replay, losses = self._recorder.record(lambda: self.backward(own, noise_rng), noise_rng)
         except RuntimeError as error:
             self._works = False
+            self.forget()
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             log.warning("`step`='captured' does not work here, steps are plain: %s", reason)
             return
@@ -131,11 +136,30 @@ class Recorder:
 
     def record(self, run: Callable[[], Tensor], rng: torch.Generator) -> tuple[Callable[[], object], Tensor]:
         """Return what runs it again, and where it leaves its results; nothing is computed yet, and `rng` stays."""
-        graph = torch.cuda.CUDAGraph()
+        graph, here, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._stream.device), rng.get_state()
         graph.register_generator_state(rng)
-        with torch.cuda.graph(graph, stream=self._stream):
-            losses = run()
+        try:
+            with _without_garbage_collection(), torch.cuda.graph(graph, stream=self._stream):
+                losses = run()
+        except RuntimeError:  # torch leaves the stream in use, and the generator as one that is being recorded
+            torch.cuda.set_stream(here)
+            fresh = _random.torch_generator(0, rng.device)
+            fresh.set_state(before)
+            rng.graphsafe_set_state(fresh.graphsafe_get_state())
+            raise
         return graph.replay, losses
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Let no garbage be collected: a recording of an earlier fit among it would spoil the one that is made now."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

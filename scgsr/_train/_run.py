@@ -135,7 +135,7 @@ class Run:
         self.graph = graph
         self.network.layer.set_graph(graph)
         self.regularizer.set_graph(graph)
-        self.stepper.graph_has_changed()
+        self.stepper.forget_captured()
 
     def fit(self, checkpoint: Checkpoint | None, progress: bool | None) -> None:
         """Train for the epochs that are left, or fewer if the objective stops improving; keep the best network."""
@@ -144,14 +144,17 @@ class Run:
         _ranks.take_first(self.network.state_dict().values())
         disable = True if not _ranks.is_first() else None if progress is None else not progress
         n_done = self.n_epochs if self.stopped else len(self.history)
-        for epoch in trange(n_done, self.n_epochs, desc="scgsr", unit="epoch", disable=disable, leave=False):
-            row = {"epoch": epoch, **self.train_epoch(epoch), **self.validate()}
-            self.history.append(row)
-            self.stopped = self._is_over(row)
-            if checkpoint is not None:
-                _ranks.on_first(lambda: checkpoint.write(self.state()))
-            if self.stopped:
-                break
+        try:
+            for epoch in trange(n_done, self.n_epochs, desc="scgsr", unit="epoch", disable=disable, leave=False):
+                row = {"epoch": epoch, **self.train_epoch(epoch), **self.validate()}
+                self.history.append(row)
+                self.stopped = self._is_over(row)
+                if checkpoint is not None:
+                    _ranks.on_first(lambda: checkpoint.write(self.state()))
+                if self.stopped:
+                    break
+        finally:
+            self.stepper.forget_captured()
         self.best.give_back()
 
     def _is_over(self, row: Mapping[str, float]) -> bool:

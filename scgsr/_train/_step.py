@@ -64,8 +64,8 @@ class Stepper:
         self.n_done += 1
         return losses
 
-    def graph_has_changed(self) -> None:
-        """Forget what was captured with the neuron graph that was there."""
+    def forget_captured(self) -> None:
+        """Free what was captured: with a neuron graph that is no longer there, or for steps that are over."""
         self._execution.forget()
 
     def losses(self, features: Tensor, origins: Tensor | None, noise: Tensor | None) -> tuple[Tensor, Tensor]:

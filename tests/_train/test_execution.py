@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import gc
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
+from _fits import four_groups
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from scgsr import _ranks, graphs
+from scgsr import _device, _ranks, graphs, tl
 from scgsr._model import Autoencoder, AutoencoderConfig
 from scgsr._random import torch_generator
 from scgsr._train import TrainConfig, _execution
@@ -204,7 +206,7 @@ def test_another_graph_is_captured_anew(on_tape):
         trained(some, [40] * 5)
         some.network.layer.set_graph(graphs.ring(100))
         some.regularizer.set_graph(graphs.ring(100))
-        some.graph_has_changed()
+        some.forget_captured()
     assert_close(trained(step, [40] * 5), trained(plain, [40] * 5))
     assert recorder.n_recorded == 2
 
@@ -214,6 +216,19 @@ def test_of_many_sizes_some_stay_plain(on_tape):
     sizes = [*range(30, 36)] * 5
     assert_close(trained(step, sizes), trained(stepper(), sizes))
     assert recorder.n_recorded == _execution._MOST_SIZES
+
+
+def test_nothing_captured_outlives_a_fit(monkeypatch):
+    """It holds memory of the device."""
+    monkeypatch.setattr(_execution, "Recorder", OnTape)
+    monkeypatch.setattr(_device, "check_step", lambda step, device: "captured")
+    forgotten, forget = [], _execution.Captured.forget
+    monkeypatch.setattr(OnTape, "nothing_computed", lambda self, rng: nullcontext())
+    monkeypatch.setattr(
+        _execution.Captured, "forget", lambda self: forgotten.append(len(self.recordings)) or forget(self)
+    )
+    tl.fit(four_groups(), (4, 5), n_epochs=8, batch_size=64, progress=False)
+    assert forgotten[-1] > 0
 
 
 def test_what_cannot_be_captured_is_plain_to_the_bit_and_said_once(on_tape, monkeypatch, caplog):
@@ -283,6 +298,49 @@ def test_any_penalty_is_captured_on_a_gpu(penalty):
     found, expected = (trained(each, device="cuda") for each in (step, plain))
     assert_close(found, expected, 1e-4)
     assert len(step._execution.recordings) == 2
+
+
+@pytest.mark.gpu
+@NEEDS_CUDA
+def test_what_a_gpu_cannot_capture_is_plain_to_the_bit(caplog):
+    """A value that is read back cannot be recorded. Stream, generator and memory are as if nothing had been tried."""
+    step, plain = (stepper(kind, device="cuda") for kind in ("captured", "plain"))
+    losses = step.losses
+
+    def read_back(features, *others):
+        if torch.cuda.is_current_stream_capturing():
+            features.sum().item()
+        return losses(features, *others)
+
+    step.losses = read_back
+    stream = torch.cuda.current_stream()
+    with caplog.at_level(logging.WARNING, logger="scgsr"):
+        found = trained(step, device="cuda")
+    assert torch.cuda.current_stream() == stream
+    assert_close(found, trained(plain, device="cuda"), 0.0)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("`step`='captured' does not work here, steps are plain: ")
+    again = stepper("captured", device="cuda")  # the next fit can
+    assert_close(trained(again, device="cuda"), found, 0.0)
+    assert len(again._execution.recordings) == 2
+
+
+@pytest.mark.gpu
+@NEEDS_CUDA
+def test_garbage_of_an_earlier_fit_does_not_spoil_a_recording(caplog):
+    """A recording that is freed while another one is made ends it, so nothing may be collected then."""
+    before = gc.get_threshold()
+    with caplog.at_level(logging.WARNING, logger="scgsr"):
+        for _ in range(3):
+            step = stepper("captured", device="cuda")
+            trained(step, [40] * 4, device="cuda")
+            assert len(step._execution.recordings) == 1
+            gc.set_threshold(1, 1, 1)  # what is garbage now is collected at the next chance
+            del step
+            trained(stepper("captured", device="cuda"), [40] * 4, device="cuda")
+            gc.set_threshold(*before)
+    assert not caplog.messages
+    assert gc.isenabled()
 
 
 @pytest.mark.gpu
