@@ -138,15 +138,16 @@ class Recorder:
         """Return what runs it again, and where it leaves its results; nothing is computed yet, and `rng` stays."""
         graph, here, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._stream.device), rng.get_state()
         graph.register_generator_state(rng)
-        try:
-            with _without_garbage_collection(), torch.cuda.graph(graph, stream=self._stream):
-                losses = run()
-        except RuntimeError:  # torch leaves the stream in use, and the generator as one that is being recorded
-            torch.cuda.set_stream(here)
-            fresh = _random.torch_generator(0, rng.device)
-            fresh.set_state(before)
-            rng.graphsafe_set_state(fresh.graphsafe_get_state())
-            raise
+        with torch.cuda.device(here.device):
+            try:
+                with _without_garbage_collection(), torch.cuda.graph(graph, stream=self._stream):
+                    losses = run()
+            except RuntimeError:  # torch leaves the stream in use, and the generator as one that is being recorded
+                torch.cuda.set_stream(here)
+                fresh = _random.torch_generator(0, rng.device)
+                fresh.set_state(before)
+                rng.graphsafe_set_state(fresh.graphsafe_get_state())
+                raise
         return graph.replay, losses
 
 
