@@ -1,6 +1,6 @@
 """How losses and their gradient are computed: operation by operation, or captured once on a GPU and replayed.
 
-A step on few features is some 130 small operations, so that on a GPU their launches set the pace. `Captured` records
+A step on few features is some 120 small operations, so that on a GPU their launches set the pace. `Captured` records
 what the device does from a batch to the gradient; to replay that is one launch. It does what `Plain` does, and falls
 back on it. What `torch.compile` made of a step was less than 1.3 times as fast, and compiling takes half a minute.
 
