@@ -46,7 +46,7 @@ _BATCH: ContextVar[_Batch | None] = ContextVar("_BATCH", default=None)
 
 def _shared() -> _Batch | None:
     """Return the batch that ranks share now; None for one's own alone, as where `torch.compile` reads the code."""
-    # The compiler cannot look into a context variable. Only users compile, a network of their own around our layer.
+    # The compiler cannot look into a context variable. Users may compile a network of their own around our layer.
     return None if torch.compiler.is_compiling() else _BATCH.get()
 
 

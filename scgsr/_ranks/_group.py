@@ -19,13 +19,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from scgsr._checks import log
+from scgsr._checks import about, log
 
 # A rank that has not answered for so long counts as lost.
 _PATIENCE = timedelta(minutes=10)
 # So long a rank that has lost another one waits for the reasons of all.
 _PATIENCE_FOR_REASONS = timedelta(seconds=5)
-# How NCCL says so.
+# What NCCL says where two processes have the same GPU.
 _ON_ONE_GPU = "Duplicate GPU detected"
 _LAUNCHED_WITH = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 # Counts the groups of this process: in the store, where ranks look for each other, the addresses of the last one stay.
@@ -165,10 +165,10 @@ def answered() -> Iterator[None]:
     except RuntimeError as error:
         if _ON_ONE_GPU in str(error):
             msg = (
-                "Several processes compute on the same GPU, which they cannot; start as many as there are GPUs "
-                "(`--nproc_per_node`), or give `device`='cpu'."
+                "`device`: several processes compute on the same GPU, which they cannot; start as many as there are "
+                "GPUs (`--nproc_per_node`), or give 'cpu'."
             )
-            raise ValueError(msg) from error
+            raise about("device", ValueError(msg)) from error
         raise LostError(_in_short(error)) from error
 
 

@@ -68,7 +68,10 @@ class Plain:
 
 
 class Captured(Plain):
-    """Recorded as a CUDA graph with memory of its own, into which each batch is copied; the noise is drawn inside."""
+    """Recorded as a CUDA graph, in which the noise is drawn too.
+
+    It reads the memory of the batch that was recorded; a batch that lies elsewhere is copied there.
+    """
 
     def __init__(self, backward: Backward, weights: list[nn.Parameter]) -> None:
         super().__init__(backward)

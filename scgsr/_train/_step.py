@@ -24,12 +24,7 @@ class Stepper:
     """
 
     def __init__(
-        self,
-        network: Autoencoder,
-        regularizer: Regularizer,
-        config: TrainConfig,
-        n_steps: int,
-        step: str = "plain",
+        self, network: Autoencoder, regularizer: Regularizer, config: TrainConfig, n_steps: int, step: str = "plain"
     ) -> None:
         self.network, self.regularizer, self.config, self.n_steps = network, regularizer, config, n_steps
         self.optimiser = torch.optim.Adam(
@@ -41,7 +36,7 @@ class Stepper:
         self.n_done = 0
         # What the losses are multiplied by: 1 and the smoothness, a tensor that a captured step reads anew.
         self._weights = torch.ones((), device=network.device), torch.ones((), device=network.device)
-        self._smoothness = 1.0  # what is in the second
+        self._smoothness = 1.0  # the value that the second one holds
         self._execution = execution(step, self._backward, network.parameters())
 
     def step(self, batch: Minibatch, noise_rng: torch.Generator) -> Tensor:
@@ -51,7 +46,7 @@ class Stepper:
         of the whole batch.
         """
         smoothness = self.config.smoothness_at(self.n_done, self.n_steps)
-        if smoothness != self._smoothness:  # as it is from half-way on
+        if smoothness != self._smoothness:  # once the annealing is over there is nothing to fill
             self._weights[1].fill_(smoothness)
             self._smoothness = smoothness
         try:

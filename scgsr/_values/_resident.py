@@ -39,7 +39,7 @@ class SparseOnDevice:
     """The stored values, and the row of a cell that has none: what is not stored is not 0 once it is standardised."""
 
     def __init__(self, matrix: Any, mean: Tensor, scale: Tensor) -> None:
-        if not matrix.has_canonical_format:  # entries that are stored twice add up, as they do in SciPy
+        if not matrix.has_canonical_format:  # in no order, or with entries that are stored twice: these add up
             matrix = matrix.astype(np.float32)  # a copy
             matrix.sum_duplicates()
         device = mean.device
@@ -52,8 +52,7 @@ class SparseOnDevice:
 
     def rows(self, parts: Sequence[np.ndarray], out: Tensor) -> Iterator[Tensor]:
         """Yield the rows of each part, (n_rows,) int, in the first rows of `out`; nothing is read back to the host."""
-        for together in self._together(parts):
-            n_stored = [int(self._lengths[part].sum()) for part in together]
+        for together, n_stored in self._together(parts):
             places, values = self._entries(together, sum(n_stored))
             of_parts = zip(together, places.split(n_stored), values.split(n_stored), strict=True)
             for part, place, value in of_parts:
@@ -61,18 +60,18 @@ class SparseOnDevice:
                 rows.view(-1).scatter_(0, place, value)
                 yield rows
 
-    def _together(self, parts: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
-        """Yield several parts whose entries are looked up at a time."""
-        found, n_found = list[np.ndarray](), 0
+    def _together(self, parts: Sequence[np.ndarray]) -> Iterator[tuple[list[np.ndarray], list[int]]]:
+        """Yield several parts whose entries are looked up at a time, and how many entries each has."""
+        found, n_stored = list[np.ndarray](), list[int]()
         for part in parts:
-            n_stored = int(self._lengths[part].sum())
-            if found and n_found + n_stored > _ENTRIES_AT_ONCE:
-                yield found
-                found, n_found = [], 0
+            n_of_part = int(self._lengths[part].sum())
+            if found and sum(n_stored) + n_of_part > _ENTRIES_AT_ONCE:
+                yield found, n_stored
+                found, n_stored = [], []
             found.append(part)
-            n_found += n_stored
+            n_stored.append(n_of_part)
         if found:
-            yield found
+            yield found, n_stored
 
     def _entries(self, parts: list[np.ndarray], n_stored: int) -> tuple[Tensor, Tensor]:
         """Return where in the rows of its part each entry is, counted along the rows, and its value: (n_stored,)."""

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 
 from scgsr import _ranks
+from scgsr._ranks._group import LostError, answered
 
 LAUNCHED = {"RANK": "3", "WORLD_SIZE": "8", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
 
@@ -71,6 +72,15 @@ def test_the_number_of_a_process_on_its_machine(monkeypatch, variables, expected
     for name, value in {**LAUNCHED, **variables}.items():
         monkeypatch.setenv(name, value)
     assert _ranks.local_index() == expected
+
+
+def test_processes_on_the_same_gpu_are_told_so():
+    """NCCL refuses them, in lines that few read to the end."""
+    msg = "NCCL error in: NCCLUtils.cpp:94, invalid usage\nLast error:\nDuplicate GPU detected : rank 1 and rank 0"
+    with pytest.raises(ValueError, match=r"^`device`: several processes compute on the same GPU"), answered():
+        raise RuntimeError(msg)
+    with pytest.raises(LostError, match="invalid usage"), answered():
+        raise RuntimeError(msg.replace("Duplicate GPU", "Connection closed"))
 
 
 def test_what_cannot_be_joined_is_refused(monkeypatch):

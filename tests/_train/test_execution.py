@@ -335,10 +335,12 @@ def test_garbage_of_an_earlier_fit_does_not_spoil_a_recording(caplog):
             step = stepper("captured", device="cuda")
             trained(step, [40] * 4, device="cuda")
             assert len(step._execution.recordings) == 1
-            gc.set_threshold(1, 1, 1)  # what is garbage now is collected at the next chance
-            del step
-            trained(stepper("captured", device="cuda"), [40] * 4, device="cuda")
-            gc.set_threshold(*before)
+            try:
+                gc.set_threshold(1, 1, 1)  # what is garbage now is collected at the next chance
+                del step
+                trained(stepper("captured", device="cuda"), [40] * 4, device="cuda")
+            finally:
+                gc.set_threshold(*before)
     assert not caplog.messages
     assert gc.isenabled()
 

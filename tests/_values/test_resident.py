@@ -40,8 +40,9 @@ def test_rows_have_the_bits_of_the_same_operations_on_the_host(matrix, form, at_
     assert memory[3:].isnan().all()
 
 
-def test_entries_that_are_stored_twice_add_up_and_the_matrix_stays(matrix):
-    twice = sparse.csr_matrix(matrix).astype(np.float64)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_entries_that_are_stored_twice_add_up_and_the_matrix_stays(matrix, dtype):
+    twice = sparse.csr_matrix(matrix).astype(dtype)
     both = sparse.csr_matrix(
         (np.repeat(twice.data / 2, 2), np.repeat(twice.indices, 2), 2 * twice.indptr), shape=twice.shape
     )
@@ -49,7 +50,8 @@ def test_entries_that_are_stored_twice_add_up_and_the_matrix_stays(matrix):
     (rows,) = resident(both, mean, scale).rows([np.arange(20)], torch.empty(20, 7))
     assert torch.equal(rows, (torch.as_tensor(matrix) - mean) / scale)
     assert both.nnz == 2 * twice.nnz
-    assert both.dtype == np.float64
+    assert np.array_equal(both.data, np.repeat(twice.data / 2, 2))
+    assert both.dtype == dtype
 
 
 @pytest.mark.parametrize("form", [*FORMS.values(), lambda m: sparse.csr_matrix(m.astype(np.float64))])
