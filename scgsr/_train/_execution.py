@@ -5,7 +5,7 @@ what the device does from a batch to the gradient; to replay that is one launch.
 back on it. What `torch.compile` made of a step was less than 1.3 times as fast, and compiling takes half a minute.
 
 What depends on more than the batch stays outside of what is captured. Which cells are in a batch, the refresh of a
-learned graph and whether to stop are decided on the host. The smoothness is a tensor that is filled anew for each step.
+learned graph and whether to stop are decided on the host. The smoothness is a tensor that is filled where it changes.
 The update of the weights is one operation already, whose schedule changes two numbers, the learning rate and the weight
 of the newest gradient, that a recording would hold as they were. Batches of each size are captured apart.
 """
@@ -78,7 +78,6 @@ class Captured(Plain):
         self._weights = weights
         self._recorder = Recorder(weights[0].device)
         self._n_plain: dict[int, int] = {}
-        self._last: _Recording | None = None  # whose gradients are those of the weights
         self._works = True
 
     def __call__(self, batch: Minibatch, noise_rng: torch.Generator) -> Tensor:
@@ -86,19 +85,11 @@ class Captured(Plain):
         n_cells = len(batch.features)
         if n_cells not in self.recordings and self._is_due(n_cells):
             self._record(batch, noise_rng)
-        last, self._last = self._last, self.recordings.get(n_cells)
+        if n_cells in self.recordings:
+            return self.recordings[n_cells].replay_on(batch, self._weights)
         if not self._works:
             return self.backward(batch, noise_rng)
-        if self._last is None:
-            return self._recorder.beside(lambda: self.backward(batch, noise_rng))
-        if self._last is not last:
-            self._last.give_gradients(self._weights)
-        return self._last.replay_on(batch)
-
-    def forget(self) -> None:
-        """Drop all recordings, and their memory."""
-        super().forget()
-        self._last = None
+        return self._recorder.beside(lambda: self.backward(batch, noise_rng))
 
     def _is_due(self, n_cells: int) -> bool:
         """Whether a step on so many cells is to be recorded, after some that are plain."""
@@ -175,15 +166,12 @@ class _Recording:
     losses: Tensor  # what it writes, as the next
     gradients: list[Tensor | None]
 
-    def give_gradients(self, weights: list[nn.Parameter]) -> None:
-        """Let the gradients of the weights be those that it writes."""
-        for weight, gradient in zip(weights, self.gradients, strict=True):
-            weight.grad = gradient
-
-    def replay_on(self, batch: Minibatch) -> Tensor:
-        """Compute losses and gradients of a batch."""
+    def replay_on(self, batch: Minibatch, weights: list[nn.Parameter]) -> Tensor:
+        """Compute losses and gradients of a batch, and leave these in the weights."""
         for own, given in ((self.own.features, batch.features), (self.own.origins, batch.origins)):
             if own is not None and given is not None and own.data_ptr() != given.data_ptr():  # both are, or none
                 own.copy_(given)
         self.replay()
+        for weight, gradient in zip(weights, self.gradients, strict=True):
+            weight.grad = gradient
         return self.losses
